@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target: Swift 6 language mode, warnings are errors.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// C kernels are optimised in debug builds too: training and scoring tests would crawl at -O0.
+let kernelFlags: [CSetting] = [
+    .unsafeFlags(["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
+]
+
+let package = Package(
+    name: "samegate",
+    products: [.executable(name: "samegate", targets: ["samegate"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // MARK: C and system libraries
+        .target(name: "CKernels", cSettings: kernelFlags),
+        .target(name: "CPosix", cSettings: [.unsafeFlags(["-O2", "-Wall", "-Wextra", "-Werror"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
+
+        // MARK: Numbers
+        .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: strict),
+        .target(name: "Neural", dependencies: ["Tensor"], swiftSettings: strict),
+        .target(name: "SAME", dependencies: ["Neural", "Tensor", "Digest"], swiftSettings: strict),
+        .target(
+            name: "Learning", dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
+            swiftSettings: strict),
+
+        // MARK: Bytes
+        .target(name: "Digest", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "Imaging", dependencies: ["CPNG", "CJPEG"], swiftSettings: strict),
+        .target(name: "Query", dependencies: ["Tensor", "Digest"], swiftSettings: strict),
+        .target(name: "HTTPWire", swiftSettings: strict),
+        .target(name: "Transport", dependencies: ["CPosix"], swiftSettings: strict),
+
+        // MARK: Decisions
+        .target(name: "Policy", dependencies: ["Digest"], swiftSettings: strict),
+        .target(name: "Store", swiftSettings: strict),
+        .target(
+            name: "Observe", dependencies: ["CZlib", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
+
+        // MARK: The daemon and the program
+        .target(name: "Proxy", dependencies: ["HTTPWire", "Transport"], swiftSettings: strict),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+                "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "RedTeam", dependencies: ["SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "samegate",
+            dependencies: [
+                "Gateway", "Learning", "RedTeam", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
+                "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+    ]
+)
+
+/// One test target per room, named after it.
+let rooms = [
+    "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
+    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam",
+]
+package.targets += rooms.map { room in
+    let target = package.targets.first { $0.name == room }!
+    return .testTarget(
+        name: "\(room)Tests", dependencies: [.target(name: room)] + target.dependencies,
+        resources: [.copy("Fixtures")], swiftSettings: strict)
+}

@@ -1,0 +1,7 @@
+import ArgumentParser
+
+@main
+struct Samegate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "samegate", abstract: "A gateway that protects a model against extraction.")
+}
