@@ -30,9 +30,9 @@ package struct Calibration: Codable, Hashable, Sendable {
         sample: [TermValues], terms: [ScoreTerm] = Self.defaultTerms, combination: Combination = .tailSum
     ) throws(CalibrationError) {
         let used = try Self.usedTerms(terms, combination)
-        var calibrated = [Term]()
+        var calibrated: [Term] = []
         for term in used {
-            var column = [Float]()
+            var column: [Float] = []
             for (index, values) in sample.enumerated() {
                 guard let value = values[term] else { throw .termMissing(term, index: index) }
                 column.append(value)

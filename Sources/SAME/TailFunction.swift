@@ -37,7 +37,7 @@ package struct TailFunction: Codable, Hashable, Sendable {
         let count = sorted.count
         let excessCount = max(10, Int((Double(count) * Self.tailShare).rounded()))
         let last = count - excessCount - 1
-        var values = [Double](), surprises = [Double]()
+        var values: [Double] = [], surprises: [Double] = []
         for index in Self.knotIndices(last: last) {
             let surprise = -log((Double(count - index) - 0.5) / Double(count))
             if let previous = values.last, sorted[index] <= previous {
