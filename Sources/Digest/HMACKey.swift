@@ -11,14 +11,18 @@ package final class HMACKey: @unchecked Sendable {
         let context = EVP_MAC_CTX_new(Libcrypto.hmac)
         precondition(context != nil, "libcrypto has no memory for an HMAC context")
         keyed = context!
-        var name = Array("SHA256".utf8CString)
-        let accepted = name.withUnsafeMutableBufferPointer { name in
-            let parameters = [
-                OSSL_PARAM_construct_utf8_string("digest", name.baseAddress, 0), OSSL_PARAM_construct_end(),
-            ]
-            // An empty key still needs an address: libcrypto reads a null one as "keep the key you have".
-            return (key.isEmpty ? [0] : key).withUnsafeBufferPointer {
-                EVP_MAC_init(keyed, $0.baseAddress, key.count, parameters)
+        // The names must outlive the call of EVP_MAC_init, which a literal passed as an argument does not.
+        let accepted = "digest".withCString { parameter in
+            var function = Array("SHA256".utf8CString)
+            return function.withUnsafeMutableBufferPointer { function in
+                let parameters = [
+                    OSSL_PARAM_construct_utf8_string(parameter, function.baseAddress, 0),
+                    OSSL_PARAM_construct_end(),
+                ]
+                // An empty key needs an address too: libcrypto reads a null one as "keep the key you have".
+                return (key.isEmpty ? [0] : key).withUnsafeBufferPointer {
+                    EVP_MAC_init(context, $0.baseAddress, key.count, parameters)
+                }
             }
         }
         precondition(accepted == 1, "libcrypto refused an HMAC key")
