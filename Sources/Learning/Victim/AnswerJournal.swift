@@ -58,7 +58,7 @@ package struct AnswerJournal {
     private static func encoded(_ lines: [some Encodable]) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var bytes = [UInt8]()
+        var bytes: [UInt8] = []
         for line in lines {
             guard let text = try? encoder.encode(line) else { continue }
             bytes += text

@@ -40,7 +40,8 @@ package struct AnswerSet: Sendable {
             throw .malformed(path: path, reason: "it must hold one tensor, “answers”, of two dimensions")
         }
         guard answers.rows == images.count else {
-            throw .otherImages(path: path, reason: "it has \(answers.rows) answers for \(images.count) images")
+            throw .otherImages(
+                path: path, reason: "it has \(answers.rows) answers for \(images.count) images")
         }
         guard file.metadata["images_sha256"] == images.digest else {
             throw .otherImages(path: path, reason: "the digest of the images it was asked about is another")

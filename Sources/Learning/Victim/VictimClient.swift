@@ -132,7 +132,9 @@ package struct VictimClient: Sendable {
         do {
             (status, body) = try await exchange(request)
         } catch {
-            if error is CancellationError || (error as? URLError)?.code == .cancelled { throw CancellationError() }
+            if error is CancellationError || (error as? URLError)?.code == .cancelled {
+                throw CancellationError()
+            }
             return .mayPass(
                 .unreachable(url: name, attempts: attempt, reason: error.localizedDescription))
         }
@@ -170,7 +172,8 @@ package struct VictimClient: Sendable {
     private func keep(
         _ rows: [Int], _ answers: [[Float]], in journal: inout AnswerJournal
     ) throws(VictimError) {
-        if let before = journal.answers.first?.value.count, let found = answers.first?.count, before != found {
+        if let before = journal.answers.first?.value.count, let found = answers.first?.count, before != found
+        {
             throw .classesDiffer(url: name, found: found, before: before)
         }
         do throws(FileError) {
