@@ -4,5 +4,7 @@ import ArgumentParser
 struct Samegate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "samegate", abstract: "A gateway that protects a model against extraction.",
-        subcommands: [FitCommand.self, TrainVictimCommand.self, TrainAnswerCommand.self])
+        subcommands: [
+            FitCommand.self, TrainVictimCommand.self, TrainAnswerCommand.self, TrainMeasureCommand.self,
+        ])
 }
