@@ -17,7 +17,7 @@ import Testing
         let batch = Tensor.random([3, architecture.image.count], &generator)
         let visible = model.randomMasks(images: 3, maskRatio: ratio, generator: &generator)
         let workspace = Workspace(threads: 2)
-        checkGradients(of: model, &generator) {
+        checkGradients(of: model, step: 0.01, &generator) {
             Double(model.lossAndGradients(batch, visible: visible, workspace: workspace))
         }
     }
@@ -29,7 +29,8 @@ import Testing
         let batch = Tensor.random([4, Self.image.count], &generator)
         let objective = Self.objective(objective, &generator)
         let workspace = Workspace(threads: 2)
-        checkGradients(of: model, &generator) {
+        // A short step: ReLU and the pools have kinks.
+        checkGradients(of: model, step: 0.002, &generator) {
             Double(model.lossAndGradients(batch, objective, workspace: workspace).loss)
         }
     }
@@ -66,16 +67,18 @@ import Testing
 
     /// Compares some values' gradients of every parameter.
     private func checkGradients(
-        of model: some Module, _ generator: inout RandomGenerator, loss: () -> Double
+        of model: some Module, step: Float, _ generator: inout RandomGenerator, loss: () -> Double
     ) {
         model.zeroGradients()
         _ = loss()
-        let gradients = model.parameters.map { parameter in (0..<parameter.count).map { parameter.gradient[$0] } }
+        let gradients = model.parameters.map { parameter in
+            (0..<parameter.count).map { parameter.gradient[$0] }
+        }
         for (parameter, gradient) in zip(model.parameters, gradients) {
             for _ in 0..<4 {
                 let index = generator.integer(below: parameter.count)
                 let value = parameter.values[index]
-                let slope = slope(step: 0.01) { change in
+                let slope = slope(step: step) { change in
                     parameter.values[index] = value + change
                     return loss()
                 }
@@ -92,9 +95,9 @@ func slope(step: Float, _ value: (Float) -> Double) -> Double {
     return (4 * difference(step / 2) - difference(step)) / 3
 }
 
-/// Float32 losses of about 1 carry some 1e-7, so a difference over 0.01 carries some 1e-5.
+/// Float32 losses of about 1 carry some 1e-7, so a difference over 0.002 carries some 1e-4.
 func isClose(_ found: Double, _ expected: Double) -> Bool {
-    abs(found - expected) <= 1e-4 + 0.02 * abs(expected)
+    abs(found - expected) <= 3e-4 + 0.02 * abs(expected)
 }
 
 extension Tensor {
