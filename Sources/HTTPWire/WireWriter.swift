@@ -76,8 +76,8 @@ package enum WireWriter {
             switch name.count {
             case 14:
                 return framing != .none
-                    && Bytes.equalIgnoringCase(base, StaticString("content-length").utf8Start, 14)
-            case 17: return Bytes.equalIgnoringCase(base, StaticString("transfer-encoding").utf8Start, 17)
+                    && Bytes.isLiteral(base, "content-length")
+            case 17: return Bytes.isLiteral(base, "transfer-encoding")
             default: return false
             }
         }
