@@ -57,7 +57,11 @@ static inline void samegate_png_normalise(png_structp png, png_infop info) {
 static inline int samegate_png_decode(
     const unsigned char *bytes, size_t length, unsigned side_max, unsigned char *output, size_t output_length,
     samegate_png_result *result) {
-    samegate_png_state state = {bytes, length, 0, result, {{{0}}}};
+    samegate_png_state state;
+    memset(&state, 0, sizeof state);
+    state.bytes = bytes;
+    state.length = length;
+    state.result = result;
     result->message[0] = 0;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, samegate_png_fail, samegate_png_ignore);
     if (!png) {
