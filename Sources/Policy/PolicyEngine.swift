@@ -50,8 +50,9 @@ package struct PolicyEngine: Sendable {
         BatchVerdict(rows: assessments.map { verdict(for: $0) })
     }
 
-    /// The raw threshold above which a row is rejected whatever else is known, or nil where the policy never
-    /// rejects by raw score; percentile policies compare through the calibration.
+    /// The lowest threshold above which a row is rejected, or nil where the policy never rejects.
+    ///
+    /// For a stage before the victim is asked: a part of the score that alone lies above need not wait for the rest.
     package var rejectsAbove: Threshold? { steps.first { $0.verdict == .reject }?.above }
 
     private static func problems(of bands: [Band], canPlaceRawScores: Bool) -> [PolicyProblem] {

@@ -66,7 +66,9 @@ package enum PixelLayout: String, CaseIterable, Sendable {
 ///
 /// Values outside are kept, beyond ±1: refusing or clipping them would hide an attack from the score.
 package struct ValueRange: Hashable, Sendable {
+    /// The wire value that becomes −1.
     package var low: Double
+    /// The wire value that becomes 1.
     package var high: Double
 
     /// The interval from `low` to `high`.

@@ -50,6 +50,20 @@ struct ProofOfWorkTests {
         #expect(String(hash.hex.prefix(32)) < issued.challenge.target.hex)
     }
 
+    @Test("a token and a solution made by an independent program from the documented layout are accepted")
+    func golden() throws {
+        // Python's hmac and hashlib: epoch 7, target 2^128 / 1000, issued now, 300 s, nonce 00 01 … 0f, solution 11.
+        let token =
+            "AQEAAAAAAAAABwBBiTdLxqfvnbItDlYEGJMAAAGjGFxQAAAAAaMYYOPgAAECAwQFBgcICQoLDA0OD1HTSMTMFQ1Su-weQf7Q4Hap"
+            + "UORTzY3gzNhGWQ2n1uIr2LvRKP-2FFdBMEmsDtw2oIii0w89x4j-fFtXVF3u5JM"
+        #expect(Self.verify(token, Solution(counter: 11)) == nil)
+        #expect(Self.verify(token, Solution(counter: 10)) == .insufficientWork)
+        #expect(try ProofSolver.solve(token: token, threads: 1) == Solution(counter: 11))
+        let challenge = try #require(Challenge(unverifiedToken: token))
+        #expect(challenge.nonce == ChallengeNonce(high: 0x0001_0203_0405_0607, low: 0x0809_0A0B_0C0D_0E0F))
+        #expect(abs(challenge.target.expectedHashes - 1000) < 1e-9)
+    }
+
     @Test("a challenge for another client, route or query is refused")
     func otherBinding() throws {
         let issued = try Self.issue()

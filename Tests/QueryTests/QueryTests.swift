@@ -145,6 +145,16 @@ struct QueryDecoderTests {
         #expect(zip(again, values).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
+    @Test("digests are what an independent program computes from their definition")
+    func golden() {
+        // Python: sha256(b"samegate row 1" + pack("<QQQ", 1, 2, 3) + pack("<6f", *values)), then
+        // sha256(b"samegate batch 1" + row).
+        let batch = QueryBatch(shape: ImageShape(channels: 1, height: 2, width: 3), values: Self.canonical)
+        let row = "b1a83ec7b61b66f2c19ba46bd2bc950f09a394852390f8f73202f7bcaea58017"
+        #expect(batch.digests.map(\.hex) == [row])
+        #expect(batch.digest.hex == "73451395bb246fa06ee62ec6bcb96b4e5a98f05b7b753390fa7ec64cbeec3893")
+    }
+
     @Test("a format that cannot work says so for each mistake")
     func formatProblems() {
         #expect(QueryFormat.make().problems.isEmpty)
