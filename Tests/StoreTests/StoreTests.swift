@@ -201,6 +201,26 @@ struct StoreConformanceTests {
     }
 }
 
+@Suite("Store: memory")
+struct MemoryStoreTests {
+    @Test("sweeping an idle store frees what has ended and nothing else")
+    func sweeping() {
+        let clock = ManualClock()
+        let store = MemoryStore(limits: .make(), now: { clock.now })
+        for number in 0..<20 {
+            let until = clock.now + .seconds(number < 10 ? 5 : 500)
+            #expect(store.claim(.make(number), until: until) == .fresh)
+            #expect(store.withhold(.make(number), as: .make(number), until: until) == .held)
+        }
+        clock.advance(by: .seconds(7))
+        store.sweep()
+        #expect(store.statistics.claims == 10)
+        #expect(store.statistics.answers == 10)
+        #expect(store.statistics.answersExpired == 10)
+        #expect(store.redeem(.make(19)) == .make(19))
+    }
+}
+
 @Suite("Store: tables that expire")
 struct ExpiringTableTests {
     @Test(
