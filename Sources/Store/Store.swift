@@ -1,1 +1,1 @@
-// The Store room.
+// The Store room: what a gateway must remember between requests, bounded in number, bytes and time.

@@ -1,0 +1,44 @@
+import SAME
+import Tensor
+
+/// Why training data cannot be used. Every message names the file and what would mend it.
+package enum DataError: Error, Hashable, Sendable {
+    case file(FileError)
+    case notIDX(path: String, reason: String)
+    case truncated(path: String, reason: String)
+    case tooLarge(path: String, bytes: Int, bytesMax: Int)
+    case notImages(path: String, dimensions: Int)
+    case notLabels(path: String, dimensions: Int)
+    case noImages(path: String)
+    case image(path: String, reason: String)
+    case wrongShape(path: String, found: ImageShape, expected: ImageShape)
+    case countMismatch(images: Int, others: Int, path: String)
+    case labelOutOfRange(path: String, index: Int, label: Int, classes: Int)
+    case holdoutTooLarge(holdout: Int, images: Int)
+}
+
+extension DataError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .notIDX(let path, let reason): "\(path) is not an IDX file: \(reason)"
+        case .truncated(let path, let reason): "\(path) is cut short or damaged: \(reason)"
+        case .tooLarge(let path, let bytes, let bytesMax):
+            "\(path) holds \(bytes) bytes of data; at most \(bytesMax) are read"
+        case .notImages(let path, let dimensions):
+            "\(path) has \(dimensions) dimensions; images have 3 (count, height, width) or 4 (and channels)"
+        case .notLabels(let path, let dimensions): "\(path) has \(dimensions) dimensions; labels have 1"
+        case .noImages(let path): "\(path) holds no PNG, JPEG or IDX image"
+        case .image(let path, let reason): "\(path) cannot be decoded: \(reason)"
+        case .wrongShape(let path, let found, let expected):
+            "\(path) is \(found), the other images are \(expected) (channels x height x width); "
+                + "use --resize to scale it"
+        case .countMismatch(let images, let others, let path):
+            "\(path) is for \(others) images, but there are \(images)"
+        case .labelOutOfRange(let path, let index, let label, let classes):
+            "\(path): label \(label) of image \(index) is not below the number of classes, \(classes)"
+        case .holdoutTooLarge(let holdout, let images):
+            "a hold-out of \(holdout) leaves nothing to train on: there are \(images) images"
+        }
+    }
+}

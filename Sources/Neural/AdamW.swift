@@ -1,0 +1,38 @@
+import Tensor
+
+/// Adam with decoupled weight decay, step for step as PyTorch's `AdamW`.
+package final class AdamW: Optimizer {
+    /// What may be chosen.
+    package struct Settings: Sendable, Codable, Equatable {
+        package var beta1: Float = 0.9
+        package var beta2: Float = 0.999
+        package var epsilon: Float = 1e-8
+        /// Multiplied by the learning rate and taken off every trained value.
+        package var weightDecay: Float = 0.01
+
+        package init(
+            beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8, weightDecay: Float = 0.01
+        ) {
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.weightDecay = weightDecay
+        }
+    }
+
+    private let settings: Settings
+    private var slots: OptimizerSlots
+
+    package init(_ parameters: [Parameter], settings: Settings = Settings()) {
+        self.settings = settings
+        slots = OptimizerSlots(parameters, names: ["exp_avg", "exp_avg_sq"])
+    }
+
+    package func step(learningRate: Float, workspace: Workspace) {
+        slots.steps += 1
+    }
+
+    package var state: StateDict { slots.state }
+
+    package func restore(_ state: StateDict) throws(StateDictError) { try slots.restore(state) }
+}

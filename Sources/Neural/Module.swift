@@ -1,0 +1,66 @@
+import Tensor
+
+/// Named tensors, as a safetensors file or a PyTorch state dict holds them.
+package typealias StateDict = [String: Tensor]
+
+/// A part of a network that owns parameters: a layer, or a whole model.
+package protocol Module: AnyObject, Sendable {
+    /// Every parameter and buffer, always in the same order.
+    var parameters: [Parameter] { get }
+}
+
+extension Module {
+    /// The number of trained values.
+    package var parameterCount: Int { parameters.filter(\.isTrainable).reduce(0) { $0 + $1.count } }
+
+    /// Sets every gradient to zero: before each step's backward pass.
+    package func zeroGradients() {
+        for parameter in parameters where parameter.isTrainable { parameter.zeroGradient() }
+    }
+
+    /// Copies of all parameters and buffers under their state-dict names.
+    package var stateDict: StateDict {
+        Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.tensor) })
+    }
+
+    /// Takes every parameter and buffer from a state dict; nothing changes when it throws.
+    ///
+    /// Names this module does not have are errors too, except those for which `ignoring` is true.
+    package func load(_ state: StateDict, ignoring: (String) -> Bool = { _ in false }) throws(StateDictError)
+    {
+        var unknown = Set(state.keys)
+        for parameter in parameters {
+            guard let tensor = state[parameter.name] else { throw .missing(parameter.name) }
+            guard tensor.shape == parameter.shape else {
+                throw .shapeMismatch(parameter.name, found: tensor.shape, expected: parameter.shape)
+            }
+            guard tensor.values.allSatisfy(\.isFinite) else { throw .notFinite(parameter.name) }
+            unknown.remove(parameter.name)
+        }
+        if let name = unknown.filter({ !ignoring($0) }).min() { throw .unexpected(name) }
+        for parameter in parameters {
+            if let tensor = state[parameter.name] { parameter.assign(tensor) }
+        }
+    }
+}
+
+/// Why a state dict does not fit a module.
+package enum StateDictError: Error, Equatable {
+    case missing(String)
+    case unexpected(String)
+    case shapeMismatch(String, found: [Int], expected: [Int])
+    case notFinite(String)
+}
+
+extension StateDictError: CustomStringConvertible {
+    /// A sentence for the log.
+    package var description: String {
+        switch self {
+        case .missing(let name): "the weights lack “\(name)”"
+        case .unexpected(let name): "the weights hold “\(name)”, which this architecture does not have"
+        case .shapeMismatch(let name, let found, let expected):
+            "“\(name)” has shape \(found), but this architecture needs \(expected)"
+        case .notFinite(let name): "“\(name)” holds a value that is not a finite number"
+        }
+    }
+}

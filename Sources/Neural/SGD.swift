@@ -1,0 +1,32 @@
+import Tensor
+
+/// Stochastic gradient descent with momentum and weight decay, step for step as PyTorch's `SGD`.
+package final class SGD: Optimizer {
+    /// What may be chosen.
+    package struct Settings: Sendable, Codable, Equatable {
+        package var momentum: Float = 0.9
+        /// Multiplied by each trained value and added to its gradient.
+        package var weightDecay: Float = 0
+
+        package init(momentum: Float = 0.9, weightDecay: Float = 0) {
+            self.momentum = momentum
+            self.weightDecay = weightDecay
+        }
+    }
+
+    private let settings: Settings
+    private var slots: OptimizerSlots
+
+    package init(_ parameters: [Parameter], settings: Settings = Settings()) {
+        self.settings = settings
+        slots = OptimizerSlots(parameters, names: ["momentum_buffer"])
+    }
+
+    package func step(learningRate: Float, workspace: Workspace) {
+        slots.steps += 1
+    }
+
+    package var state: StateDict { slots.state }
+
+    package func restore(_ state: StateDict) throws(StateDictError) { try slots.restore(state) }
+}

@@ -1,0 +1,83 @@
+import Tensor
+
+/// How a route's requests carry pictures: everything that bytes alone do not tell.
+package struct QueryFormat: Hashable, Sendable {
+    /// The wire protocol.
+    package var wireProtocol: WireProtocol
+    /// The name of the picture's tensor; nil accepts unnamed tensors and any one name.
+    package var inputName: String?
+    /// The order of a picture's dimensions on the wire.
+    package var layout: PixelLayout
+    /// The interval of the wire's values that becomes −1…1.
+    package var range: ValueRange
+    /// The picture's shape, which the model's bundle gives.
+    package var shape: ImageShape
+    /// The most pictures in one request.
+    package var rowsMax: Int
+
+    /// A format as given; `problems` says what is wrong with it.
+    package init(
+        wireProtocol: WireProtocol = .tensorFlowServing, inputName: String? = nil, layout: PixelLayout,
+        range: ValueRange, shape: ImageShape, rowsMax: Int = 1024
+    ) {
+        self.wireProtocol = wireProtocol
+        self.inputName = inputName
+        self.layout = layout
+        self.range = range
+        self.shape = shape
+        self.rowsMax = rowsMax
+    }
+
+    /// What is wrong with the format, for the operator; empty when nothing is.
+    package var problems: [String] {
+        var problems: [String] = []
+        if layout == .hw, shape.channels != 1 {
+            problems.append("input.layout HW is for one channel; the model's pictures have \(shape.channels)")
+        }
+        if shape.channels < 1 || shape.height < 1 || shape.width < 1 {
+            problems.append("the model's picture shape \(shape) is empty")
+        }
+        if !(range.low < range.high) || !range.low.isFinite || !range.high.isFinite {
+            problems.append(
+                "input.range [\(range.low), \(range.high)] must be two finite numbers, the lower first")
+        }
+        if rowsMax < 1 { problems.append("the most rows of a request is \(rowsMax); it must be at least 1") }
+        return problems
+    }
+}
+
+/// The prediction protocols; the raw value is the name in configuration.
+package enum WireProtocol: String, CaseIterable, Sendable {
+    /// TensorFlow Serving's REST predict call, rows and columns form.
+    case tensorFlowServing = "tensorflow-serving"
+}
+
+/// The order of the dimensions of a picture on the wire; the raw value is the name in configuration.
+package enum PixelLayout: String, CaseIterable, Sendable {
+    /// Rows of pixels of channels, as TensorFlow has it; a single channel's innermost dimension may be left out.
+    case hwc = "HWC"
+    /// Planes of rows of pixels, as PyTorch has it; a single channel's outermost dimension may be left out.
+    case chw = "CHW"
+    /// Rows of pixels of a single channel.
+    case hw = "HW"
+}
+
+/// The interval of wire values that maps to −1…1.
+///
+/// Values outside are kept, beyond ±1: refusing or clipping them would hide an attack from the score.
+package struct ValueRange: Hashable, Sendable {
+    package var low: Double
+    package var high: Double
+
+    /// The interval from `low` to `high`.
+    package init(low: Double, high: Double) {
+        self.low = low
+        self.high = high
+    }
+
+    /// The canonical value of a wire value.
+    func canonical(_ wire: Float) -> Float { Float((Double(wire) - low) * (2 / (high - low)) - 1) + 0 }
+
+    /// The wire value of a canonical value, to within rounding.
+    func wire(_ canonical: Float) -> Float { Float(low + (Double(canonical) + 1) / 2 * (high - low)) }
+}

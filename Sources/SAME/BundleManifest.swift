@@ -1,0 +1,105 @@
+import Tensor
+
+/// What a bundle says of itself: everything but the weights.
+package struct BundleManifest: Codable, Hashable, Sendable {
+    package static let fileName = "manifest.json"
+    package static let formatName = "samegate-bundle"
+    package static let formatVersion = 1
+    package static let autoencoderFile = "mae.safetensors"
+    package static let auxiliaryFile = "auxiliary.safetensors"
+
+    package var format: String
+    package var version: Int
+    /// The images that are scored, channels first.
+    package var image: ImageShape
+    /// The range of their canonical values.
+    package var range: PixelRange
+    /// The number of classes of the victim's answer.
+    package var classes: Int
+    package var autoencoder: MaskedAutoencoderArchitecture
+    package var auxiliary: ClassifierArchitecture
+    /// The share of patches hidden when scoring. Only 0, every patch visible, is scored.
+    package var scoringMaskRatio: Double
+    package var calibration: Calibration
+    package var provenance: Provenance
+    /// Size and digest of each weights file, by name.
+    package var files: [String: FileSeal]
+
+    package init(
+        image: ImageShape, range: PixelRange, classes: Int, autoencoder: MaskedAutoencoderArchitecture,
+        auxiliary: ClassifierArchitecture, calibration: Calibration, provenance: Provenance,
+        files: [String: FileSeal] = [:]
+    ) {
+        format = Self.formatName
+        version = Self.formatVersion
+        self.image = image
+        self.range = range
+        self.classes = classes
+        self.autoencoder = autoencoder
+        self.auxiliary = auxiliary
+        scoringMaskRatio = 0
+        self.calibration = calibration
+        self.provenance = provenance
+        self.files = files
+    }
+
+    /// What contradicts something else, or nil.
+    package var defect: String? {
+        if autoencoder.image != image {
+            return "the autoencoder is for images of \(autoencoder.image), not \(image)"
+        }
+        if auxiliary.image != image {
+            return "the auxiliary model is for images of \(auxiliary.image), not \(image)"
+        }
+        if auxiliary.classes != classes {
+            return "the auxiliary model has \(auxiliary.classes) classes, not \(classes)"
+        }
+        if scoringMaskRatio != 0 { return "a scoring mask ratio of \(scoringMaskRatio) is not supported" }
+        if !(range.low < range.high) || !range.low.isFinite || !range.high.isFinite {
+            return "the range is empty"
+        }
+        if Set(files.keys) != [Self.autoencoderFile, Self.auxiliaryFile] {
+            return "files must be \(Self.autoencoderFile) and \(Self.auxiliaryFile)"
+        }
+        do throws(ArchitectureError) {
+            try autoencoder.validate()
+            try auxiliary.validate()
+        } catch {
+            return error.description
+        }
+        return calibration.defect.map { "calibration: \($0)" }
+    }
+}
+
+/// Where a bundle or model came from: enough to make it again, nothing about the machine or the day, so that the same
+/// inputs give the same bytes.
+package struct Provenance: Codable, Hashable, Sendable {
+    /// `samegate VERSION`.
+    package var program: String
+    /// SHA-256 of the training images' values, in order.
+    package var imagesDigest: String
+    package var imageCount: Int
+    /// How many images trained the models; the others calibrated or tested them.
+    package var trainingCount: Int
+    /// SHA-256 of the victim's answers or of the labels, in order.
+    package var targetsDigest: String
+    package var seed: UInt64
+    /// Every option that shaped the result, by name.
+    package var options: [String: String]
+    /// What came of it, by name: final losses, accuracies.
+    package var results: [String: Double]
+
+    package init(
+        program: String, imagesDigest: String, imageCount: Int, trainingCount: Int, targetsDigest: String,
+        seed: UInt64, options: [String: String], results: [String: Double]
+    ) {
+        self.program = program
+        self.imagesDigest = imagesDigest
+        self.imageCount = imageCount
+        self.trainingCount = trainingCount
+        self.targetsDigest = targetsDigest
+        self.seed = seed
+        self.options = options
+        self.results = results
+    }
+}

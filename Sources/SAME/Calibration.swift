@@ -1,0 +1,112 @@
+/// What benign queries score, and so what a score means: terms → one calibrated anomaly score.
+package struct Calibration: Codable, Hashable, Sendable {
+    /// How terms become one number.
+    package enum Combination: Codable, Hashable, Sendable {
+        /// Σ over the terms of −ln P(benign ≥ term): even-handed, since each term speaks in its own rarity.
+        case tailSum
+        /// Eq. (6): α·L_rec + (1−α)·L_dev, unnormalised as in the paper.
+        case paper(alpha: Double)
+    }
+
+    /// The tail of one term alone.
+    package struct Term: Codable, Hashable, Sendable {
+        package let term: ScoreTerm
+        package let tail: TailFunction
+    }
+
+    package let combination: Combination
+    /// The terms of the score, each with its own benign tail.
+    package let terms: [Term]
+    /// The benign tail of the combination of all terms.
+    package let full: TailFunction
+    /// The benign tail of the combination of those terms that need no answer of the victim; a score without an
+    /// answer is judged against this one, so that its percentile stays true.
+    package let answerless: TailFunction
+
+    /// Calibrates on benign held-out queries.
+    ///
+    /// **Throws** when a term is missing or not finite, or the sample is too small.
+    package init(
+        sample: [TermValues], terms: [ScoreTerm] = Self.defaultTerms, combination: Combination = .tailSum
+    ) throws(CalibrationError) {
+        let used = try Self.usedTerms(terms, combination)
+        var calibrated: [Term] = []
+        for term in used {
+            var column: [Float] = []
+            for (index, values) in sample.enumerated() {
+                guard let value = values[term] else { throw .termMissing(term, index: index) }
+                column.append(value)
+            }
+            calibrated.append(Term(term: term, tail: try TailFunction(sample: column)))
+        }
+        self.combination = combination
+        self.terms = calibrated
+        let answerless = calibrated.filter { !$0.term.needsAnswer }
+        full = try Self.tail(sample, calibrated, combination)
+        self.answerless = try Self.tail(sample, answerless, combination)
+    }
+
+    /// The terms that a score is made of unless it is told otherwise.
+    package static let defaultTerms: [ScoreTerm] = [.reconstruction, .deviation]
+
+    /// The calibrated score of a query. It is made of the answerless terms alone when one of the others is missing.
+    package func score(_ values: TermValues) -> AnomalyScore {
+        let complete = terms.allSatisfy { values[$0.term] != nil }
+        let used = complete ? terms : terms.filter { !$0.term.needsAnswer }
+        let raw = Self.combine(values, used, combination)
+        let surprise = (complete ? full : answerless).surprise(raw)
+        return AnomalyScore(values: values, raw: raw, surprise: surprise, terms: used.map(\.term))
+    }
+
+    /// The raw score that a share of `percentile` of the benign queries stays below: the stated false-positive rate of
+    /// the threshold is 1 − percentile/100. Units: percent in, raw score out.
+    package func threshold(percentile: Double) -> Double {
+        full.value(surprise: AnomalyScore.surprise(percentile: min(max(percentile, 0), 100)))
+    }
+
+    private static func usedTerms(
+        _ terms: [ScoreTerm], _ combination: Combination
+    ) throws(CalibrationError) -> [ScoreTerm] {
+        if case .paper(let alpha) = combination {
+            guard alpha >= 0, alpha <= 1 else { throw .alphaOutOfRange(alpha) }
+            return [.reconstruction, .deviation]
+        }
+        // The reconstruction is always there: without it a score would be impossible when an answer is missing.
+        let used = ScoreTerm.allCases.filter { $0 == .reconstruction || terms.contains($0) }
+        guard !terms.isEmpty else { throw .noTerms }
+        return used
+    }
+
+    private static func tail(
+        _ sample: [TermValues], _ terms: [Term], _ combination: Combination
+    ) throws(CalibrationError) -> TailFunction {
+        try TailFunction(sample: sample.map { Float(combine($0, terms, combination)) })
+    }
+
+    private static func combine(_ values: TermValues, _ terms: [Term], _ combination: Combination) -> Double {
+        switch combination {
+        case .tailSum:
+            return terms.reduce(0) { $0 + $1.tail.surprise(Double(values[$1.term] ?? 0)) }
+        case .paper(let alpha):
+            let reconstruction = Double(values.reconstruction)
+            guard terms.contains(where: { $0.term == .deviation }), let deviation = values.deviation else {
+                return reconstruction
+            }
+            return alpha * reconstruction + (1 - alpha) * Double(deviation)
+        }
+    }
+}
+
+extension Calibration {
+    /// What is wrong with a calibration read from a file, or nil when every invariant holds.
+    package var defect: String? {
+        if case .paper(let alpha) = combination, !(alpha >= 0 && alpha <= 1) { return "alpha is outside 0…1" }
+        if terms.first?.term != .reconstruction { return "the reconstruction term is missing" }
+        if Set(terms.map(\.term)).count != terms.count { return "a term appears twice" }
+        for entry in terms {
+            if let defect = entry.tail.defect { return "\(entry.term.rawValue): \(defect)" }
+        }
+        if let defect = full.defect { return "full: \(defect)" }
+        return answerless.defect.map { "answerless: \($0)" }
+    }
+}

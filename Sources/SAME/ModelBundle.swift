@@ -1,0 +1,60 @@
+import Neural
+import Tensor
+
+/// A fitted scorer on disk: `manifest.json`, `mae.safetensors` and `auxiliary.safetensors` in one directory.
+package struct ModelBundle: Sendable {
+    package let manifest: BundleManifest
+    package let autoencoder: MaskedAutoencoder
+    package let auxiliary: Classifier
+
+    /// A bundle of trained models. Its manifest's file seals are made when it is written.
+    package init(manifest: BundleManifest, autoencoder: MaskedAutoencoder, auxiliary: Classifier) {
+        self.manifest = manifest
+        self.autoencoder = autoencoder
+        self.auxiliary = auxiliary
+    }
+
+    /// Loads a directory whole or not at all: every size, digest, name and shape is checked.
+    package init(contentsOf path: String) throws(BundleError) {
+        manifest = try SealedFolder.readManifest(
+            BundleManifest.self, named: BundleManifest.fileName, format: BundleManifest.formatName,
+            version: BundleManifest.formatVersion, in: path)
+        if let reason = manifest.defect {
+            throw .inconsistent(file: "\(path)/\(BundleManifest.fileName)", reason: reason)
+        }
+        let manifest = manifest
+        autoencoder = try Self.model(BundleManifest.autoencoderFile, manifest.files, path) {
+            try MaskedAutoencoder(manifest.autoencoder, state: $0)
+        }
+        auxiliary = try Self.model(BundleManifest.auxiliaryFile, manifest.files, path) {
+            try Classifier(manifest.auxiliary, state: $0)
+        }
+    }
+
+    /// Writes the directory; an existing bundle is replaced only once the new one is complete on disk.
+    package func write(to path: String) throws(BundleError) {
+        let files = [
+            BundleManifest.autoencoderFile: Safetensors(tensors: autoencoder.stateDict).bytes,
+            BundleManifest.auxiliaryFile: Safetensors(tensors: auxiliary.stateDict).bytes,
+        ]
+        var manifest = manifest
+        manifest.files = files.mapValues(FileSeal.init(of:))
+        try SealedFolder.write(manifest, named: BundleManifest.fileName, files: files, to: path)
+    }
+
+    /// The model that a sealed weights file holds.
+    static func model<Model>(
+        _ name: String, _ seals: [String: FileSeal], _ path: String, _ make: (StateDict) throws -> Model
+    ) throws(BundleError) -> Model {
+        let file = "\(path)/\(name)"
+        guard let seal = seals[name] else {
+            throw .missingField(file: "\(path)/\(BundleManifest.fileName)", field: "files.\(name)")
+        }
+        let bytes = try SealedFolder.readFile(name, seal: seal, in: path)
+        do {
+            return try make(try Safetensors(bytes: bytes).tensors)
+        } catch {
+            throw .weights(file: file, reason: "\(error)")
+        }
+    }
+}

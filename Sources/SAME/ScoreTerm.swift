@@ -1,0 +1,35 @@
+/// One measurement of a query that a score is made of. Larger is always more suspicious.
+package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
+    /// Mean over pixels of (x − x̂)², x̂ the masked autoencoder's reconstruction (Eq. 6, L_rec).
+    case reconstruction
+    /// KL(V(x) ‖ A(x̂)) / K, the departure of the auxiliary model from the victim's answer (Eq. 6, L_dev).
+    case deviation
+    /// 1 − max V(x): queries near the training distribution are betrayed by the victim's own doubt, which is
+    /// uncorrelated with reconstruction.
+    case doubt
+
+    /// True when the term cannot be computed without the victim's probabilities.
+    package var needsAnswer: Bool { self != .reconstruction }
+}
+
+/// The terms of one query, each absent when it could not be computed.
+package struct TermValues: Hashable, Sendable {
+    package var reconstruction: Float
+    package var deviation: Float?
+    package var doubt: Float?
+
+    package init(reconstruction: Float, deviation: Float? = nil, doubt: Float? = nil) {
+        self.reconstruction = reconstruction
+        self.deviation = deviation
+        self.doubt = doubt
+    }
+
+    /// The value of `term`, or nil when it is absent.
+    package subscript(_ term: ScoreTerm) -> Float? {
+        switch term {
+        case .reconstruction: reconstruction
+        case .deviation: deviation
+        case .doubt: doubt
+        }
+    }
+}

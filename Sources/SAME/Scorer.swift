@@ -1,0 +1,112 @@
+import Foundation
+import Neural
+import Tensor
+
+/// What scoring knows of a query before the victim has answered.
+package struct Examination: Hashable, Sendable {
+    /// Mean over pixels of (x − x̂)².
+    package var reconstructionLoss: Float
+    /// A(x̂), one probability a class.
+    package var auxiliaryProbabilities: [Float]
+
+    package init(reconstructionLoss: Float, auxiliaryProbabilities: [Float]) {
+        self.reconstructionLoss = reconstructionLoss
+        self.auxiliaryProbabilities = auxiliaryProbabilities
+    }
+}
+
+/// Scores queries with a bundle's models: the dear part beside the victim, the cheap join once it has answered.
+///
+/// Immutable and shared by all workers; each worker brings a workspace of its own.
+package final class Scorer: Sendable {
+    package let manifest: BundleManifest
+    private let autoencoder: MaskedAutoencoder
+    private let auxiliary: Classifier
+    private let calibration: Calibration
+
+    /// How many rows pass through the networks at once: bounds the memory of a worker, changes no score.
+    package static let rowsAtOnceMax = 32
+
+    package init(_ bundle: ModelBundle) {
+        manifest = bundle.manifest
+        autoencoder = bundle.autoencoder
+        auxiliary = bundle.auxiliary
+        calibration = bundle.manifest.calibration
+    }
+
+    /// A fresh workspace for one worker thread.
+    package static func makeWorkspace() -> Workspace { Workspace(threads: 1) }
+
+    /// Reconstruction loss and auxiliary prediction of each row. A row's result does not depend on the rows beside it.
+    ///
+    /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values in the manifest's range.
+    /// **Runs on** a scoring worker; blocks for the whole computation.
+    package func examine(_ rows: Tensor, workspace: Workspace) -> [Examination] {
+        precondition(rows.rowCount == manifest.image.count, "a row has \(rows.rowCount) values")
+        var examinations: [Examination] = []
+        examinations.reserveCapacity(rows.rows)
+        for start in stride(from: 0, to: rows.rows, by: Self.rowsAtOnceMax) {
+            let batch = rows.rows(start..<min(rows.rows, start + Self.rowsAtOnceMax))
+            examinations += examineBatch(batch.reshaped([batch.rows, batch.rowCount]), workspace)
+        }
+        return examinations
+    }
+
+    /// The calibrated score of an examined query. Without an answer, or with one that is no distribution over the
+    /// classes, the terms that need it are left out and the others are judged by their own calibration.
+    package func assess(_ examination: Examination, answer: [Float]?) -> AnomalyScore {
+        var values = TermValues(reconstruction: examination.reconstructionLoss)
+        if let victim = answer.flatMap({ Self.distribution($0, classes: manifest.classes) }) {
+            values.deviation = Self.deviation(victim, examination.auxiliaryProbabilities)
+            values.doubt = Float(1 - (victim.max() ?? 0))
+        }
+        return calibration.score(values)
+    }
+
+    /// The raw score that `percentile` per cent of benign queries stay below.
+    package func threshold(percentile: Double) -> Double { calibration.threshold(percentile: percentile) }
+
+    private func examineBatch(_ batch: Tensor, _ workspace: Workspace) -> [Examination] {
+        let reconstruction = autoencoder.reconstruct(batch, workspace: workspace)
+        let probabilities = auxiliary.probabilities(reconstruction, workspace: workspace)
+        return (0..<batch.rows).map { row in
+            Examination(
+                reconstructionLoss: Self.meanSquare(batch.row(row), reconstruction.row(row)),
+                auxiliaryProbabilities: Array(probabilities.row(row)))
+        }
+    }
+}
+
+extension Scorer {
+    /// Mean of (x − x̂)², summed in double precision in the order of the pixels.
+    package static func meanSquare(_ image: ArraySlice<Float>, _ reconstruction: ArraySlice<Float>) -> Float {
+        var sum = 0.0
+        image.withUnsafeBufferPointer { image in
+            reconstruction.withUnsafeBufferPointer { reconstruction in
+                for index in image.indices {
+                    let difference = Double(image[index] - reconstruction[index])
+                    sum += difference * difference
+                }
+            }
+        }
+        return Float(sum / Double(max(image.count, 1)))
+    }
+
+    /// KL(V ‖ A) / K in nats, with the auxiliary's probabilities floored at 1e-12 so that it stays finite.
+    ///
+    /// **Source** the authors' code: the divergence averaged over the K classes.
+    package static func deviation(_ victim: [Double], _ auxiliary: [Float]) -> Float {
+        var sum = 0.0
+        for (v, a) in zip(victim, auxiliary) where v > 0 { sum += v * (log(v) - log(max(Double(a), 1e-12))) }
+        return Float(max(0, sum) / Double(max(victim.count, 1)))
+    }
+
+    /// The answer scaled to sum to one, or nil when it is no distribution over so many classes: another length, a
+    /// negative or non-finite entry, or a sum that rounding does not explain.
+    package static func distribution(_ answer: [Float], classes: Int) -> [Double]? {
+        guard answer.count == classes, answer.allSatisfy({ $0.isFinite && $0 >= 0 }) else { return nil }
+        let sum = answer.reduce(0.0) { $0 + Double($1) }
+        guard abs(sum - 1) < 0.05 else { return nil }
+        return answer.map { Double($0) / sum }
+    }
+}
