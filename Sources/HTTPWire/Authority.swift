@@ -22,9 +22,7 @@ enum Authority {
     private static func hostLength(_ base: UnsafePointer<UInt8>, _ count: Int) -> Int? {
         guard count > 0 else { return nil }
         if base[0] == 0x5B { return literalLength(base, count) }
-        var index = 0
-        while index < count, isHostByte(base[index]) { index &+= 1 }
-        return index
+        return ByteClass.length(base, count, ByteClass.host)
     }
 
     /// The length of `[IPv6]`, brackets included.
@@ -37,11 +35,5 @@ enum Authority {
         }
         guard index > 2, index < count, base[index] == 0x5D else { return nil }
         return index + 1
-    }
-
-    @inline(__always)
-    private static func isHostByte(_ byte: UInt8) -> Bool {
-        (byte | 0x20) &- 0x61 < 26 || Bytes.isDigit(byte) || byte == 0x2E || byte == 0x2D || byte == 0x5F
-            || byte == 0x7E
     }
 }

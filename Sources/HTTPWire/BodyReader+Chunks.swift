@@ -114,13 +114,17 @@ enum ForbiddenTrailer {
         case 4: isNamed(base, "host")
         case 7: isNamed(base, "trailer") || isNamed(base, "upgrade")
         case 10: isNamed(base, "connection")
-        case 14: isNamed(base, "content-length") || isNamed(base, "content_length")
-        case 17: isNamed(base, "transfer-encoding") || isNamed(base, "transfer_encoding")
+        case 14: isNamed(base, "content-length") || isUnderscored(base, "content_length")
+        case 17: isNamed(base, "transfer-encoding") || isUnderscored(base, "transfer_encoding")
         default: false
         }
     }
 
     private static func isNamed(_ name: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {
+        Bytes.isLiteral(name, literal)
+    }
+
+    private static func isUnderscored(_ name: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {
         Bytes.equalIgnoringCase(name, literal.utf8Start, literal.utf8CodeUnitCount)
     }
 }

@@ -77,11 +77,13 @@ struct BodyReader: Sendable {
         return WireStep(event: .body(position..<end), consumed: end)
     }
 
+    /// Delivers up to the limit before failing, so that how the bytes were cut changes nothing.
     private mutating func takeUntilClose(_ count: Int) throws(FramingError) -> WireStep {
         guard count > 0 else { return WireStep(event: .needMoreBytes, consumed: 0) }
-        announced += UInt64(count)
-        guard announced <= bytesMax else { throw .bodyTooLarge }
-        return WireStep(event: .body(0..<count), consumed: count)
+        guard announced < bytesMax else { throw .bodyTooLarge }
+        let taken = Int(min(UInt64(count), bytesMax - announced))
+        announced += UInt64(taken)
+        return WireStep(event: .body(0..<taken), consumed: taken)
     }
 
     /// Whether CRLF stands behind a chunk's data; false while it is incomplete.

@@ -8,25 +8,14 @@ enum Bytes {
     static let space: UInt8 = 0x20
     static let colon: UInt8 = 0x3A
 
-    /// `tchar` of RFC 9110 §5.6.2 as two 64-bit sets, bytes 0–63 and 64–127.
-    private static let tokenLow: UInt64 = 0x03FF_6CFA_0000_0000
-    private static let tokenHigh: UInt64 = 0x57FF_FFFF_C7FF_FFFE
-
     /// Whether `byte` may stand in a token.
     @inline(__always)
-    static func isToken(_ byte: UInt8) -> Bool {
-        // Letters and the hyphen are nearly all of it.
-        if (byte | 0x20) &- 0x61 < 26 || byte == 0x2D { return true }
-        let set = byte < 64 ? tokenLow : tokenHigh
-        return byte < 128 && (set &>> UInt64(byte & 63)) & 1 == 1
-    }
+    static func isToken(_ byte: UInt8) -> Bool { ByteClass.contains(byte, ByteClass.token) }
 
     /// How many bytes from the front are token bytes.
     @inline(__always)
     static func tokenLength(_ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
-        var index = 0
-        while index < count, isToken(base[index]) { index &+= 1 }
-        return index
+        ByteClass.length(base, count, ByteClass.token)
     }
 
     @inline(__always)
@@ -57,6 +46,37 @@ enum Bytes {
             index &+= 1
         }
         return true
+    }
+
+    /// Whether the bytes at `base` are `literal` in any case, where the lengths are known to be equal.
+    ///
+    /// `literal` is lower-case letters, digits and hyphens, and the bytes hold no controls: then setting bit 5
+    /// maps nothing but the upper-case letters onto them, and eight bytes compare at once.
+    @inline(__always)
+    static func isLiteral(_ base: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {
+        let count = literal.utf8CodeUnitCount
+        let left = UnsafeRawPointer(base)
+        let right = UnsafeRawPointer(literal.utf8Start)
+        let bits: UInt64 = 0x2020_2020_2020_2020
+        if count >= 8 {
+            var index = 0
+            while index < count {
+                // The last word overlaps the one before it.
+                let place = min(index, count &- 8)
+                let word = left.loadUnaligned(fromByteOffset: place, as: UInt64.self) | bits
+                if word != right.loadUnaligned(fromByteOffset: place, as: UInt64.self) { return false }
+                index &+= 8
+            }
+            return true
+        }
+        if count >= 4 {
+            let first = left.loadUnaligned(as: UInt32.self) | UInt32(truncatingIfNeeded: bits)
+            let last = left.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            return first == right.loadUnaligned(as: UInt32.self)
+                && last | UInt32(truncatingIfNeeded: bits)
+                    == right.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+        }
+        return equalIgnoringCase(base, literal.utf8Start, count)
     }
 
     /// Whether `count` bytes at both places are equal, ASCII letters in either case.

@@ -28,7 +28,7 @@ struct FieldNotes: Sendable {
 
     @inline(__always)
     private static func isNamed(_ name: UnsafePointer<UInt8>, _ literal: StaticString) -> Bool {
-        Bytes.equalIgnoringCase(name, literal.utf8Start, literal.utf8CodeUnitCount)
+        Bytes.isLiteral(name, literal)
     }
 
     private mutating func takeHost(_ value: UnsafePointer<UInt8>, _ count: Int) throws(FramingError) {
@@ -46,6 +46,9 @@ struct FieldNotes: Sendable {
     }
 
     private mutating func takeConnection(_ value: UnsafePointer<UInt8>, _ count: Int) {
+        // What nearly every client sends, without walking a list.
+        if count == 10, Self.isNamed(value, "keep-alive") { return saysKeepAlive = true }
+        if count == 5, Self.isNamed(value, "close") { return saysClose = true }
         let list = TokenList(UnsafeBufferPointer(start: value, count: count))
         if list.contains("close") { saysClose = true }
         if list.contains("keep-alive") { saysKeepAlive = true }
@@ -56,7 +59,9 @@ struct FieldNotes: Sendable {
     ) throws(FramingError) {
         guard Self.isNamed(name, "content-length") else {
             // Back ends behind CGI-like interfaces read `_` as `-`.
-            if Self.isNamed(name, "content_length") { throw .ambiguousFramingName }
+            if Bytes.equalIgnoringCase(name, StaticString("content_length").utf8Start, 14) {
+                throw .ambiguousFramingName
+            }
             return
         }
         guard contentLength == nil else { throw .repeatedContentLength }
@@ -82,7 +87,9 @@ struct FieldNotes: Sendable {
         _ name: UnsafePointer<UInt8>, _ value: UnsafePointer<UInt8>, _ count: Int
     ) throws(FramingError) {
         guard Self.isNamed(name, "transfer-encoding") else {
-            if Self.isNamed(name, "transfer_encoding") { throw .ambiguousFramingName }
+            if Bytes.equalIgnoringCase(name, StaticString("transfer_encoding").utf8Start, 17) {
+                throw .ambiguousFramingName
+            }
             return
         }
         guard !isChunked else { throw .repeatedTransferEncoding }

@@ -3,20 +3,38 @@ enum FieldValue {
     /// Whether `count` bytes at `base` hold no control character but HTAB.
     @inline(__always)
     static func isValid(_ base: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-        var index = 0
         let raw = UnsafeRawPointer(base)
-        while index &+ 8 <= count {
-            let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-            // Bytes below 0x20 borrow into their top bit; 0x7F becomes zero under the exclusive or.
-            let ones: UInt64 = 0x0101_0101_0101_0101
-            let tops: UInt64 = 0x8080_8080_8080_8080
-            let below = (word &- ones &* 0x20) & ~word
-            let deletes = word ^ (ones &* 0x7F)
-            let delete = (deletes &- ones) & ~deletes
-            if (below | delete) & tops != 0, !isValidBytewise(base + index, 8) { return false }
+        guard count >= 8 else { return isShortValid(raw, count) || isValidBytewise(base, count) }
+        var index = 0
+        while index < count {
+            // The last word overlaps the one before it.
+            let place = min(index, count &- 8)
+            let word = raw.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            if mayHoldControl(word), !isValidBytewise(base + place, 8) { return false }
             index &+= 8
         }
-        return isValidBytewise(base + index, count &- index)
+        return true
+    }
+
+    /// Whether a byte of `word` may be a control character: true for HTAB too, and sometimes beside one.
+    @inline(__always)
+    private static func mayHoldControl(_ word: UInt64) -> Bool {
+        // Bytes below 0x20 borrow into their top bit; 0x7F becomes zero under the exclusive or.
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        let below = (word &- ones &* 0x20) & ~word
+        let deletes = word ^ (ones &* 0x7F)
+        let delete = (deletes &- ones) & ~deletes
+        return (below | delete) & tops != 0
+    }
+
+    /// The same for up to seven bytes, read as two overlapping words; false when in doubt.
+    @inline(__always)
+    private static func isShortValid(_ raw: UnsafeRawPointer, _ count: Int) -> Bool {
+        guard count >= 4 else { return count == 0 }
+        let low = UInt64(raw.loadUnaligned(as: UInt32.self))
+        let high = UInt64(raw.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self))
+        return !mayHoldControl(low | high << 32)
     }
 
     /// The same byte by byte: the tail, and words in which a HTAB set off the alarm.

@@ -33,8 +33,8 @@ extension HeaderList {
 
     /// Empties the list, keeping its memory for the next message.
     package mutating func removeAll() {
-        arena.removeAll(keepingCapacity: true)
-        entries.removeAll(keepingCapacity: true)
+        if !arena.isEmpty { arena.removeAll(keepingCapacity: true) }
+        if !entries.isEmpty { entries.removeAll(keepingCapacity: true) }
     }
 
     mutating func remove(_ name: UnsafeBufferPointer<UInt8>) -> Bool {

@@ -46,7 +46,9 @@ package enum Method: Sendable, Hashable {
 
     /// The method whose token is `bytes`; nil when they are no token.
     init?(token bytes: UnsafeBufferPointer<UInt8>) {
-        guard let base = bytes.baseAddress, Bytes.tokenLength(base, bytes.count) == bytes.count else {
+        guard let base = bytes.baseAddress, !bytes.isEmpty,
+            Bytes.tokenLength(base, bytes.count) == bytes.count
+        else {
             return nil
         }
         switch bytes.count {

@@ -39,6 +39,7 @@ package struct RequestParser: Sendable {
         guard stage == .startLine else { return }
         head = RequestHead(method: .get, target: RequestTarget())
         reader = HeadReader()
+        emptyLines = 0
         body = BodyReader()
     }
 

@@ -1,16 +1,8 @@
 extension RequestTarget {
-    /// Bytes 0–63 and 64–127 that may stand in a path: RFC 3986 §3.3, and `^`, `` ` ``, `{`, `|`, `}`, which
-    /// browsers send raw. Never controls, space, `"`, `#`, `<`, `>`, `\`, DEL or a byte over 127.
-    private static let pathLow: UInt64 = 0x2FFF_FFF2_0000_0000
-    private static let pathHigh: UInt64 = 0x7FFF_FFFF_EFFF_FFFF
-    /// A query may hold `?` and `\` besides.
-    private static let queryLow: UInt64 = 0xAFFF_FFF2_0000_0000
-    private static let queryHigh: UInt64 = 0x7FFF_FFFF_FFFF_FFFF
-
     /// Reads `count` bytes at `base`, checking their form against `method`.
     mutating func parse(_ base: UnsafePointer<UInt8>, _ count: Int, method: Method) throws(FramingError) {
         guard count > 0 else { throw .malformedTarget }
-        bytes.removeAll(keepingCapacity: true)
+        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
         authorityRange = 0..<0
         pathRange = 0..<0
         queryRange = nil
@@ -28,24 +20,16 @@ extension RequestTarget {
         bytes.append(contentsOf: UnsafeBufferPointer(start: base, count: count))
     }
 
-    @inline(__always)
-    private static func isMember(_ byte: UInt8, _ low: UInt64, _ high: UInt64) -> Bool {
-        let set = byte < 64 ? low : high
-        return byte < 128 && (set &>> UInt64(byte & 63)) & 1 == 1
-    }
-
     private mutating func parsePath(
         _ base: UnsafePointer<UInt8>, from start: Int, to end: Int
     ) throws(FramingError) {
-        var index = start
-        while index < end, Self.isMember(base[index], Self.pathLow, Self.pathHigh) { index &+= 1 }
-        pathRange = start..<index
-        guard index < end else { return }
-        guard base[index] == 0x3F else { throw .malformedTarget }
-        let queryStart = index &+ 1
-        index = queryStart
-        while index < end, Self.isMember(base[index], Self.queryLow, Self.queryHigh) { index &+= 1 }
-        guard index == end else { throw .malformedTarget }
+        let pathEnd = start &+ ByteClass.length(base + start, end &- start, ByteClass.path)
+        pathRange = start..<pathEnd
+        guard pathEnd < end else { return }
+        guard base[pathEnd] == 0x3F else { throw .malformedTarget }
+        let queryStart = pathEnd &+ 1
+        let queryLength = ByteClass.length(base + queryStart, end &- queryStart, ByteClass.query)
+        guard queryStart &+ queryLength == end else { throw .malformedTarget }
         queryRange = queryStart..<end
     }
 

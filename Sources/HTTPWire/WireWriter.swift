@@ -7,7 +7,12 @@ package enum WireWriter {
     package static func append(_ head: RequestHead, framing: BodyFraming, to output: inout [UInt8]) {
         output.append(contentsOf: head.method.name.utf8)
         output.append(Bytes.space)
-        head.target.appendOriginForm(to: &output)
+        if head.method == .options, head.target.form == .absolute, head.target.hasNoPath {
+            // The last proxy of the chain turns `OPTIONS http://host` into `OPTIONS *` (RFC 9112 §3.2.4).
+            output.append(0x2A)
+        } else {
+            head.target.appendOriginForm(to: &output)
+        }
         appendLiteral(" HTTP/1.1\r\n", to: &output)
         appendFields(head.fields, framing: framing, to: &output)
     }
@@ -71,8 +76,8 @@ package enum WireWriter {
             switch name.count {
             case 14:
                 return framing != .none
-                    && Bytes.equalIgnoringCase(base, StaticString("content-length").utf8Start, 14)
-            case 17: return Bytes.equalIgnoringCase(base, StaticString("transfer-encoding").utf8Start, 17)
+                    && Bytes.isLiteral(base, "content-length")
+            case 17: return Bytes.isLiteral(base, "transfer-encoding")
             default: return false
             }
         }

@@ -4,7 +4,8 @@ extension AnswerKind {
     /// The probabilities that a row of this kind stands for. Shapes: values and result (C).
     func probabilities(of values: ArraySlice<Float>) -> [Float] {
         switch self {
-        case .probabilities: return Array(values)
+        // A rounding below zero passed the tolerance of the reader.
+        case .probabilities: return values.map { max(0, $0) }
         case .logProbabilities, .logits:
             let normaliser = Self.logSumExp(values)
             return values.map { Float(exp(Double($0) - normaliser)) }

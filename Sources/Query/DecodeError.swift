@@ -1,7 +1,5 @@
-import Tensor
-
 /// Why a request's pictures cannot be read. Offsets count bytes of the body from 0.
-package enum DecodeError: Error, Hashable, Sendable {
+package enum DecodeError: JSONReadingError, Hashable, Sendable {
     /// Not the JSON of RFC 8259, or beyond a bound.
     case notJSON(JSONFault, offset: Int)
     /// The body is JSON but not an object.
@@ -32,19 +30,38 @@ package enum DecodeError: Error, Hashable, Sendable {
     case notFinite(row: Int, offset: Int)
 }
 
-/// What is wrong with JSON text.
-package enum JSONFault: Hashable, Sendable {
-    case endOfInput
-    case unexpected(byte: UInt8)
-    case badNumber
-    case numberTooLong(most: Int)
-    case badString
-    case badEscape
-    case badUTF8
-    case duplicateKey(String)
-    case tooDeep(most: Int)
-    case tooManyKeys(most: Int)
-    case keyTooLong(most: Int)
-    case trailingBytes
-    case notFiniteLiteral
+extension DecodeError: CustomStringConvertible {
+    /// The reason that the client gets to read.
+    package var reason: String {
+        switch self {
+        case .notJSON(let fault, let offset): "the body is not valid JSON at byte \(offset): \(fault.reason)"
+        case .notAnObject(let offset): "the body is not a JSON object (byte \(offset))"
+        case .noTensor: "the body has neither \"instances\" nor \"inputs\""
+        case .bothForms(let offset):
+            "the body has both \"instances\" and \"inputs\" (byte \(offset)); send one"
+        case .signatureNotText(let offset): "\"signature_name\" is not a string (byte \(offset))"
+        case .notAList(let key, let offset): "\"\(key)\" is not a list of rows (byte \(offset))"
+        case .noRows: "the request has no rows"
+        case .tooManyRows(let most, let offset): "the request has more than \(most) rows (byte \(offset))"
+        case .unexpectedInput(let name, let expected, let offset):
+            "the input \"\(name)\" at byte \(offset) is not \(Self.inputName(expected))"
+        case .missingInput(let expected, let offset):
+            "the object before byte \(offset) lacks \(Self.inputName(expected))"
+        case .shapeMismatch(let row, let found, let expected, let offset):
+            "row \(row) has the shape \(found) at byte \(offset); expected \(expected)"
+        case .notANumber(let row, let found, let offset):
+            "row \(row) has \(found) for a number at byte \(offset)"
+        case .base64(let row, let offset):
+            "row \(row) has a base64 value at byte \(offset), which is not decoded here; send lists of numbers"
+        case .notFinite(let row, let offset):
+            "row \(row) has a value at byte \(offset) that is no finite 32-bit number"
+        }
+    }
+
+    /// The reason.
+    package var description: String { reason }
+
+    private static func inputName(_ name: String?) -> String {
+        name.map { "the input \"\($0)\"" } ?? "the one input that all rows name alike"
+    }
 }

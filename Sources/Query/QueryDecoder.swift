@@ -1,20 +1,25 @@
-/// Reads the pictures out of a route's requests.
+/// Reads the pictures out of a route's requests; immutable, for use from any thread.
 package struct QueryDecoder: Sendable {
     /// What the route's settings say about its requests.
     package let format: QueryFormat
+
+    private let order: WireOrder
 
     /// A decoder for `format`, which has no problems.
     package init(_ format: QueryFormat) {
         precondition(format.problems.isEmpty, "the format was validated")
         self.format = format
+        order = WireOrder(format: format)
     }
 
-    /// The pictures in `body`.
+    /// The pictures in `body`, read in one pass.
     ///
     /// Throws: `DecodeError` with a reason that the client may read.
     package func decode(_ body: [UInt8]) throws(DecodeError) -> QueryBatch {
         switch format.wireProtocol {
-        case .tensorFlowServing: throw .notJSON(.endOfInput, offset: body.count)
+        case .tensorFlowServing:
+            var reader = TensorFlowServingReader(format: format, order: order)
+            return try reader.read(body)
         }
     }
 }

@@ -55,9 +55,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
             return "the auxiliary model has \(auxiliary.classes) classes, not \(classes)"
         }
         if scoringMaskRatio != 0 { return "a scoring mask ratio of \(scoringMaskRatio) is not supported" }
-        if !(range.low < range.high) || !range.low.isFinite || !range.high.isFinite {
-            return "the range is empty"
-        }
+        if range != .signed { return "canonical values run from -1 to 1, not over another range" }
         if Set(files.keys) != [Self.autoencoderFile, Self.auxiliaryFile] {
             return "files must be \(Self.autoencoderFile) and \(Self.auxiliaryFile)"
         }

@@ -28,9 +28,7 @@ package struct ClassifierDirectory: Sendable {
 
         /// What contradicts something else, or nil.
         package var defect: String? {
-            if !(range.low < range.high) || !range.low.isFinite || !range.high.isFinite {
-                return "the range is empty"
-            }
+            if range != .signed { return "canonical values run from -1 to 1, not over another range" }
             if Set(files.keys) != [Self.weightsFile] { return "files must be \(Self.weightsFile) alone" }
             do throws(ArchitectureError) {
                 try architecture.validate()

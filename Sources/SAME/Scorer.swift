@@ -39,45 +39,54 @@ package final class Scorer: Sendable {
 
     /// Reconstruction loss and auxiliary prediction of each row. A row's result does not depend on the rows beside it.
     ///
-    /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values in the manifest's range.
+    /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values −1…1.
     /// **Runs on** a scoring worker; blocks for the whole computation.
     package func examine(_ rows: Tensor, workspace: Workspace) -> [Examination] {
         precondition(rows.rowCount == manifest.image.count, "a row has \(rows.rowCount) values")
-        var examinations: [Examination] = []
-        examinations.reserveCapacity(rows.rows)
-        for start in stride(from: 0, to: rows.rows, by: Self.rowsAtOnceMax) {
-            let batch = rows.rows(start..<min(rows.rows, start + Self.rowsAtOnceMax))
-            examinations += examineBatch(batch.reshaped([batch.rows, batch.rowCount]), workspace)
-        }
-        return examinations
+        return Self.examine(rows, by: autoencoder, auxiliary, workspace: workspace)
     }
 
     /// The calibrated score of an examined query. Without an answer, or with one that is no distribution over the
     /// classes, the terms that need it are left out and the others are judged by their own calibration.
     package func assess(_ examination: Examination, answer: [Float]?) -> AnomalyScore {
-        var values = TermValues(reconstruction: examination.reconstructionLoss)
-        if let victim = answer.flatMap({ Self.distribution($0, classes: manifest.classes) }) {
-            values.deviation = Self.deviation(victim, examination.auxiliaryProbabilities)
-            values.doubt = Float(1 - (victim.max() ?? 0))
-        }
-        return calibration.score(values)
+        calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
     }
 
     /// The raw score that `percentile` per cent of benign queries stay below.
     package func threshold(percentile: Double) -> Double { calibration.threshold(percentile: percentile) }
-
-    private func examineBatch(_ batch: Tensor, _ workspace: Workspace) -> [Examination] {
-        let reconstruction = autoencoder.reconstruct(batch, workspace: workspace)
-        let probabilities = auxiliary.probabilities(reconstruction, workspace: workspace)
-        return (0..<batch.rows).map { row in
-            Examination(
-                reconstructionLoss: Self.meanSquare(batch.row(row), reconstruction.row(row)),
-                auxiliaryProbabilities: Array(probabilities.row(row)))
-        }
-    }
 }
 
 extension Scorer {
+    /// What ``examine(_:workspace:)`` does, with models that have no calibration yet.
+    package static func examine(
+        _ rows: Tensor, by autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, workspace: Workspace
+    ) -> [Examination] {
+        var examinations: [Examination] = []
+        examinations.reserveCapacity(rows.rows)
+        for start in stride(from: 0, to: rows.rows, by: rowsAtOnceMax) {
+            let part = rows.rows(start..<min(rows.rows, start + rowsAtOnceMax))
+            let batch = part.reshaped([part.rows, part.rowCount])
+            let reconstruction = autoencoder.reconstruct(batch, workspace: workspace)
+            let probabilities = auxiliary.probabilities(reconstruction, workspace: workspace)
+            for row in 0..<batch.rows {
+                examinations.append(
+                    Examination(
+                        reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
+                        auxiliaryProbabilities: Array(probabilities.row(row))))
+            }
+        }
+        return examinations
+    }
+
+    /// The terms of an examined query; those that need an answer are absent when it is missing or no distribution.
+    package static func terms(_ examination: Examination, answer: [Float]?, classes: Int) -> TermValues {
+        var values = TermValues(reconstruction: examination.reconstructionLoss)
+        if let victim = answer.flatMap({ distribution($0, classes: classes) }) {
+            values.deviation = deviation(victim, examination.auxiliaryProbabilities)
+            values.doubt = Float(1 - (victim.max() ?? 0))
+        }
+        return values
+    }
     /// Mean of (x − x̂)², summed in double precision in the order of the pixels.
     package static func meanSquare(_ image: ArraySlice<Float>, _ reconstruction: ArraySlice<Float>) -> Float {
         var sum = 0.0

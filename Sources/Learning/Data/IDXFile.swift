@@ -20,7 +20,8 @@ package struct IDXFile: Sendable {
             throw .notIDX(path: path, reason: "it does not begin with two zero bytes")
         }
         guard magic[2] == 8 else {
-            throw .notIDX(path: path, reason: "its values are of type \(magic[2]); only 8, unsigned bytes, is read")
+            throw .notIDX(
+                path: path, reason: "its values are of type \(magic[2]); only 8, unsigned bytes, is read")
         }
         guard (1...4).contains(magic[3]) else {
             throw .notIDX(path: path, reason: "it has \(magic[3]) dimensions; 1 to 4 are read")

@@ -33,14 +33,16 @@ package struct ImageSet: Sendable {
     package var count: Int { bytes.count / shape.count }
 
     /// The bytes of one image, shared.
-    package func image(_ index: Int) -> ArraySlice<UInt8> { bytes[index * shape.count..<(index + 1) * shape.count] }
+    package func image(_ index: Int) -> ArraySlice<UInt8> {
+        bytes[index * shape.count..<(index + 1) * shape.count]
+    }
 
     /// The canonical values of the images at `indices`.
     ///
     /// **Shapes** (B, C·H·W) Float32.
     package func canonical(_ indices: some Collection<Int>, range: PixelRange) -> Tensor {
         let table = range.table
-        var values = [Float]()
+        var values: [Float] = []
         values.reserveCapacity(indices.count * shape.count)
         for index in indices { values.append(contentsOf: image(index).lazy.map { table[Int($0)] }) }
         return Tensor(shape: [indices.count, shape.count], values: values)
@@ -48,7 +50,7 @@ package struct ImageSet: Sendable {
 
     /// The images at `indices`, in their order.
     package func selecting(_ indices: some Collection<Int>) -> ImageSet {
-        var chosen = [UInt8]()
+        var chosen: [UInt8] = []
         chosen.reserveCapacity(indices.count * shape.count)
         for index in indices { chosen += image(index) }
         return ImageSet(shape: shape, bytes: chosen)

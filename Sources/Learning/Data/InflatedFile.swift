@@ -46,7 +46,9 @@ struct InflatedFile: ~Copyable {
         var byte: UInt8 = 0
         let got = gzread(handle, &byte, 1)
         if got < 0 { throw .truncated(path: path, reason: message) }
-        if got > 0 { throw .notIDX(path: path, reason: "it goes on after the data that its header announces") }
+        if got > 0 {
+            throw .notIDX(path: path, reason: "it goes on after the data that its header announces")
+        }
         var code: Int32 = 0
         _ = gzerror(handle, &code)
         if code != Z_OK && code != Z_STREAM_END { throw .truncated(path: path, reason: message) }

@@ -16,7 +16,9 @@ package struct Labels: Hashable, Sendable {
     /// unless it is given.
     package init(idx path: String, images: Int, classes: Int? = nil) throws(DataError) {
         let file = try IDXFile(contentsOf: path)
-        guard file.dimensions.count == 1 else { throw .notLabels(path: path, dimensions: file.dimensions.count) }
+        guard file.dimensions.count == 1 else {
+            throw .notLabels(path: path, dimensions: file.dimensions.count)
+        }
         guard file.bytes.count == images else {
             throw .countMismatch(images: images, others: file.bytes.count, path: path)
         }

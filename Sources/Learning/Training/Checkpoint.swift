@@ -46,7 +46,8 @@ struct Checkpoint {
     }
 
     /// The checkpoint at `path`, or nil when there is none; one of another run is refused.
-    static func read(_ path: String, phase: String, fingerprint: String) throws(TrainingError) -> Checkpoint? {
+    static func read(_ path: String, phase: String, fingerprint: String) throws(TrainingError) -> Checkpoint?
+    {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         let file: Safetensors
         let state: State

@@ -1,0 +1,137 @@
+import Digest
+import Foundation
+import Neural
+import SAME
+import Tensor
+
+/// Makes a bundle from images and a victim's answers: autoencoder by Eq. (4), auxiliary model by Eq. (5), calibration on
+/// images that trained neither.
+package struct Fit {
+    package let images: ImageSet
+    package let answers: AnswerSet
+    package let options: FitOptions
+    package let split: Split
+    private let program: String
+    private let run: TrainingRun
+
+    /// A fit of `images` with the victim's `answers`. Traps when they differ in number or the options have problems.
+    package init(
+        images: ImageSet, answers: AnswerSet, options: FitOptions, program: String, run: TrainingRun
+    ) throws(DataError) {
+        precondition(images.count == answers.probabilities.rows && options.problems.isEmpty)
+        self.images = images
+        self.answers = answers
+        self.options = options
+        self.program = program
+        self.run = run
+        split = try Split(count: images.count, holdout: options.holdout, seed: options.seed)
+    }
+
+    /// Trains, or goes on from the checkpoints, and calibrates.
+    ///
+    /// **Throws** `ArchitectureError`, `TrainingError` or `CalibrationError`.
+    package func makeBundle() throws -> ModelBundle {
+        let (autoencoder, autoencoderLoss) = try trainAutoencoder()
+        let (auxiliary, auxiliaryLoss) = try trainAuxiliary(autoencoder)
+        let sample = heldOutTerms(autoencoder, auxiliary)
+        let calibration = try Calibration(
+            sample: sample.values, terms: options.terms, combination: options.combination)
+        let results = [
+            "autoencoder_loss": autoencoderLoss, "auxiliary_loss": auxiliaryLoss,
+            "held_out_agreement": sample.agreement,
+        ]
+        let manifest = BundleManifest(
+            image: images.shape, range: .signed, classes: answers.classes,
+            autoencoder: autoencoder.architecture, auxiliary: auxiliary.architecture,
+            calibration: calibration, provenance: try provenance(results))
+        return ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
+    }
+
+    // MARK: Eq. (4)
+
+    private func trainAutoencoder() throws -> (MaskedAutoencoder, Double) {
+        var generator = Stream.autoencoderWeights.generator(seed: options.seed, at: 0)
+        let model = try MaskedAutoencoder(
+            options.autoencoderArchitecture(image: images.shape), generator: &generator)
+        let ratios = options.autoencoder.maskRatios
+        let loop = run.loop(
+            phase: "autoencoder", module: model, schedule: options.autoencoder.schedule,
+            imageCount: split.training.count, seed: options.seed,
+            streams: (.autoencoderOrder, .autoencoderSteps), fingerprint: try fingerprint([images.digest]))
+        let loss = try loop.run(resume: run.resume) { positions, generator in
+            let batch = images.canonical(positions.map { split.training[$0] }, range: .signed)
+            let ratio = ratios[generator.integer(below: ratios.count)]
+            return model.lossAndGradients(
+                batch, maskRatio: ratio, generator: &generator, workspace: run.workspace)
+        }
+        return (model, loss)
+    }
+
+    // MARK: Eq. (5)
+
+    /// The targets are the victim's answers to the images themselves; the inputs are what the scorer will show it, the
+    /// reconstructions with every patch visible.
+    private func trainAuxiliary(_ autoencoder: MaskedAutoencoder) throws -> (Classifier, Double) {
+        var generator = Stream.classifierWeights.generator(seed: options.seed, at: 0)
+        let architecture = options.auxiliary.architecture(image: images.shape, classes: answers.classes)
+        let model = try Classifier(architecture, generator: &generator)
+        let inputs = Reconstructions(
+            of: images, at: split.training, by: autoencoder, workspace: run.workspace, show: run.show)
+        let loop = run.loop(
+            phase: "auxiliary", module: model, schedule: options.auxiliarySchedule,
+            imageCount: split.training.count, seed: options.seed,
+            streams: (.classifierOrder, .classifierSteps),
+            fingerprint: try fingerprint([images.digest, answers.digest]))
+        let loss = try loop.run(resume: run.resume) { positions, _ in
+            let targets = answers.probabilities.gathering(rows: positions.map { split.training[$0] })
+            return model.lossAndGradients(
+                inputs.batch(positions), .squaredProbabilities(targets), workspace: run.workspace
+            ).loss
+        }
+        return (model, loss)
+    }
+
+    // MARK: Calibration
+
+    private func heldOutTerms(
+        _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier
+    ) -> (values: [TermValues], agreement: Double) {
+        var values: [TermValues] = []
+        var agreeing = 0
+        for start in stride(from: 0, to: split.heldOut.count, by: 256) {
+            let indices = split.heldOut[start..<min(start + 256, split.heldOut.count)]
+            let examined = Scorer.examine(
+                images.canonical(indices, range: .signed), by: autoencoder, auxiliary,
+                workspace: run.workspace)
+            for (index, examination) in zip(indices, examined) {
+                let answer = Array(answers.probabilities.row(index))
+                values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))
+                if Self.argmax(answer) == Self.argmax(examination.auxiliaryProbabilities) { agreeing += 1 }
+            }
+        }
+        return (values, Double(agreeing) / Double(max(1, values.count)))
+    }
+
+    private static func argmax(_ values: [Float]) -> Int? { values.indices.max { values[$0] < values[$1] } }
+
+    // MARK: Provenance
+
+    private func fingerprint(_ parts: [String]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var hasher = SHA256Hasher()
+        hasher.update(Array(try encoder.encode(options)))
+        for part in parts { hasher.update(part) }
+        return hasher.finish().hex
+    }
+
+    private func provenance(_ results: [String: Double]) throws -> Provenance {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let json = String(decoding: try encoder.encode(options), as: UTF8.self)
+        return Provenance(
+            program: program, imagesDigest: images.digest, imageCount: images.count,
+            trainingCount: split.training.count, targetsDigest: answers.digest, seed: options.seed,
+            options: ["command": "fit", "fit": json], results: results)
+    }
+}

@@ -1,0 +1,133 @@
+import SAME
+import Tensor
+
+/// Everything that shapes a bundle, besides images and answers.
+package struct FitOptions: Codable, Hashable, Sendable {
+    /// The sizes of the masked autoencoder.
+    package struct Autoencoder: Codable, Hashable, Sendable {
+        package var patch: Int
+        package var embedding: Int
+        package var encoderDepth: Int
+        package var decoderDepth: Int
+        package var heads: Int
+        /// The shares of patches hidden in training; each step draws one of them.
+        package var maskRatios: [Double]
+        package var schedule: TrainingSchedule
+    }
+
+    /// The kind and size of the auxiliary model.
+    package enum AuxiliaryKind: Codable, Hashable, Sendable {
+        case conv3(width: Int)
+        case mlp(hidden: Int)
+
+        /// The architecture for images and classes.
+        package func architecture(image: ImageShape, classes: Int) -> ClassifierArchitecture {
+            switch self {
+            case .conv3(let width): .conv3(image: image, classes: classes, width: width)
+            case .mlp(let hidden): .mlp(image: image, classes: classes, hidden: hidden)
+            }
+        }
+    }
+
+    package var preset: Preset
+    package var autoencoder: Autoencoder
+    package var auxiliary: AuxiliaryKind
+    package var auxiliarySchedule: TrainingSchedule
+    /// Images kept from training to calibrate on.
+    package var holdout: Int
+    package var seed: UInt64
+    package var terms: [ScoreTerm]
+    package var combination: Calibration.Combination
+
+    /// A named set of options.
+    package enum Preset: String, Codable, CaseIterable, Sendable {
+        /// A few minutes on two cores, and the better scorer: mask ratios are mixed in training.
+        case small
+        /// The authors' sizes and schedules: days on two cores.
+        case paper
+    }
+
+    /// The options of a preset.
+    package init(_ preset: Preset) {
+        self.preset = preset
+        holdout = 5000
+        seed = 1
+        switch preset {
+        case .small:
+            autoencoder = Self.smallAutoencoder
+            auxiliary = .conv3(width: 16)
+            auxiliarySchedule = TrainingSchedule(
+                epochs: 10, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
+                optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
+            terms = Calibration.defaultTerms
+            combination = .tailSum
+        case .paper:
+            autoencoder = Self.paperAutoencoder
+            auxiliary = .conv3(width: 32)
+            auxiliarySchedule = TrainingSchedule(
+                epochs: 80, batch: 128, learningRate: 0.1, warmupEpochs: 0,
+                optimizer: .sgd(momentum: 0.9, weightDecay: 5e-4))
+            terms = [.reconstruction, .deviation]
+            combination = .paper(alpha: 0.99)
+        }
+    }
+
+    private static var smallAutoencoder: Autoencoder {
+        Autoencoder(
+            patch: 4, embedding: 32, encoderDepth: 2, decoderDepth: 1, heads: 4,
+            maskRatios: [0.75, 0.5, 0.25],
+            schedule: TrainingSchedule(
+                epochs: 40, batch: 128, learningRate: 2e-3, warmupEpochs: 2,
+                optimizer: .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05)))
+    }
+
+    /// **Source** the authors' code, as the algorithm's description lists it.
+    private static var paperAutoencoder: Autoencoder {
+        Autoencoder(
+            patch: 2, embedding: 192, encoderDepth: 12, decoderDepth: 4, heads: 3, maskRatios: [0.75],
+            schedule: TrainingSchedule(
+                epochs: 500, batch: 128, learningRate: 0.01, warmupEpochs: 50,
+                optimizer: .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05)))
+    }
+
+    /// The autoencoder's architecture for images of a shape.
+    package func autoencoderArchitecture(image: ImageShape) -> MaskedAutoencoderArchitecture {
+        MaskedAutoencoderArchitecture(
+            image: image, patch: autoencoder.patch, embedding: autoencoder.embedding,
+            encoderDepth: autoencoder.encoderDepth, encoderHeads: autoencoder.heads,
+            decoderDepth: autoencoder.decoderDepth, decoderHeads: autoencoder.heads)
+    }
+}
+
+extension FitOptions {
+    /// What is wrong with the options, for the user; empty when nothing is.
+    package var problems: [String] {
+        var problems: [String] = []
+        for (name, schedule) in [("autoencoder", autoencoder.schedule), ("auxiliary", auxiliarySchedule)] {
+            problems += schedule.problems.map { "\(name): \($0)" }
+        }
+        if autoencoder.maskRatios.isEmpty || !autoencoder.maskRatios.allSatisfy({ (0..<1).contains($0) }) {
+            problems.append("mask ratios must be at least one number from 0 to below 1")
+        }
+        if holdout < TailFunction.sampleCountMin {
+            problems.append("the hold-out must be at least \(TailFunction.sampleCountMin) images")
+        }
+        return problems
+    }
+}
+
+extension TrainingSchedule {
+    /// What is wrong with the schedule; empty when nothing is.
+    package var problems: [String] {
+        var problems: [String] = []
+        if !(1...100_000).contains(epochs) { problems.append("epochs must be from 1 to 100000") }
+        if !(1...65536).contains(batch) { problems.append("the batch must be from 1 to 65536 images") }
+        if !(learningRate > 0 && learningRate <= 10) {
+            problems.append("the learning rate must be above 0 and at most 10")
+        }
+        if !(warmupEpochs >= 0 && warmupEpochs <= Double(epochs)) {
+            problems.append("the warm-up must be from 0 to the number of epochs")
+        }
+        return problems
+    }
+}

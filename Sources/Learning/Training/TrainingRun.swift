@@ -1,0 +1,65 @@
+import Foundation
+import Neural
+import SAME
+import Tensor
+
+/// What training needs of the machine and its user: threads, checkpoints, a way to stop, a place for progress.
+package struct TrainingRun {
+    package let workspace: Workspace
+    /// The folder of checkpoints; nil to keep none.
+    package let checkpoints: String?
+    /// Whether to go on from the checkpoints that are there.
+    package let resume: Bool
+    package let stop: StopFlag
+    package let show: (Progress) -> Void
+    var checkpointPause = Duration.seconds(60)
+
+    package init(
+        workspace: Workspace, checkpoints: String?, resume: Bool, stop: StopFlag,
+        show: @escaping (Progress) -> Void
+    ) {
+        self.workspace = workspace
+        self.checkpoints = checkpoints
+        self.resume = resume
+        self.stop = stop
+        self.show = show
+    }
+
+    /// Makes the folder of checkpoints. One that holds checkpoints already is refused unless the run resumes: they may
+    /// be hours of work.
+    package func prepare() throws(TrainingError) {
+        guard let checkpoints else { return }
+        let held = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+        if !resume, !held.isEmpty {
+            throw .unusable(
+                path: checkpoints,
+                reason:
+                    "it is left from an earlier run; continue that one with --resume, or remove the folder")
+        }
+        do {
+            try FileManager.default.createDirectory(
+                atPath: checkpoints, withIntermediateDirectories: true)
+        } catch {
+            throw .checkpoint(.unwritable(path: checkpoints, reason: error.localizedDescription))
+        }
+    }
+
+    /// Removes the checkpoints: to be called once the result is on the disk.
+    package func discardCheckpoints() {
+        if let checkpoints { try? FileManager.default.removeItem(atPath: checkpoints) }
+    }
+
+    /// The path of a file among the checkpoints.
+    package func checkpoint(_ name: String) -> String? { checkpoints.map { $0 + "/" + name } }
+
+    func loop(
+        phase: String, module: any Module, schedule: TrainingSchedule, imageCount: Int, seed: UInt64,
+        streams: (order: Stream, steps: Stream), fingerprint: String
+    ) -> TrainingLoop {
+        TrainingLoop(
+            phase: phase, module: module, schedule: schedule, imageCount: imageCount, seed: seed,
+            orderStream: streams.order, stepStream: streams.steps, fingerprint: fingerprint,
+            checkpointPath: checkpoint("\(phase).safetensors"), stop: stop, workspace: workspace,
+            checkpointPause: checkpointPause, show: show)
+    }
+}

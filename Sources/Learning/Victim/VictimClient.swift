@@ -1,0 +1,202 @@
+import Foundation
+import FoundationNetworking
+import Query
+import SAME
+import Tensor
+
+/// Asks a black-box prediction endpoint about images, in batches, several at a time, patiently.
+package struct VictimClient: Sendable {
+    /// How hard to ask.
+    package struct Manner: Hashable, Sendable {
+        /// Images in one request.
+        package var batch = 64
+        /// Requests under way at once.
+        package var concurrency = 4
+        /// Attempts at one request before giving up; only failures that may pass are tried again.
+        package var attemptsMax = 6
+        /// The wait before the second attempt; doubled for each further one, up to 30 s.
+        package var pause = Duration.milliseconds(250)
+        /// How long one attempt may take.
+        package var timeout = Duration.seconds(60)
+        package var answerBytesMax = 64 << 20
+
+        package init() {}
+    }
+
+    /// One exchange with the endpoint: how tests stand in for the network.
+    package typealias Exchange = @Sendable (URLRequest) async throws -> (status: Int, body: [UInt8])
+
+    private let url: URL
+    private let encoder: QueryEncoder
+    private let reader: AnswerReader
+    private let manner: Manner
+    private let exchange: Exchange
+    private let sleep: @Sendable (Duration) async throws -> Void
+
+    /// A client of the endpoint at `url`, which is asked and answers as the formats say.
+    package init(
+        url text: String, query: QueryFormat, answer: AnswerFormat, manner: Manner = Manner(),
+        exchange: Exchange? = nil,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) throws(VictimError) {
+        guard let url = URL(string: text), let scheme = url.scheme?.lowercased(), url.host != nil,
+            scheme == "http" || scheme == "https"
+        else { throw .badURL(text) }
+        self.url = url
+        self.manner = manner
+        encoder = QueryEncoder(query)
+        reader = AnswerReader(answer)
+        self.exchange = exchange ?? Self.networkExchange(timeout: manner.timeout)
+        self.sleep = sleep
+    }
+
+    /// The endpoint's name in messages and journals.
+    package var name: String { url.absoluteString }
+
+    /// Asks about every image the journal has no answer for, and returns all answers in the images' order.
+    package func ask(
+        _ images: ImageSet, journal: inout AnswerJournal, stop: StopFlag, show: (Progress) -> Void
+    ) async throws -> AnswerSet {
+        let missing = (0..<images.count).filter { journal.answers[$0] == nil }
+        var batches = stride(from: 0, to: missing.count, by: manner.batch).map { start in
+            Array(missing[start..<min(start + manner.batch, missing.count)])
+        }[...]
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup(of: ([Int], [[Float]]).self) { group in
+            func launch() {
+                guard let rows = batches.popFirst() else { return }
+                let batch = canonical(images, rows)
+                group.addTask { (rows, try await answers(to: batch)) }
+            }
+            for _ in 0..<manner.concurrency { launch() }
+            while let (rows, answers) = try await group.next() {
+                try keep(rows, answers, in: &journal)
+                show(progress(journal.answers.count, images.count, missing.count, since: start))
+                if stop.isRaised, journal.answers.count < images.count {
+                    group.cancelAll()
+                    throw VictimError.stopped(answered: journal.answers.count, of: images.count)
+                }
+                launch()
+            }
+        }
+        return collected(journal, images)
+    }
+
+    /// The answers to one batch, one row of probabilities an image.
+    package func answers(to batch: QueryBatch) async throws -> [[Float]] {
+        var request = URLRequest(url: url)
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.httpBody = Data(encoder.body(batch))
+        request.timeoutInterval = manner.timeout / .seconds(1)
+        let body = try await patiently(request)
+        guard body.count <= manner.answerBytesMax else {
+            throw VictimError.answerTooLarge(url: name, bytes: body.count, bytesMax: manner.answerBytesMax)
+        }
+        do throws(AnswerError) {
+            let answer = try reader.read(body, rows: batch.rows)
+            return (0..<batch.rows).map(answer.row)
+        } catch {
+            throw VictimError.unreadable(url: name, reason: "\(error)", excerpt: Self.excerpt(body))
+        }
+    }
+
+    // MARK: Attempts
+
+    private func patiently(_ request: URLRequest) async throws -> [UInt8] {
+        var pause = manner.pause
+        var attempt = 1
+        while true {
+            let failure: VictimError
+            switch try await outcome(of: request, attempt) {
+            case .answered(let body): return body
+            case .failed(let error): throw error
+            case .mayPass(let error): failure = error
+            }
+            guard attempt < manner.attemptsMax else { throw failure }
+            try await sleep(pause)
+            pause = min(pause * 2, .seconds(30))
+            attempt += 1
+        }
+    }
+
+    private enum Outcome {
+        case answered([UInt8])
+        case failed(VictimError)
+        case mayPass(VictimError)
+    }
+
+    private func outcome(of request: URLRequest, _ attempt: Int) async throws -> Outcome {
+        let status: Int
+        let body: [UInt8]
+        do {
+            (status, body) = try await exchange(request)
+        } catch {
+            if error is CancellationError || (error as? URLError)?.code == .cancelled {
+                throw CancellationError()
+            }
+            return .mayPass(
+                .unreachable(url: name, attempts: attempt, reason: error.localizedDescription))
+        }
+        if status == 200 { return .answered(body) }
+        let failure = VictimError.refused(
+            url: name, status: status, excerpt: Self.excerpt(body), attempts: attempt)
+        // A request that the endpoint calls wrong stays wrong; only overload and outages pass.
+        return status == 408 || status == 429 || status >= 500 ? .mayPass(failure) : .failed(failure)
+    }
+
+    private static func networkExchange(timeout: Duration) -> Exchange {
+        let configuration = URLSessionConfiguration.ephemeral
+        configuration.httpMaximumConnectionsPerHost = 64
+        configuration.timeoutIntervalForRequest = timeout / .seconds(1)
+        let session = URLSession(configuration: configuration)
+        return { request in
+            let (data, response) = try await session.data(for: request)
+            return ((response as? HTTPURLResponse)?.statusCode ?? 0, Array(data))
+        }
+    }
+
+    /// The first 200 bytes of a body, fit for a message.
+    private static func excerpt(_ body: [UInt8]) -> String {
+        let text = String(decoding: body.prefix(200), as: UTF8.self)
+        let printable = text.unicodeScalars.map { $0.value < 32 ? " " : String($0) }.joined()
+        return printable.isEmpty ? "(nothing)" : printable
+    }
+
+    // MARK: Rows
+
+    private func canonical(_ images: ImageSet, _ rows: [Int]) -> QueryBatch {
+        QueryBatch(shape: images.shape, values: images.canonical(rows, range: .signed).values)
+    }
+
+    private func keep(
+        _ rows: [Int], _ answers: [[Float]], in journal: inout AnswerJournal
+    ) throws(VictimError) {
+        if let before = journal.answers.first?.value.count, let found = answers.first?.count, before != found
+        {
+            throw .classesDiffer(url: name, found: found, before: before)
+        }
+        do throws(FileError) {
+            try journal.append(rows: rows, answers: answers)
+        } catch {
+            throw .journal(error)
+        }
+    }
+
+    private func progress(
+        _ answered: Int, _ count: Int, _ missing: Int, since start: ContinuousClock.Instant
+    ) -> Progress {
+        let elapsed = max((ContinuousClock.now - start) / .seconds(1), 1e-6)
+        let rate = Double(answered - (count - missing)) / elapsed
+        return Progress(
+            phase: "victim's answers", done: answered, total: count, rate: rate,
+            remaining: .seconds(Double(count - answered) / max(rate, 1e-6)))
+    }
+
+    private func collected(_ journal: AnswerJournal, _ images: ImageSet) -> AnswerSet {
+        let rows = (0..<images.count).map { journal.answers[$0] ?? [] }
+        let classes = rows.first?.count ?? 0
+        let tensor = Tensor(shape: [images.count, classes], values: rows.flatMap { $0 })
+        return AnswerSet(probabilities: tensor, imagesDigest: images.digest)
+    }
+}

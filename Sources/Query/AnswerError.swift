@@ -1,0 +1,44 @@
+/// Why an answer's class values cannot be read. Offsets count bytes of the body from 0.
+package enum AnswerError: JSONReadingError, Hashable, Sendable {
+    /// Not JSON, or beyond a bound.
+    case notJSON(JSONFault, offset: Int)
+    /// Neither `predictions` nor `outputs` is there, or both.
+    case noPredictions
+    /// The route's output is not among these, or it names none and there are several.
+    case outputNameNeeded(names: [String])
+    /// A row is not a list of numbers.
+    case notARow(row: Int, offset: Int)
+    /// Another number of rows than the query's; `found` is at least so many.
+    case rowCount(found: Int, expected: Int)
+    /// Another number of classes than the model's or than the row's before.
+    case classCount(row: Int, found: Int, expected: Int)
+    /// Fewer than two classes, where there is nothing to compare.
+    case tooFewClasses(found: Int)
+    /// NaN or an infinity.
+    case notFinite(row: Int, offset: Int)
+    /// Probabilities that are negative or do not sum to 1.
+    case notProbabilities(row: Int, sum: Double)
+}
+
+extension AnswerError: CustomStringConvertible {
+    /// What the operator gets to read.
+    package var description: String {
+        switch self {
+        case .notJSON(let fault, let offset):
+            "the answer is not valid JSON at byte \(offset): \(fault.reason)"
+        case .noPredictions: "the answer has not exactly one of \"predictions\" and \"outputs\""
+        case .outputNameNeeded(let names):
+            "the answer's outputs are \(names.map { "\"\($0)\"" }.joined(separator: ", ")); name one in answer.output"
+        case .notARow(let row, let offset):
+            "row \(row) of the answer is not a list of numbers (byte \(offset))"
+        case .rowCount(let found, let expected): "the answer has \(found) rows to a query of \(expected)"
+        case .classCount(let row, let found, let expected):
+            "row \(row) of the answer has \(found) classes; expected \(expected)"
+        case .tooFewClasses(let found): "the answer has \(found) class values a row; at least 2 are needed"
+        case .notFinite(let row, let offset):
+            "row \(row) of the answer has a value at byte \(offset) that is no finite number"
+        case .notProbabilities(let row, let sum):
+            "row \(row) of the answer sums to \(sum) or has a negative value: not the answer.kind of the route"
+        }
+    }
+}

@@ -1,0 +1,64 @@
+/// Reads nested lists of numbers of one known form.
+struct PictureReader {
+    /// What reading came to; offsets are of the byte that decided.
+    enum Outcome {
+        case complete
+        case otherShape(at: Int)
+        case notANumber(at: Int)
+        case notFinite(at: Int)
+    }
+
+    /// The sizes of the lists, outermost first.
+    let form: [Int]
+
+    /// Fills `buffer`, which holds as many numbers as the form, from the lists at the scanner.
+    ///
+    /// Throws: for numbers that are not JSON's. Other deviations are outcomes, to be told by their place.
+    func read(
+        _ scanner: inout JSONScanner<DecodeError>, into buffer: UnsafeMutableBufferPointer<Float>
+    ) throws(DecodeError) -> Outcome {
+        var next = 0
+        return try readList(level: 0, &scanner, into: buffer, next: &next) ?? .complete
+    }
+
+    /// One list at `level`; nil when it is as expected.
+    private func readList(
+        level: Int, _ scanner: inout JSONScanner<DecodeError>, into buffer: UnsafeMutableBufferPointer<Float>,
+        next: inout Int
+    ) throws(DecodeError) -> Outcome? {
+        guard scanner.take(UInt8(ascii: "[")) else { return deviation(&scanner, structural: true) }
+        let isInnermost = level == form.count - 1
+        for index in 0..<form[level] {
+            if index > 0, !scanner.take(UInt8(ascii: ",")) { return deviation(&scanner, structural: true) }
+            if isInnermost {
+                guard isNumber(scanner.peek()) else { return deviation(&scanner, structural: false) }
+                let offset = scanner.position
+                guard !scanner.isAtNonFinite else { return .notFinite(at: offset) }
+                let value = try scanner.number()
+                guard value.isFinite else { return .notFinite(at: offset) }
+                buffer[next] = value
+                next += 1
+            } else if let outcome = try readList(level: level + 1, &scanner, into: buffer, next: &next) {
+                return outcome
+            }
+        }
+        return scanner.take(UInt8(ascii: "]")) ? nil : deviation(&scanner, structural: true)
+    }
+
+    @inline(__always)
+    private func isNumber(_ byte: UInt8?) -> Bool {
+        guard let byte else { return false }
+        return byte &- UInt8(ascii: "0") < 10 || byte == UInt8(ascii: "-")
+    }
+
+    /// What it means that neither a number nor the bracket or comma that the form asks for is next.
+    ///
+    /// Where structure was expected, everything is another shape (or no JSON, which measuring finds out).
+    private func deviation(_ scanner: inout JSONScanner<DecodeError>, structural: Bool) -> Outcome {
+        let byte = scanner.peek()
+        let offset = scanner.position
+        if !structural, scanner.isAtNonFinite { return .notFinite(at: offset) }
+        let isBracket = byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")
+        return structural || isBracket ? .otherShape(at: offset) : .notANumber(at: offset)
+    }
+}

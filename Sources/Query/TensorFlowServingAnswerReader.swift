@@ -1,0 +1,154 @@
+import Foundation
+
+/// Reads one TensorFlow Serving predict answer.
+struct TensorFlowServingAnswerReader {
+    private typealias Scanner = JSONScanner<AnswerError>
+
+    private let format: AnswerFormat
+    private let expectedRows: Int
+
+    private var rows = 0
+    private var classes: Int?
+    private var values: [Float] = []
+    private var numbers: [Range<Int>] = []
+    /// The name that an unnamed configuration lets the first row choose for all.
+    private var outputName: String?
+
+    /// A reader for the answer to `rows` rows.
+    init(format: AnswerFormat, rows: Int) {
+        self.format = format
+        expectedRows = rows
+        classes = format.classes
+        outputName = format.outputName
+    }
+
+    /// The answer in `body`.
+    mutating func read(_ body: [UInt8]) throws(AnswerError) -> Answer {
+        try JSONScanner<AnswerError>.scan(body) { scanner throws(AnswerError) in try readBody(&scanner) }
+        guard rows == expectedRows else { throw .rowCount(found: rows, expected: expectedRows) }
+        let classes = classes ?? 0
+        return Answer(
+            rows: rows, classes: classes, probabilities: try probabilities(classes: classes), body: body,
+            kind: format.kind, numbers: numbers, values: values)
+    }
+
+    private static let predictions = Array("predictions".utf8)
+    private static let outputs = Array("outputs".utf8)
+
+    private mutating func readBody(_ scanner: inout Scanner) throws(AnswerError) {
+        guard scanner.take(UInt8(ascii: "{")) else {
+            try scanner.skipValue()
+            throw .noPredictions
+        }
+        var object = Scanner.ObjectState()
+        var isFound = false
+        while let key = try scanner.nextKey(&object) {
+            guard key == Self.predictions || key == Self.outputs else {
+                try scanner.skipValue(depth: 1)
+                continue
+            }
+            guard !isFound else { throw .noPredictions }
+            isFound = true
+            if key == Self.predictions { try readPredictions(&scanner) } else { try readOutputs(&scanner) }
+        }
+        try scanner.finish()
+        guard isFound else { throw .noPredictions }
+    }
+
+    /// `[[value, …], …]` or `[{name: [value, …], …}, …]`.
+    private mutating func readPredictions(_ scanner: inout Scanner) throws(AnswerError) {
+        try readList(&scanner) { reader, scanner throws(AnswerError) in
+            guard scanner.peek() == UInt8(ascii: "{") else { return try reader.readRow(&scanner) }
+            try reader.readNamed(&scanner) { reader, scanner throws(AnswerError) in
+                try reader.readRow(&scanner)
+            }
+        }
+    }
+
+    /// `[[value, …], …]` or `{name: [[value, …], …], …}`.
+    private mutating func readOutputs(_ scanner: inout Scanner) throws(AnswerError) {
+        guard scanner.peek() == UInt8(ascii: "{") else { return try readTensor(&scanner) }
+        try readNamed(&scanner) { reader, scanner throws(AnswerError) in try reader.readTensor(&scanner) }
+    }
+
+    private mutating func readTensor(_ scanner: inout Scanner) throws(AnswerError) {
+        try readList(&scanner) { reader, scanner throws(AnswerError) in try reader.readRow(&scanner) }
+    }
+
+    private typealias Step = (inout Self, inout Scanner) throws(AnswerError) -> Void
+
+    private mutating func readList(_ scanner: inout Scanner, element: Step) throws(AnswerError) {
+        guard scanner.take(UInt8(ascii: "[")) else { throw .notARow(row: rows, offset: scanner.position) }
+        var isFirst = true
+        while try scanner.nextElement(isFirst: &isFirst) { try element(&self, &scanner) }
+    }
+
+    /// An object with the route's output among others, or with one output where the route names none.
+    private mutating func readNamed(_ scanner: inout Scanner, value: Step) throws(AnswerError) {
+        try scanner.expect(UInt8(ascii: "{"))
+        var object = Scanner.ObjectState()
+        var names: [String] = []
+        var isFound = false
+        while let key = try scanner.nextKey(&object) {
+            let name = String(decoding: key, as: UTF8.self)
+            if names.count < 16 { names.append(name) }
+            guard format.outputName != nil || names.count == 1 else { throw .outputNameNeeded(names: names) }
+            if outputName == nil { outputName = name }
+            guard let outputName, Array(outputName.utf8) == key else {
+                try scanner.skipValue(depth: 2)
+                continue
+            }
+            isFound = true
+            try value(&self, &scanner)
+        }
+        guard isFound else { throw .outputNameNeeded(names: names) }
+    }
+
+    private mutating func readRow(_ scanner: inout Scanner) throws(AnswerError) {
+        guard rows < expectedRows else { throw .rowCount(found: rows + 1, expected: expectedRows) }
+        guard scanner.take(UInt8(ascii: "[")) else { throw .notARow(row: rows, offset: scanner.position) }
+        var isFirst = true
+        var found = 0
+        while try scanner.nextElement(isFirst: &isFirst) {
+            let offset = scanner.position
+            guard !scanner.isAtNonFinite else { throw .notFinite(row: rows, offset: offset) }
+            guard scanner.kindOfValue == .number else { throw .notARow(row: rows, offset: offset) }
+            let value = try scanner.number()
+            guard value.isFinite else { throw .notFinite(row: rows, offset: offset) }
+            values.append(value)
+            numbers.append(offset..<scanner.position)
+            found += 1
+        }
+        if let classes, classes != found { throw .classCount(row: rows, found: found, expected: classes) }
+        guard found >= 2 else { throw .tooFewClasses(found: found) }
+        classes = found
+        rows += 1
+    }
+
+    // MARK: Probabilities
+
+    private func probabilities(classes: Int) throws(AnswerError) -> [Float] {
+        var all: [Float] = []
+        all.reserveCapacity(values.count)
+        for row in 0..<rows {
+            let values = values[row * classes..<(row + 1) * classes]
+            let sum = massSum(values)
+            let isNegative =
+                format.kind == .probabilities && values.contains { $0 < -Float(format.sumTolerance) }
+            guard format.kind == .logits || (abs(sum - 1) <= format.sumTolerance && !isNegative) else {
+                throw .notProbabilities(row: row, sum: sum)
+            }
+            all += format.kind.probabilities(of: values)
+        }
+        return all
+    }
+
+    /// What should be 1.
+    private func massSum(_ values: ArraySlice<Float>) -> Double {
+        switch format.kind {
+        case .probabilities: values.reduce(0) { $0 + Double($1) }
+        case .logProbabilities: values.reduce(0) { $0 + exp(Double($1)) }
+        case .logits: 1
+        }
+    }
+}
