@@ -1,3 +1,4 @@
+import Foundation
 import Tensor
 
 /// Adam with decoupled weight decay, step for step as PyTorch's `AdamW`.
@@ -21,7 +22,7 @@ package final class AdamW: Optimizer {
     }
 
     private let settings: Settings
-    private var slots: OptimizerSlots
+    private let slots: OptimizerSlots
 
     package init(_ parameters: [Parameter], settings: Settings = Settings()) {
         self.settings = settings
@@ -30,6 +31,17 @@ package final class AdamW: Optimizer {
 
     package func step(learningRate: Float, workspace: Workspace) {
         slots.steps += 1
+        let correction1 = 1 - pow(Double(settings.beta1), Double(slots.steps))
+        let correction2 = 1 - pow(Double(settings.beta2), Double(slots.steps))
+        slots.forEachChunk(workspace) { [settings, slots] index, range in
+            let parameter = slots.parameters[index]
+            let at = range.lowerBound
+            Kernels.adamW(
+                parameter.values + at, parameter.gradient + at, slots.slots[0][index].values + at,
+                slots.slots[1][index].values + at, range.count, rate: learningRate, beta1: settings.beta1,
+                beta2: settings.beta2, epsilon: settings.epsilon, decay: settings.weightDecay,
+                correction1: Float(correction1), correction2: Float(correction2))
+        }
     }
 
     package var state: StateDict { slots.state }

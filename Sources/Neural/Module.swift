@@ -30,17 +30,20 @@ extension Module {
     {
         var unknown = Set(state.keys)
         for parameter in parameters {
-            guard let tensor = state[parameter.name] else { throw .missing(parameter.name) }
-            guard tensor.shape == parameter.shape else {
-                throw .shapeMismatch(parameter.name, found: tensor.shape, expected: parameter.shape)
-            }
-            guard tensor.values.allSatisfy(\.isFinite) else { throw .notFinite(parameter.name) }
+            try parameter.check(state[parameter.name])
             unknown.remove(parameter.name)
         }
         if let name = unknown.filter({ !ignoring($0) }).min() { throw .unexpected(name) }
-        for parameter in parameters {
-            if let tensor = state[parameter.name] { parameter.assign(tensor) }
-        }
+        for parameter in parameters { state[parameter.name].map(parameter.assign) }
+    }
+}
+
+extension Parameter {
+    /// Throws unless the tensor is there, of this shape, and of finite values.
+    func check(_ tensor: Tensor?) throws(StateDictError) {
+        guard let tensor else { throw .missing(name) }
+        guard tensor.shape == shape else { throw .shapeMismatch(name, found: tensor.shape, expected: shape) }
+        guard tensor.values.allSatisfy(\.isFinite) else { throw .notFinite(name) }
     }
 }
 

@@ -1,64 +1,60 @@
 import Tensor
 
 /// What an optimiser remembers per parameter, and its number of steps.
-struct OptimizerSlots {
+final class OptimizerSlots {
+    /// The parameters it changes.
     let parameters: [Parameter]
-    /// The names of the arrays kept per parameter, as PyTorch calls them.
-    let names: [String]
+    /// One array per name and parameter, stored as the parameter is.
+    let slots: [[Parameter]]
     /// The number of steps done.
     var steps = 0
-    /// One array of storage order per name and parameter.
-    var values: [[[Float]]]
 
-    init(_ parameters: [Parameter], names: [String]) {
-        self.parameters = parameters.filter(\.isTrainable)
-        self.names = names
-        values = names.map { _ in
-            parameters.filter(\.isTrainable).map { [Float](repeating: 0, count: $0.count) }
-        }
-    }
-
-    /// The steps as two 16-bit halves: each is exact in Float32.
     private static let stepsName = "optimizer.step"
 
-    private func key(_ slot: Int, _ parameter: Int) -> String {
-        "optimizer.\(names[slot]).\(parameters[parameter].name)"
-    }
-
-    var state: StateDict {
-        var state: StateDict = [
-            Self.stepsName: Tensor(shape: [2], values: [Float(steps >> 16), Float(steps & 0xFFFF)])
-        ]
-        for slot in names.indices {
-            for index in parameters.indices {
-                state[key(slot, index)] = Tensor(
-                    shape: [parameters[index].count], values: values[slot][index])
+    /// Arrays of zeros; the names are PyTorch's.
+    init(_ parameters: [Parameter], names: [String]) {
+        let trainable = parameters.filter(\.isTrainable)
+        self.parameters = trainable
+        // Threads read the gradients later; they must not be the ones to allocate them.
+        for parameter in trainable { parameter.zeroGradient() }
+        slots = names.map { name in
+            trainable.map {
+                Parameter(
+                    "optimizer.\(name).\($0.name)", shape: $0.shape,
+                    kind: $0.kind == .convolution ? .convolution : .buffer)
             }
         }
+    }
+
+    /// Calls the body for every chunk of every parameter, on the workspace's threads.
+    func forEachChunk(_ workspace: Workspace, _ body: (_ parameter: Int, _ range: Range<Int>) -> Void) {
+        let chunk = 1 << 15
+        let chunks = parameters.indices.flatMap { index in
+            stride(from: 0, to: parameters[index].count, by: chunk).map {
+                (index, $0..<min($0 + chunk, parameters[index].count))
+            }
+        }
+        workspace.forEach(chunks.count) { item, _ in body(chunks[item].0, chunks[item].1) }
+    }
+
+    /// The number of steps is stored as two halves of 16 bits: each is exact in Float32.
+    var state: StateDict {
+        let halves = [Float(steps >> 16), Float(steps & 0xFFFF)]
+        var state = [Self.stepsName: Tensor(shape: [2], values: halves)]
+        for slot in slots.joined() { state[slot.name] = slot.tensor }
         return state
     }
 
-    mutating func restore(_ state: StateDict) throws(StateDictError) {
-        let count = try Self.take(Self.stepsName, 2, from: state)
-        guard count.allSatisfy({ $0 >= 0 && $0 < 65536 }) else { throw .notFinite(Self.stepsName) }
-        var restored = values
-        for slot in names.indices {
-            for index in parameters.indices {
-                restored[slot][index] = try Self.take(key(slot, index), parameters[index].count, from: state)
-            }
+    func restore(_ state: StateDict) throws(StateDictError) {
+        guard let halves = state[Self.stepsName] else { throw .missing(Self.stepsName) }
+        guard halves.shape == [2] else {
+            throw .shapeMismatch(Self.stepsName, found: halves.shape, expected: [2])
         }
-        steps = Int(count[0]) << 16 | Int(count[1])
-        values = restored
-    }
-
-    private static func take(
-        _ name: String, _ count: Int, from state: StateDict
-    ) throws(StateDictError) -> [Float] {
-        guard let tensor = state[name] else { throw .missing(name) }
-        guard tensor.shape == [count] else {
-            throw .shapeMismatch(name, found: tensor.shape, expected: [count])
+        guard halves.values.allSatisfy({ $0 >= 0 && $0 < 65536 && $0 == $0.rounded() }) else {
+            throw .notFinite(Self.stepsName)
         }
-        guard tensor.values.allSatisfy(\.isFinite) else { throw .notFinite(name) }
-        return tensor.values
+        for slot in slots.joined() { try slot.check(state[slot.name]) }
+        for slot in slots.joined() { state[slot.name].map(slot.assign) }
+        steps = Int(halves.values[0]) << 16 | Int(halves.values[1])
     }
 }

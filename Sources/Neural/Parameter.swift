@@ -27,8 +27,13 @@ package final class Parameter: @unchecked Sendable {
     /// The values, in storage order.
     package let values: UnsafeMutablePointer<Float>
     /// The sum of gradients since ``zeroGradient()``, in storage order; allocated when training first asks.
-    package private(set) lazy var gradient: UnsafeMutablePointer<Float> = Parameter.zeros(count)
-    private var hasGradient = false
+    package var gradient: UnsafeMutablePointer<Float> {
+        if let room = gradientRoom { return room }
+        let room = Parameter.zeros(count)
+        gradientRoom = room
+        return room
+    }
+    private var gradientRoom: UnsafeMutablePointer<Float>?
 
     /// A parameter of zeros.
     package init(_ name: String, shape: [Int], kind: Kind = .plain) {
@@ -41,18 +46,14 @@ package final class Parameter: @unchecked Sendable {
 
     deinit {
         values.deallocate()
-        if hasGradient { gradient.deallocate() }
+        gradientRoom?.deallocate()
     }
 
     /// Whether optimisers change it.
     package var isTrainable: Bool { kind != .buffer }
 
-    /// Sets the gradient to zero, allocating it where there is none.
-    package func zeroGradient() {
-        if hasGradient { gradient.update(repeating: 0, count: count) }
-        _ = gradient
-        hasGradient = true
-    }
+    /// Sets the gradient to zero, and allocates it where there is none yet.
+    package func zeroGradient() { gradient.update(repeating: 0, count: count) }
 
     /// Gives every value.
     package func fill(with value: () -> Float) {

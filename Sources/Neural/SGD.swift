@@ -15,7 +15,7 @@ package final class SGD: Optimizer {
     }
 
     private let settings: Settings
-    private var slots: OptimizerSlots
+    private let slots: OptimizerSlots
 
     package init(_ parameters: [Parameter], settings: Settings = Settings()) {
         self.settings = settings
@@ -23,7 +23,16 @@ package final class SGD: Optimizer {
     }
 
     package func step(learningRate: Float, workspace: Workspace) {
+        let first = slots.steps == 0
         slots.steps += 1
+        slots.forEachChunk(workspace) { [settings, slots] index, range in
+            let parameter = slots.parameters[index]
+            let at = range.lowerBound
+            Kernels.sgd(
+                parameter.values + at, parameter.gradient + at, slots.slots[0][index].values + at,
+                range.count,
+                rate: learningRate, momentum: settings.momentum, decay: settings.weightDecay, first: first)
+        }
     }
 
     package var state: StateDict { slots.state }

@@ -1,11 +1,11 @@
 import CPosix
 
 /// What epoll says about a descriptor.
-package struct Readiness: OptionSet, Sendable {
+public struct Readiness: OptionSet, Sendable {
     /// The bits of the C shim.
-    package let rawValue: UInt32
+    public let rawValue: UInt32
     /// From those bits.
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
     /// Something can be read: bytes, a connection, end of file.
     package static let readable = Readiness(rawValue: UInt32(CPOSIX_READABLE))
     /// There is room for sending, or a connect has ended.
@@ -21,8 +21,10 @@ package struct Readiness: OptionSet, Sendable {
 /// A class to inherit from rather than a delegate: a virtual call is cheaper than one through an existential,
 /// and it is made for each event.
 ///
+/// `open`, and so public, because Swift lets nothing less be subclassed in another room of the package.
+///
 /// `@unchecked Sendable` because: confined to its loop, which debug builds check.
-package class Channel: @unchecked Sendable {
+open class Channel: @unchecked Sendable {
     /// The loop it belongs to for life.
     package let loop: EventLoop
     private var descriptor: Descriptor?
@@ -32,11 +34,14 @@ package class Channel: @unchecked Sendable {
     /// The system's number of an open channel.
     package final let raw: Int32
 
-    /// Takes the descriptor over; events come after `register`.
-    package init(loop: EventLoop, descriptor: consuming Descriptor) {
+    /// Takes over the descriptor `raw`, which its last owner has released; events come after `register`.
+    ///
+    /// Public, because Swift 6.3 synthesises an endlessly recursive override of a package initialiser in
+    /// subclasses of another room; a number, so that not every type here has to be public too.
+    public init(loop: EventLoop, owning raw: Int32) {
         self.loop = loop
-        raw = descriptor.raw
-        self.descriptor = consume descriptor
+        self.raw = raw
+        descriptor = Descriptor(owning: raw)
     }
 
     /// Starts events. **Throws** when the kernel has no room for one more watched descriptor; the channel is
@@ -85,11 +90,11 @@ package class Channel: @unchecked Sendable {
     // MARK: For subclasses
 
     /// An event has come. **Runs on** the loop.
-    package func receivedEvent(_ readiness: Readiness) {}
+    open func receivedEvent(_ readiness: Readiness) {}
     /// `loop.resumeLater(self)` has been asked for.
-    package func channelResumed() {}
+    open func channelResumed() {}
     /// The channel has just been closed, by whomever.
-    package func channelClosed() {}
+    open func channelClosed() {}
     /// The loop is about to close everything.
-    package func loopShutsDown() {}
+    open func loopShutsDown() {}
 }

@@ -8,7 +8,7 @@ import Dispatch
 /// drained inside one handler amortises that over every ready connection.
 ///
 /// `@unchecked Sendable` because: everything mutable is confined to `queue`, which debug builds check.
-package final class EventLoop: @unchecked Sendable {
+public final class EventLoop: @unchecked Sendable {
     /// Bytes of the buffer that every connection of the loop reads into.
     package static let scratchBytes = 64 * 1024
     private static let eventsMax = 128
@@ -38,6 +38,7 @@ package final class EventLoop: @unchecked Sendable {
     private var wheel: TimerWheel
     private var deferred: [Channel] = []
     private var isShutDown = false
+    private var attachments: [(key: AnyObject, value: AnyObject)] = []
 
     /// A loop that runs until `shutdown`. **Throws** when the system has no descriptor left.
     package init(index: Int = 0, clock: any LoopClock = SystemClock()) throws(TransportError) {
@@ -95,6 +96,7 @@ package final class EventLoop: @unchecked Sendable {
             self.isShutDown = true
             self.table.closeAll()
             self.runDeferred()
+            self.attachments.removeAll()
             self.clock.manual?.unregister(self)
             self.alarm.cancel()
             self.source.setCancelHandler { @Sendable [table = self.table] in
@@ -104,6 +106,20 @@ package final class EventLoop: @unchecked Sendable {
             self.source.cancel()
         }
     }
+
+    // MARK: What others keep here
+
+    /// What was attached for `key`, or nil. **Runs on** the loop.
+    package func attachment(for key: AnyObject) -> AnyObject? {
+        for attachment in attachments where attachment.key === key { return attachment.value }
+        return nil
+    }
+
+    /// Keeps `value` until the loop ends or `detach`. Few keys are expected: they are searched one by one.
+    package func attach(_ value: AnyObject, for key: AnyObject) { attachments.append((key, value)) }
+
+    /// Lets go of what was attached for `key`.
+    package func detach(_ key: AnyObject) { attachments.removeAll { $0.key === key } }
 
     // MARK: Events
 

@@ -26,7 +26,7 @@ package final class Listener: Sendable {
         to loop: EventLoop, accepted: @escaping (Int32, SocketAddress) -> Void
     ) throws(TransportError) -> ListenerChannel {
         let copy = try descriptor.duplicate()
-        let channel = ListenerChannel(loop: loop, descriptor: copy, accepted: accepted)
+        let channel = ListenerChannel(loop: loop, owning: copy.release(), accepted: accepted)
         try channel.register(asListener: true)
         return channel
     }
@@ -54,11 +54,9 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
     /// How often the process had no descriptor left for a connection.
     package private(set) var exhaustions = 0
 
-    init(
-        loop: EventLoop, descriptor: consuming Descriptor, accepted: @escaping (Int32, SocketAddress) -> Void
-    ) {
+    init(loop: EventLoop, owning raw: Int32, accepted: @escaping (Int32, SocketAddress) -> Void) {
         self.accepted = accepted
-        super.init(loop: loop, descriptor: descriptor)
+        super.init(loop: loop, owning: raw)
     }
 
     /// Accepts what waits; level-triggered, so what is left comes again.

@@ -20,7 +20,7 @@ package enum ReadOutcome: Equatable {
 /// on changing what is watched.
 ///
 /// `@unchecked Sendable` because: confined to its loop, like its base class.
-package class StreamChannel: Channel, @unchecked Sendable {
+open class StreamChannel: Channel, @unchecked Sendable {
     /// True when a read may bring something.
     package final private(set) var canRead = false
     /// True when a write may take something.
@@ -33,6 +33,9 @@ package class StreamChannel: Channel, @unchecked Sendable {
     /// Bytes received and sent so far.
     package final private(set) var bytesReceived: UInt64 = 0
     package final private(set) var bytesSent: UInt64 = 0
+
+    /// Takes over the descriptor `raw` of a connected or connecting socket.
+    public override init(loop: EventLoop, owning raw: Int32) { super.init(loop: loop, owning: raw) }
 
     /// Bytes that wait for room in the socket.
     package final var outputCount: Int { output.count }

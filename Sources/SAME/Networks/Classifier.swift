@@ -16,7 +16,7 @@ package enum ClassifierObjective: Sendable {
 /// **Shapes**: batches are (B, C·H·W); logits and probabilities (B, classes), row-major Float32.
 package final class Classifier: Module {
     package let architecture: ClassifierArchitecture
-    package let parameters: [Parameter]
+    private let network: any ClassifierNetwork
 
     /// A model with initial weights drawn from the generator.
     package init(
@@ -24,21 +24,35 @@ package final class Classifier: Module {
     ) throws(ArchitectureError) {
         try architecture.validate()
         self.architecture = architecture
-        parameters = []
+        switch architecture {
+        case .conv3(let image, let classes, let width):
+            network = Conv3(image: image, classes: classes, width: width)
+        case .mlp(let image, let classes, let hidden):
+            network = MultilayerPerceptron(image: image, classes: classes, hidden: hidden)
+        }
+        network.initialize(&generator)
     }
 
     /// A model with the weights of a state dict.
     package convenience init(_ architecture: ClassifierArchitecture, state: StateDict) throws {
         var generator = RandomGenerator(seed: 0)
         try self.init(architecture, generator: &generator)
-        try load(state)
+        let ignores = type(of: network).ignores
+        try load(state, ignoring: ignores)
     }
+
+    package var parameters: [Parameter] { network.parameters }
 
     /// Adds the objective's gradients to the parameters' gradients and returns its value and the logits.
     package func lossAndGradients(
         _ batch: Tensor, _ objective: ClassifierObjective, workspace: Workspace
     ) -> (loss: Float, logits: Tensor) {
-        (0, batch)
+        let pass = Pass(.training, workspace)
+        defer { pass.end() }
+        let logits = forward(batch, pass)
+        let loss = evaluate(objective, logits, pass)
+        pass.backward()
+        return (Float(loss), copy(logits.values, [batch.rows, architecture.classes]))
     }
 
     /// The objective's gradient with respect to the images, (B, C·H·W): for attacks that step along its sign.
@@ -46,12 +60,65 @@ package final class Classifier: Module {
     package func inputGradient(
         _ batch: Tensor, _ objective: ClassifierObjective, workspace: Workspace
     ) -> Tensor {
-        batch
+        let pass = Pass(.inputGradient, workspace)
+        defer { pass.end() }
+        let x = pass.input(batch)
+        _ = evaluate(objective, network.forward(x, pass), pass)
+        pass.backward()
+        return copy(pass.gradient(of: x), batch.shape)
     }
 
-    /// The logits of each image, in evaluation mode: an image's logits do not depend on its batch.
-    package func logits(_ batch: Tensor, workspace: Workspace) -> Tensor { batch }
+    /// The logits of each image, in evaluation mode.
+    ///
+    /// Safe to call from several threads at once, each with a workspace of its own.
+    package func logits(_ batch: Tensor, workspace: Workspace) -> Tensor {
+        var values: [Float] = []
+        values.reserveCapacity(batch.rows * architecture.classes)
+        for start in stride(from: 0, to: batch.rows, by: Self.imagesAtOnce) {
+            let range = start..<min(start + Self.imagesAtOnce, batch.rows)
+            let pass = Pass(.inference, workspace)
+            let logits = forward(batch, pass, rows: range)
+            values += UnsafeBufferPointer(start: logits.values, count: logits.count)
+            pass.end()
+        }
+        return Tensor(shape: [batch.rows, architecture.classes], values: values)
+    }
 
     /// The softmax of the logits.
-    package func probabilities(_ batch: Tensor, workspace: Workspace) -> Tensor { batch }
+    package func probabilities(_ batch: Tensor, workspace: Workspace) -> Tensor {
+        var tensor = logits(batch, workspace: workspace)
+        let (rows, classes) = (tensor.rows, architecture.classes)
+        tensor.values.withUnsafeMutableBufferPointer {
+            if rows > 0, let base = $0.baseAddress { Kernels.softmax(base, into: base, rows, classes) }
+        }
+        return tensor
+    }
+
+    /// Bounds the memory of inference, and keeps a batch's activations near the processor.
+    private static let imagesAtOnce = 32
+
+    private func forward(_ batch: Tensor, _ pass: Pass, rows: Range<Int>? = nil) -> Activation {
+        precondition(batch.rowCount == architecture.image.count, "the batch has images of another size")
+        return network.forward(pass.input(batch, rows: rows), pass)
+    }
+
+    private func evaluate(_ objective: ClassifierObjective, _ logits: Activation, _ pass: Pass) -> Double {
+        let classes = architecture.classes
+        switch objective {
+        case .labels(let labels):
+            precondition(labels.count == logits.rows && labels.allSatisfy((0..<classes).contains))
+            return pass.crossEntropy(logits) { row, k in labels[row] == k ? 1 : 0 }
+        case .probabilities(let wanted):
+            precondition(wanted.shape == [logits.rows, classes])
+            return pass.crossEntropy(logits) { row, k in Double(wanted.values[row * classes + k]) }
+        case .squaredProbabilities(let wanted):
+            precondition(wanted.shape == [logits.rows, classes])
+            return pass.squaredProbabilities(logits) { row, k in Double(wanted.values[row * classes + k]) }
+        }
+    }
+
+    private func copy(_ values: UnsafeMutablePointer<Float>, _ shape: [Int]) -> Tensor {
+        let count = shape.reduce(1, *)
+        return Tensor(shape: shape, values: Array(UnsafeBufferPointer(start: values, count: count)))
+    }
 }

@@ -1,0 +1,111 @@
+// The choice of kernels, and each kernel's entry.
+#include <stdatomic.h>
+
+#include "kernel_table.h"
+
+static _Atomic(int) chosen = -1;
+
+int sg_level_best(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return SG_PLAIN;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return SG_AVX512;
+    return SG_AVX2;
+#else
+    return SG_PLAIN;
+#endif
+}
+
+int sg_level(void) {
+    int level = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (level < 0) {
+        level = sg_level_best();
+        atomic_store_explicit(&chosen, level, memory_order_relaxed);
+    }
+    return level;
+}
+
+int sg_level_set(int level) {
+    const int best = sg_level_best();
+    level = level < SG_PLAIN ? SG_PLAIN : level > best ? best : level;
+    atomic_store_explicit(&chosen, level, memory_order_relaxed);
+    return level;
+}
+
+const char *sg_level_name(int level) { return level == SG_AVX512 ? "avx512" : level == SG_AVX2 ? "avx2" : "plain"; }
+
+static const sg_kernels *kernels(void) {
+#if defined(__x86_64__)
+    switch (sg_level()) {
+        case SG_AVX512: return &sg_kernels_avx512;
+        case SG_AVX2: return &sg_kernels_avx2;
+        default: break;
+    }
+#endif
+    return &sg_kernels_plain;
+}
+
+size_t sg_gemm_scratch(ptrdiff_t columns) {
+    const size_t padded = (size_t)((columns + SG_TILE_COLUMNS - 1) / SG_TILE_COLUMNS) * SG_TILE_COLUMNS;
+    return padded * 256;
+}
+
+void sg_gemm_block(const sg_gemm *product, sg_block block, float *scratch) {
+    kernels()->gemm_block(product, block, scratch);
+}
+void sg_softmax(const float *x, float *y, ptrdiff_t rows, ptrdiff_t columns, float scale) {
+    kernels()->softmax(x, y, rows, columns, scale);
+}
+void sg_softmax_backward(const float *p, const float *dp, float *dx, ptrdiff_t rows, ptrdiff_t columns, float scale) {
+    kernels()->softmax_backward(p, dp, dx, rows, columns, scale);
+}
+void sg_layernorm(const float *x, const float *gamma, const float *beta, float *y, float *mean, float *rstd,
+                  ptrdiff_t rows, ptrdiff_t columns, float epsilon) {
+    kernels()->layernorm(x, gamma, beta, y, mean, rstd, rows, columns, epsilon);
+}
+void sg_layernorm_backward(const float *x, const float *gamma, const float *mean, const float *rstd, const float *dy,
+                           float *dx, float *dgamma, float *dbeta, ptrdiff_t rows, ptrdiff_t columns,
+                           int accumulate) {
+    kernels()->layernorm_backward(x, gamma, mean, rstd, dy, dx, dgamma, dbeta, rows, columns, accumulate);
+}
+void sg_sum_rows(const float *x, ptrdiff_t x_row, float *sum, ptrdiff_t rows, ptrdiff_t columns) {
+    kernels()->sum_rows(x, x_row, sum, rows, columns);
+}
+void sg_scale_shift(const float *x, const float *scale, const float *shift, float *y, ptrdiff_t rows,
+                    ptrdiff_t columns, int accumulate) {
+    kernels()->scale_shift(x, scale, shift, y, rows, columns, accumulate);
+}
+void sg_moments(const float *x, const float *shift, float *sum, float *squares, ptrdiff_t rows, ptrdiff_t columns) {
+    kernels()->moments(x, shift, sum, squares, rows, columns);
+}
+void sg_sum_products(const float *x, const float *y, float *products, ptrdiff_t rows, ptrdiff_t columns) {
+    kernels()->sum_products(x, y, products, rows, columns);
+}
+void sg_gelu(const float *x, float *y, ptrdiff_t count) { kernels()->gelu(x, y, count); }
+void sg_gelu_backward(const float *x, const float *dy, float *dx, ptrdiff_t count, int accumulate) {
+    kernels()->gelu_backward(x, dy, dx, count, accumulate);
+}
+void sg_relu(const float *x, float *y, ptrdiff_t count) { kernels()->relu(x, y, count); }
+void sg_relu_backward(const float *y, const float *dy, float *dx, ptrdiff_t count, int accumulate) {
+    kernels()->relu_backward(y, dy, dx, count, accumulate);
+}
+void sg_add(const float *a, const float *b, float *y, ptrdiff_t count) { kernels()->add(a, b, y, count); }
+void sg_scale(const float *x, float a, float *y, ptrdiff_t count, int accumulate) {
+    kernels()->scale(x, a, y, count, accumulate);
+}
+double sg_squared_distance(const float *x, const float *y, ptrdiff_t count) {
+    return kernels()->squared_distance(x, y, count);
+}
+double sg_sum(const float *x, ptrdiff_t count) { return kernels()->sum(x, count); }
+void sg_maxpool(const float *image, float *y, uint16_t *place, const sg_window *w) {
+    kernels()->maxpool(image, y, place, w);
+}
+void sg_col2im(const float *columns, float *image, const sg_window *w) { kernels()->col2im(columns, image, w); }
+void sg_adamw_update(float *w, const float *g, float *m, float *v, ptrdiff_t count, const sg_adamw *how) {
+    kernels()->adamw_update(w, g, m, v, count, how);
+}
+void sg_sgd_update(float *w, const float *g, float *buffer, ptrdiff_t count, const sg_sgd *how) {
+    kernels()->sgd_update(w, g, buffer, count, how);
+}

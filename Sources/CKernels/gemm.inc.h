@@ -1,0 +1,176 @@
+// The matrix product: b is packed into panels of SG_PANEL columns, a is read where it lies (a broadcast needs no
+// packing), and a tile of SG_ROWS x SG_PANEL sums stays in registers over a block of k.
+//
+// k is cut at SG_DEPTH whatever the split over threads, and each sum is taken in order of k, so an element of c
+// does not depend on which tile or thread computed it.
+
+typedef float sg_vector __attribute__((vector_size(4 * SG_LANES), aligned(4)));
+enum { SG_PANEL = 2 * SG_LANES, SG_DEPTH = 256 };
+
+#if SG_FUSED
+#define SG_MULTIPLY_ADD(x, y, z) __builtin_elementwise_fma(x, y, z)
+#else
+#define SG_MULTIPLY_ADD(x, y, z) ((x) * (y) + (z))
+#endif
+
+// What becomes of a tile's sums.
+typedef struct {
+    float alpha;
+    const float *bias;
+    int accumulate;
+} finish;
+
+// One row's sums, value by value: for tiles over the matrix's edge.
+static __attribute__((noinline)) void store(float *c, const float *sums, ptrdiff_t columns, finish how) {
+    for (ptrdiff_t j = 0; j < columns; j++) {
+        float value = how.alpha * sums[j];
+        if (how.bias) value += how.bias[j];
+        if (how.accumulate) value += c[j];
+        c[j] = value;
+    }
+}
+
+// rows (a constant where inlined) x SG_PANEL sums of depth products each.
+static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+                                                       ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
+                                                       ptrdiff_t columns, finish how) {
+    sg_vector left[SG_ROWS], right[SG_ROWS];
+    const float *third[(SG_ROWS + 2) / 3];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        left[i] = right[i] = (sg_vector){0};
+        if (i % 3 == 0) third[i / 3] = a + i * a_row;
+    }
+    for (ptrdiff_t k = 0; k < depth; k++) {
+        const sg_vector b0 = *(const sg_vector *)panel, b1 = *(const sg_vector *)(panel + SG_LANES);
+        panel += SG_PANEL;
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) {
+            const float value = third[i / 3][(i % 3) * a_row];
+            const sg_vector x = value - (sg_vector){0};
+            left[i] = SG_MULTIPLY_ADD(x, b0, left[i]);
+            right[i] = SG_MULTIPLY_ADD(x, b1, right[i]);
+            if (i % 3 == 2 || i == rows - 1) third[i / 3] += a_column;
+        }
+    }
+    if (columns < SG_PANEL) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) {
+            const sg_vector sums[2] = {left[i], right[i]};
+            store(c + i * c_row, (const float *)sums, columns, how);
+        }
+        return;
+    }
+    sg_vector bias0 = {0}, bias1 = {0};
+    if (how.bias) {
+        bias0 = *(const sg_vector *)how.bias;
+        bias1 = *(const sg_vector *)(how.bias + SG_LANES);
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++, c += c_row) {
+        sg_vector *out0 = (sg_vector *)c, *out1 = (sg_vector *)(c + SG_LANES);
+        left[i] = how.alpha * left[i] + bias0;
+        right[i] = how.alpha * right[i] + bias1;
+        *out0 = how.accumulate ? left[i] + *out0 : left[i];
+        *out1 = how.accumulate ? right[i] + *out1 : right[i];
+    }
+}
+
+#define SG_CASE(R) \
+    case R: tile(R, depth, a, a_row, a_column, panel, c, c_row, columns, how); break;
+
+static __attribute__((noinline)) void any_tile(int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+                                               ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
+                                               ptrdiff_t columns, finish how) {
+    switch (rows) {
+        SG_CASE(1)
+        SG_CASE(2)
+        SG_CASE(3)
+        SG_CASE(4)
+#if SG_ROWS >= 6
+        SG_CASE(5)
+        SG_CASE(6)
+#endif
+#if SG_ROWS >= 12
+        SG_CASE(7)
+        SG_CASE(8)
+        SG_CASE(9)
+        SG_CASE(10)
+        SG_CASE(11)
+        SG_CASE(12)
+#endif
+    }
+}
+
+// panel (depth, SG_PANEL) = columns of b from its rows; columns past the matrix are 0.
+static void pack(const float *b, ptrdiff_t b_row, ptrdiff_t b_column, float *panel, ptrdiff_t depth,
+                 ptrdiff_t columns) {
+    if (columns < SG_PANEL) memset(panel, 0, sizeof(float) * (size_t)(depth * SG_PANEL));
+    if (b_column == 1 && columns == SG_PANEL) {
+        for (ptrdiff_t k = 0; k < depth; k++) memcpy(panel + k * SG_PANEL, b + k * b_row, sizeof(float) * SG_PANEL);
+        return;
+    }
+    if (b_column == 1) {
+        for (ptrdiff_t k = 0; k < depth; k++)
+            memcpy(panel + k * SG_PANEL, b + k * b_row, sizeof(float) * (size_t)columns);
+        return;
+    }
+    // A block of k at a time keeps the panel's lines in the first cache while it is filled column by column.
+    for (ptrdiff_t k0 = 0; k0 < depth; k0 += 16) {
+        const ptrdiff_t k1 = k0 + 16 < depth ? k0 + 16 : depth;
+        for (ptrdiff_t j = 0; j < columns; j++)
+            for (ptrdiff_t k = k0; k < k1; k++) panel[k * SG_PANEL + j] = b[k * b_row + j * b_column];
+    }
+}
+
+static ptrdiff_t least(ptrdiff_t x, ptrdiff_t y) { return x < y ? x : y; }
+
+// The sum of x * y over k in lanes, for products with few rows, where packing b would cost more than it saves.
+static float dot(const float *x, const float *y, ptrdiff_t count) {
+    sg_vector sums[4] = {{0}};
+    ptrdiff_t k = 0;
+    for (; k + 4 * SG_LANES <= count; k += 4 * SG_LANES)
+        for (int s = 0; s < 4; s++)
+            sums[s] = SG_MULTIPLY_ADD(*(const sg_vector *)(x + k + s * SG_LANES),
+                                      *(const sg_vector *)(y + k + s * SG_LANES), sums[s]);
+    const sg_vector all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float total = 0;
+    for (int lane = 0; lane < SG_LANES; lane++) total += all[lane];
+    for (; k < count; k++) total += x[k] * y[k];
+    return total;
+}
+
+static int few_rows(const sg_gemm *g) { return g->m <= 3 && g->a_column == 1 && g->b_row == 1 && g->b_column != 1; }
+
+static void few_rows_block(const sg_gemm *g, sg_block block) {
+    for (ptrdiff_t j = block.n0; j < block.n1; j++) {
+        const float *column = g->b + j * g->b_column;
+        const finish how = {g->alpha, g->bias ? g->bias + j : NULL, g->accumulate};
+        for (ptrdiff_t i = block.m0; i < block.m1; i++) {
+            const float sum = dot(g->a + i * g->a_row, column, g->k);
+            store(g->c + i * g->c_row + j, &sum, 1, how);
+        }
+    }
+}
+
+static void gemm_block(const sg_gemm *g, sg_block block, float *scratch) {
+    if (few_rows(g)) {
+        few_rows_block(g, block);
+        return;
+    }
+    for (ptrdiff_t k0 = 0; k0 == 0 || k0 < g->k; k0 += SG_DEPTH) {
+        const ptrdiff_t depth = least(SG_DEPTH, g->k - k0);
+        for (ptrdiff_t j = block.n0; j < block.n1; j += SG_PANEL)
+            pack(g->b + k0 * g->b_row + j * g->b_column, g->b_row, g->b_column, scratch + (j - block.n0) * depth,
+                 depth, least(SG_PANEL, block.n1 - j));
+        for (ptrdiff_t i = block.m0; i < block.m1; i += SG_ROWS) {
+            const int rows = (int)least(SG_ROWS, block.m1 - i);
+            for (ptrdiff_t j = block.n0; j < block.n1; j += SG_PANEL) {
+                const finish how = {g->alpha, g->bias && k0 == 0 ? g->bias + j : NULL, g->accumulate || k0 > 0};
+                any_tile(rows, depth, g->a + i * g->a_row + k0 * g->a_column, g->a_row, g->a_column,
+                         scratch + (j - block.n0) * depth, g->c + i * g->c_row + j, g->c_row,
+                         least(SG_PANEL, block.n1 - j), how);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Foundation
+import Learning
+import Query
+import SAME
+import Tensor
+
+/// `samegate fit`: a bundle from training images and a black-box victim.
+struct FitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fit",
+        abstract: "Train and calibrate a scorer from training images and the victim's answers.",
+        discussion: """
+            The victim is asked as a black box (--victim URL) or its recorded answers are read (--answers FILE). Ctrl-C \
+            leaves a checkpoint; the same command with --resume goes on to the same result.
+            """)
+
+    @Option(help: "Training images: an IDX file (plain or gzipped) or a folder of PNG and JPEG files.")
+    var images: String
+    @Option(help: ArgumentHelp("Scale a folder's images to this size.", valueName: "WIDTHxHEIGHT"))
+    var resize: String?
+    @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
+    var output: String
+    @OptionGroup(title: "The victim") var victim: FitVictimOptions
+    @OptionGroup(title: "The models") var models: FitModelOptions
+    @OptionGroup(title: "The run") var session: TrainSession
+
+    func run() throws {
+        try TrainSession.perform { stop in try await fit(stop) }
+    }
+
+    private func fit(_ stop: StopFlag) async throws {
+        let options = try models.options()
+        let printer = ProgressPrinter()
+        let images = try TrainData.images(images, resize: try resizeShape())
+        printer.say("\(images.count) images of \(images.shape)")
+        // Whatever can be refused is refused before hours of training.
+        try options.autoencoderArchitecture(image: images.shape).validate()
+        let run = try session.makeRun(output: output, stop: stop, printer: printer)
+        let answers = try await victim.answers(to: images, run: run)
+        let fit = try Fit(
+            images: images, answers: answers, options: options, program: TrainData.program, run: run)
+        let bundle = try fit.makeBundle()
+        try bundle.write(to: output)
+        run.discardCheckpoints()
+        print(Self.summary(bundle, output))
+    }
+
+    private func resizeShape() throws -> ImageShape? {
+        guard let resize else { return nil }
+        let sizes = resize.lowercased().split(separator: "x").map { Int($0) }
+        guard sizes.count == 2, let width = sizes[0], let height = sizes[1], width > 0, height > 0,
+            width <= 1024, height <= 1024
+        else { throw ValidationError("--resize takes a size such as 32x32") }
+        return ImageShape(channels: 0, height: height, width: width)
+    }
+
+    /// What the bundle says a benign query scores.
+    static func summary(_ bundle: ModelBundle, _ path: String) -> String {
+        let calibration = bundle.manifest.calibration
+        let results = bundle.manifest.provenance.results
+        var lines = [
+            "bundle written to \(path)",
+            "benign scores, from \(calibration.full.sampleCount) held-out images:",
+        ]
+        for percentile in [50.0, 90, 95, 97, 99, 99.5, 99.9] {
+            let terms = calibration.terms.map { entry in
+                let value = entry.tail.value(surprise: AnomalyScore.surprise(percentile: percentile))
+                return "\(entry.term.rawValue) \(String(format: "%.6f", value))"
+            }
+            let score = String(format: "%.4f", calibration.threshold(percentile: percentile))
+            lines.append("  p\(percentile)  score \(score)  \(terms.joined(separator: "  "))")
+        }
+        if let agreement = results["held_out_agreement"] {
+            lines.append(
+                "auxiliary model and victim agree on \(String(format: "%.1f", 100 * agreement)) % of them")
+        }
+        return lines.joined(separator: "\n")
+    }
+}

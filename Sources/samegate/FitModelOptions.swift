@@ -1,0 +1,110 @@
+import ArgumentParser
+import Learning
+import SAME
+
+/// The sizes and schedules of what `fit` trains: a preset, and whatever is said to differ from it.
+struct FitModelOptions: ParsableArguments {
+    @Option(help: "small (minutes on two cores), or paper (the authors' sizes: days).")
+    var preset: FitPreset = .small
+    @Option(help: "Passes of the autoencoder through the images.")
+    var epochs: Int?
+    @Option(help: "Images in a step of the autoencoder.")
+    var batch: Int?
+    @Option(help: "Learning rate of the autoencoder after the warm-up.")
+    var learningRate: Double?
+    @Option(help: "Side of a patch in pixels.")
+    var patch: Int?
+    @Option(help: "Values of a token.")
+    var embedding: Int?
+    @Option(help: "Blocks of the encoder.")
+    var encoderDepth: Int?
+    @Option(help: "Blocks of the decoder.")
+    var decoderDepth: Int?
+    @Option(help: "Heads of attention.")
+    var heads: Int?
+    @Option(
+        help: ArgumentHelp(
+            "Shares of patches to hide in training, one drawn each step.", valueName: "ratio,…"))
+    var maskRatios: String?
+    @Option(help: "The auxiliary model: conv3 or mlp.")
+    var auxiliary: TrainModelKind?
+    @Option(help: "Channels of conv3's first layer, or hidden units of mlp.")
+    var auxiliaryWidth: Int?
+    @Option(help: "Passes of the auxiliary model through the images.")
+    var auxiliaryEpochs: Int?
+    @Option(help: "Learning rate of the auxiliary model.")
+    var auxiliaryLearningRate: Double?
+    @Option(help: "Images kept from training to calibrate on.")
+    var holdout: Int?
+    @Option(help: ArgumentHelp("Terms of the score: reconstruction, deviation, doubt.", valueName: "term,…"))
+    var terms: String?
+    @Option(
+        help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
+    var alpha: Double?
+    @Option(help: "Where all chance comes from.")
+    var seed: UInt64 = 1
+
+    func validate() throws { _ = try options() }
+
+    /// The preset's options with the changes.
+    func options() throws -> FitOptions {
+        var options = FitOptions(preset.preset)
+        options.seed = seed
+        changeAutoencoder(&options.autoencoder)
+        if let maskRatios { options.autoencoder.maskRatios = try Self.ratios(maskRatios) }
+        if auxiliary != nil || auxiliaryWidth != nil {
+            options.auxiliary = (auxiliary ?? .conv3).kind(width: auxiliaryWidth, otherwise: 16)
+        }
+        if let auxiliaryEpochs {
+            options.auxiliarySchedule.epochs = auxiliaryEpochs
+            let warmup = options.auxiliarySchedule.warmupEpochs
+            options.auxiliarySchedule.warmupEpochs = min(warmup, Double(auxiliaryEpochs) / 4)
+        }
+        if let auxiliaryLearningRate { options.auxiliarySchedule.learningRate = auxiliaryLearningRate }
+        if let holdout { options.holdout = holdout }
+        if let terms { options.terms = try Self.terms(terms) }
+        if let alpha { options.combination = .paper(alpha: alpha) }
+        if let problem = options.problems.first { throw ValidationError(problem) }
+        return options
+    }
+
+    private func changeAutoencoder(_ autoencoder: inout FitOptions.Autoencoder) {
+        if let epochs {
+            autoencoder.schedule.epochs = epochs
+            autoencoder.schedule.warmupEpochs = min(autoencoder.schedule.warmupEpochs, Double(epochs) / 4)
+        }
+        if let batch { autoencoder.schedule.batch = batch }
+        if let learningRate { autoencoder.schedule.learningRate = learningRate }
+        if let patch { autoencoder.patch = patch }
+        if let embedding { autoencoder.embedding = embedding }
+        if let encoderDepth { autoencoder.encoderDepth = encoderDepth }
+        if let decoderDepth { autoencoder.decoderDepth = decoderDepth }
+        if let heads { autoencoder.heads = heads }
+    }
+
+    private static func ratios(_ text: String) throws -> [Double] {
+        let ratios = text.split(separator: ",").map { Double($0) }
+        guard !ratios.isEmpty, !ratios.contains(nil) else {
+            throw ValidationError("--mask-ratios takes numbers such as 0.75,0.5,0.25")
+        }
+        return ratios.compactMap { $0 }
+    }
+
+    private static func terms(_ text: String) throws -> [ScoreTerm] {
+        try text.split(separator: ",").map { name in
+            guard let term = ScoreTerm(rawValue: String(name)) else {
+                let known = ScoreTerm.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("“\(name)” is not a term; there are \(known)")
+            }
+            return term
+        }
+    }
+}
+
+/// The presets that can be asked for.
+enum FitPreset: String, ExpressibleByArgument {
+    case small, paper
+
+    /// The preset of the options.
+    var preset: FitOptions.Preset { self == .small ? .small : .paper }
+}

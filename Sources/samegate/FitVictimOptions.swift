@@ -1,0 +1,111 @@
+import ArgumentParser
+import Foundation
+import Learning
+import Query
+import SAME
+import Tensor
+
+/// Where `fit` has the victim's answers from.
+struct FitVictimOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The prediction endpoint to ask, e.g. http://host:8501/v1/models/m:predict.", valueName: "url"))
+    var victim: String?
+    @Option(help: ArgumentHelp("Recorded answers to read instead.", valueName: "file"))
+    var answers: String?
+    @Option(help: ArgumentHelp("Where to record the answers as well.", valueName: "file"))
+    var recordAnswers: String?
+    @Option(help: "Order of a picture's dimensions that the endpoint takes: HWC, CHW or HW.")
+    var victimLayout: FitLayout = .hwc
+    @Option(help: ArgumentHelp("Values of black and white that the endpoint takes.", valueName: "low,high"))
+    var victimRange = "0,1"
+    @Option(help: ArgumentHelp("Name of the input tensor, where the endpoint needs one.", valueName: "name"))
+    var victimInput: String?
+    @Option(help: ArgumentHelp("Name of the output tensor, where there are several.", valueName: "name"))
+    var victimOutput: String?
+    @Option(help: "What the endpoint answers: probabilities, log-probabilities or logits.")
+    var victimAnswer: FitAnswerKind = .probabilities
+    @Option(help: "Images in one request.")
+    var victimBatch = 64
+    @Option(help: "Requests under way at once.")
+    var victimConcurrency = 4
+    @Option(help: "Attempts at one request before giving up.")
+    var victimAttempts = 6
+    @Option(help: ArgumentHelp("How long one request may take.", valueName: "seconds"))
+    var victimTimeout = 60
+
+    func validate() throws {
+        if (victim == nil) == (answers == nil) { throw ValidationError("give either --victim or --answers") }
+        let bounds = [
+            ("--victim-batch", victimBatch, 1...4096), ("--victim-concurrency", victimConcurrency, 1...256),
+            ("--victim-attempts", victimAttempts, 1...100), ("--victim-timeout", victimTimeout, 1...3600),
+        ]
+        for (name, value, bound) in bounds where !bound.contains(value) {
+            throw ValidationError("\(name) must be from \(bound.lowerBound) to \(bound.upperBound)")
+        }
+        _ = try range()
+    }
+
+    /// The answers to `images`, asked or read; those already in the run's journal are not asked again.
+    func answers(to images: ImageSet, run: TrainingRun) async throws -> AnswerSet {
+        if let answers { return try AnswerSet(contentsOf: answers, for: images) }
+        let client = try client(images.shape)
+        let path = run.checkpoint("answers.jsonl") ?? "answers.jsonl"
+        var journal = try AnswerJournal(path, imagesDigest: images.digest, victim: client.name)
+        let set = try await client.ask(images, journal: &journal, stop: run.stop, show: run.show)
+        if let recordAnswers { try set.write(to: recordAnswers) }
+        return set
+    }
+
+    private func client(_ shape: ImageShape) throws -> VictimClient {
+        let query = QueryFormat(
+            inputName: victimInput, layout: victimLayout.layout, range: try range(), shape: shape)
+        if let problem = query.problems.first { throw ValidationError(problem) }
+        let answer = AnswerFormat(outputName: victimOutput, kind: victimAnswer.kind, sumTolerance: 0.01)
+        var manner = VictimClient.Manner()
+        manner.batch = victimBatch
+        manner.concurrency = victimConcurrency
+        manner.attemptsMax = victimAttempts
+        manner.timeout = .seconds(victimTimeout)
+        return try VictimClient(url: victim ?? "", query: query, answer: answer, manner: manner)
+    }
+
+    private func range() throws -> ValueRange {
+        let ends = victimRange.split(separator: ",").map { Double($0) }
+        guard ends.count == 2, let low = ends[0], let high = ends[1], low < high, low.isFinite, high.isFinite
+        else { throw ValidationError("--victim-range takes two numbers, the lower first, such as 0,1") }
+        return ValueRange(low: low, high: high)
+    }
+}
+
+/// The layouts that can be asked for.
+enum FitLayout: String, ExpressibleByArgument {
+    case hwc, chw, hw
+
+    init?(argument: String) { self.init(rawValue: argument.lowercased()) }
+
+    /// The layout of the query format.
+    var layout: PixelLayout {
+        switch self {
+        case .hwc: .hwc
+        case .chw: .chw
+        case .hw: .hw
+        }
+    }
+}
+
+/// The kinds of answer that can be read.
+enum FitAnswerKind: String, ExpressibleByArgument {
+    case probabilities
+    case logProbabilities = "log-probabilities"
+    case logits
+
+    /// The kind of the answer format.
+    var kind: AnswerKind {
+        switch self {
+        case .probabilities: .probabilities
+        case .logProbabilities: .logProbabilities
+        case .logits: .logits
+        }
+    }
+}

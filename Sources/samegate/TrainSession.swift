@@ -1,0 +1,104 @@
+import ArgumentParser
+import Dispatch
+import Foundation
+import Learning
+import SAME
+import Synchronization
+import Tensor
+
+/// The options that every training command has, and the life of one run: signals, checkpoints, exit codes.
+struct TrainSession: ParsableArguments {
+    @Option(help: "Threads to compute with (default: as many as processors).")
+    var threads: Int?
+
+    @Option(help: ArgumentHelp("Folder of checkpoints (default: OUTPUT.checkpoint).", valueName: "folder"))
+    var checkpoint: String?
+
+    @Flag(help: "Go on from the checkpoint of an interrupted run with the same options.")
+    var resume = false
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads must be from 1 to 1024")
+        }
+    }
+
+    /// The run of a command that writes `output`.
+    func makeRun(output: String, stop: StopFlag, printer: ProgressPrinter) throws -> TrainingRun {
+        let folder = checkpoint ?? output.trimmingSuffix("/") + ".checkpoint"
+        let run = TrainingRun(
+            workspace: Workspace(threads: threads ?? Workspace.processorCount), checkpoints: folder,
+            resume: resume, stop: stop, show: printer.show)
+        try run.prepare()
+        return run
+    }
+
+    /// Runs a command's work; an interruption ends with exit code 130 and the command to go on with, any other error
+    /// with its message.
+    static func perform(_ body: @escaping @Sendable (StopFlag) async throws -> Void) throws {
+        let stop = StopFlag()
+        let signals = [SIGINT, SIGTERM].map { Self.raise(stop, on: $0) }
+        defer { signals.forEach { $0.cancel() } }
+        do {
+            try wait { try await body(stop) }
+        } catch {
+            guard stop.isRaised, Self.isInterruption(error) else { throw ValidationError("\(error)") }
+            let command = CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]
+            Self.say(
+                "\(error). Everything done is kept; to go on:\n  \(command.map(Self.quoted).joined(separator: " "))"
+            )
+            throw ExitCode(130)
+        }
+    }
+
+    /// Prints a line on standard error.
+    static func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    private static func isInterruption(_ error: any Error) -> Bool {
+        switch error {
+        case TrainingError.interrupted, VictimError.stopped, is CancellationError: true
+        default: false
+        }
+    }
+
+    private static func raise(_ stop: StopFlag, on number: Int32) -> any DispatchSourceSignal {
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler { @Sendable in
+            // A second signal does not wait for the step to end; what the last checkpoint holds is kept.
+            if stop.isRaised { Foundation.exit(130) }
+            stop.raise()
+        }
+        source.resume()
+        return source
+    }
+
+    /// Runs asynchronous work to its end on this thread's behalf: a command has nothing else to do.
+    private static func wait(_ body: @escaping @Sendable () async throws -> Void) throws {
+        let done = DispatchSemaphore(value: 0)
+        let outcome = Mutex<Result<Void, any Error>>(.success(()))
+        Task {
+            do {
+                try await body()
+            } catch {
+                outcome.withLock { $0 = .failure(error) }
+            }
+            done.signal()
+        }
+        done.wait()
+        try outcome.withLock { $0 }.get()
+    }
+
+    private static func quoted(_ word: String) -> String {
+        let plain = word.allSatisfy { $0.isLetter || $0.isNumber || "-_./:=,+@%".contains($0) }
+        return plain && !word.isEmpty ? word : "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+    }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ suffix: Character) -> String {
+        var text = self
+        while text.count > 1, text.last == suffix { text.removeLast() }
+        return text
+    }
+}

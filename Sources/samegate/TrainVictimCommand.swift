@@ -1,0 +1,111 @@
+import ArgumentParser
+import Foundation
+import Learning
+import SAME
+import Tensor
+
+/// `samegate train-victim`: a classifier from labelled images.
+struct TrainVictimCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train-victim",
+        abstract: "Train a classifier on labelled images, for demonstrations and red-teaming.")
+
+    @Option(help: "Training images: an IDX file (plain or gzipped) or a folder of PNG and JPEG files.")
+    var images: String
+    @Option(help: "Their labels: an IDX file; not needed for a folder with one folder per class.")
+    var labels: String?
+    @Option(help: "Test images, to measure the accuracy on.")
+    var testImages: String?
+    @Option(help: "Their labels.")
+    var testLabels: String?
+    @Option(help: ArgumentHelp("The model directory to write.", valueName: "directory"))
+    var output: String
+    @Option(help: "conv3 or mlp.")
+    var model: TrainModelKind = .conv3
+    @Option(help: "Channels of conv3's first layer, or hidden units of mlp (default: 32, or 256).")
+    var width: Int?
+    @Option(help: "Passes through the images.")
+    var epochs = 10
+    @Option(help: "Images in a step.")
+    var batch = 128
+    @Option(help: "Learning rate after the warm-up.")
+    var learningRate = 2e-3
+    @Option(help: "adamw, or sgd with momentum 0.9.")
+    var optimizer: TrainOptimizer = .adamw
+    @Option(help: "Weight decay.")
+    var weightDecay: Float = 0.01
+    @Option(help: "The most pixels to shift training images by.")
+    var shift = 1
+    @Flag(inversion: .prefixedNo, help: "Mirror half of the training images.")
+    var mirror = true
+    @Option(help: "Images kept from training; with the seed of fit, those that fit calibrates on.")
+    var holdout = 5000
+    @Option(help: "Where all chance comes from.")
+    var seed: UInt64 = 1
+    @OptionGroup var session: TrainSession
+
+    func run() throws {
+        try TrainSession.perform { stop in try train(stop) }
+    }
+
+    private func train(_ stop: StopFlag) throws {
+        let printer = ProgressPrinter()
+        let (images, labels) = try TrainData.labelled(images: images, labels: labels)
+        let test = try testImages.map {
+            try TrainData.labelled(
+                images: $0, labels: testLabels, classes: labels.classes, shape: images.shape)
+        }
+        let options = try options()
+        let run = try session.makeRun(output: output, stop: stop, printer: printer)
+        let training = try VictimTraining(
+            images: images, labels: labels, options: options, program: TrainData.program, run: run)
+        let directory = try training.makeModel(test: test)
+        try directory.write(to: output)
+        run.discardCheckpoints()
+        let results = directory.manifest.provenance.results
+        print("model written to \(output)")
+        if let accuracy = results["test_accuracy"] {
+            print("test accuracy \(String(format: "%.2f", 100 * accuracy)) %")
+        }
+    }
+
+    private func options() throws -> VictimTraining.Options {
+        var options = VictimTraining.Options()
+        options.kind = model.kind(width: width, otherwise: 32)
+        options.schedule = TrainingSchedule(
+            epochs: epochs, batch: batch, learningRate: learningRate,
+            warmupEpochs: optimizer == .adamw ? min(0.5, Double(epochs)) : 0,
+            optimizer: optimizer.choice(weightDecay: weightDecay))
+        options.augmentation = Augmentation(shift: shift, mirror: mirror)
+        options.holdout = holdout
+        options.seed = seed
+        guard (0...64).contains(shift) else { throw ValidationError("--shift must be from 0 to 64") }
+        if let problem = options.schedule.problems.first { throw ValidationError(problem) }
+        return options
+    }
+}
+
+/// The kinds of classifier that can be asked for.
+enum TrainModelKind: String, ExpressibleByArgument {
+    case conv3
+    case mlp
+
+    /// The kind with its size.
+    func kind(width: Int?, otherwise: Int) -> FitOptions.AuxiliaryKind {
+        self == .conv3 ? .conv3(width: width ?? otherwise) : .mlp(hidden: width ?? 256)
+    }
+}
+
+/// The optimisers that can be asked for.
+enum TrainOptimizer: String, ExpressibleByArgument {
+    case adamw
+    case sgd
+
+    /// The optimiser with its usual settings.
+    func choice(weightDecay: Float) -> OptimizerChoice {
+        switch self {
+        case .adamw: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: weightDecay)
+        case .sgd: .sgd(momentum: 0.9, weightDecay: weightDecay)
+        }
+    }
+}

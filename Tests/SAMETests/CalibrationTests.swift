@@ -1,0 +1,101 @@
+import Foundation
+import SAME
+import Tensor
+import Testing
+
+@Suite("Calibration")
+struct CalibrationTests {
+    static func benign(_ count: Int, seed: UInt64) -> [TermValues] {
+        var generator = RandomGenerator(seed: seed)
+        return (0..<count).map { _ in
+            let reconstruction = Float(exp(0.3 * generator.normal() - 4))
+            let deviation = Float(exp(1.5 * generator.normal() - 6))
+            return TermValues(
+                reconstruction: reconstruction, deviation: deviation, doubt: Float(generator.uniform()))
+        }
+    }
+
+    @Test(
+        "the score's percentile is the stated false-positive rate on fresh benign queries",
+        arguments: [Calibration.Combination.tailSum, .paper(alpha: 0.99), .paper(alpha: 0.1)],
+        [90.0, 97, 99])
+    func nominalRate(combination: Calibration.Combination, percentile: Double) throws {
+        let calibration = try Calibration(sample: Self.benign(8000, seed: 1), combination: combination)
+        let fresh = Self.benign(40_000, seed: 2).map(calibration.score)
+        let nominal = 1 - percentile / 100
+        let slack = 4.5 * (nominal * (1 - nominal) * (1.0 / 8000 + 1.0 / 40_000)).squareRoot()
+        let rate = Double(fresh.count { $0.percentile > percentile }) / Double(fresh.count)
+        #expect(abs(rate - nominal) < slack, "\(rate) for \(nominal)")
+        let threshold = calibration.threshold(percentile: percentile)
+        #expect(
+            fresh.allSatisfy {
+                ($0.raw > threshold) == ($0.percentile > percentile) || abs($0.raw - threshold) < 1e-9
+            })
+    }
+
+    @Test("without the victim's answer the remaining terms have a calibration of their own")
+    func answerless() throws {
+        let calibration = try Calibration(sample: Self.benign(8000, seed: 1))
+        let fresh = Self.benign(20_000, seed: 3)
+        let scores = fresh.map { calibration.score(TermValues(reconstruction: $0.reconstruction)) }
+        #expect(scores.allSatisfy { $0.terms == [.reconstruction] && $0.values.deviation == nil })
+        let rate = Double(scores.count { $0.percentile > 95 }) / Double(scores.count)
+        #expect(abs(rate - 0.05) < 0.012)
+    }
+
+    @Test("Eq. (6): the raw score is α·L_rec + (1−α)·L_dev")
+    func paperCombination() throws {
+        let calibration = try Calibration(sample: Self.benign(500, seed: 4), combination: .paper(alpha: 0.25))
+        let score = calibration.score(TermValues(reconstruction: 0.5, deviation: 2, doubt: 0))
+        #expect(abs(score.raw - (0.25 * 0.5 + 0.75 * 2)) < 1e-12)
+        #expect(score.terms == [.reconstruction, .deviation])
+    }
+
+    @Test("raising any term never lowers the score", arguments: ScoreTerm.allCases)
+    func monotone(term: ScoreTerm) throws {
+        let calibration = try Calibration(sample: Self.benign(2000, seed: 5), terms: ScoreTerm.allCases)
+        var values = TermValues(reconstruction: 0.018, deviation: 0.0025, doubt: 0.5)
+        var last = calibration.score(values).surprise
+        for _ in 0..<200 {
+            switch term {
+            case .reconstruction: values.reconstruction *= 1.05
+            case .deviation: values.deviation? *= 1.05
+            case .doubt: values.doubt? *= 1.05
+            }
+            let surprise = calibration.score(values).surprise
+            #expect(surprise >= last)
+            last = surprise
+        }
+    }
+
+    @Test("a term that is not a number is scored as far outside, never as benign")
+    func notANumber() throws {
+        let calibration = try Calibration(sample: Self.benign(500, seed: 6))
+        let score = calibration.score(TermValues(reconstruction: .nan, deviation: 0))
+        #expect(score.percentile == 100 && score.surprise > 100)
+    }
+
+    @Test("a sample with a missing term, an alpha outside 0…1 and no terms are refused")
+    func refused() {
+        var sample = Self.benign(500, seed: 7)
+        sample[3].deviation = nil
+        #expect(throws: CalibrationError.termMissing(.deviation, index: 3)) {
+            try Calibration(sample: sample)
+        }
+        #expect(throws: CalibrationError.alphaOutOfRange(1.5)) {
+            try Calibration(sample: Self.benign(500, seed: 7), combination: .paper(alpha: 1.5))
+        }
+        #expect(throws: CalibrationError.noTerms) {
+            try Calibration(sample: Self.benign(500, seed: 7), terms: [])
+        }
+    }
+
+    @Test("percentile and surprise are one thing in two units")
+    func units() {
+        for percentile in [0.0, 1, 50, 97, 99.9, 99.9999] {
+            let back = AnomalyScore.percentile(surprise: AnomalyScore.surprise(percentile: percentile))
+            #expect(abs(back - percentile) < 1e-9)
+        }
+        #expect(AnomalyScore.surprise(percentile: 100) == .infinity)
+    }
+}
