@@ -42,7 +42,7 @@ package final class Gateway: Sendable {
         services = GatewayServices(
             limits: assembly.limits,
             scoring: ScoringPool(
-                workers: settings.scoring.workers ?? cores, queueRowsMax: settings.scoring.queue),
+                workers: settings.scoring.workers.count(processors: cores), queueRowsMax: settings.scoring.queue),
             store: MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() },
             authority: authority, perturber: Perturber(secret: assembly.key),
             challengeLifetime: settings.withheld.lifetime,
@@ -80,5 +80,15 @@ extension MemoryStore.Limits {
     init(_ settings: WithheldSettings) {
         self.init(
             claimsMax: settings.answers * 8, answersMax: settings.answers, answerBytesMax: settings.bytes)
+    }
+}
+
+extension ScoringSettings.Workers {
+    /// The number of threads on a machine of so many processors.
+    func count(processors: Int) -> Int {
+        switch self {
+        case .automatic: processors
+        case .exactly(let count): count
+        }
     }
 }
