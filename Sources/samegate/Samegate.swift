@@ -1,8 +1,12 @@
 import ArgumentParser
 
+/// The one program of the package; each of its commands is a file of its own.
 @main
 struct Samegate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "samegate", abstract: "A gateway that protects a model against extraction.",
-        subcommands: [FitCommand.self, TrainVictimCommand.self, TrainAnswerCommand.self])
+        subcommands: [
+            Serve.self, Check.self, DecisionsCommand.self, FitCommand.self, TrainVictimCommand.self,
+            TrainAnswerCommand.self, VictimCommand.self, Solve.self, DemoCommand.self,
+        ])
 }
