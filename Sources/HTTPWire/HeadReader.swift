@@ -15,7 +15,7 @@ struct HeadReader: Sendable {
 
     /// Starts a new section, keeping memory.
     mutating func reset() {
-        fields.removeAll()
+        fields.forgetEntries()
         lineStart = 0
         searched = 0
         sectionStart = 0
@@ -71,8 +71,7 @@ struct HeadReader: Sendable {
 
     /// Copies the section's bytes into the arena in one go; the recorded ranges already point there.
     mutating func finish(_ base: UnsafePointer<UInt8>, to end: Int) {
-        fields.arena.append(
-            contentsOf: UnsafeBufferPointer(start: base + sectionStart, count: end &- sectionStart))
+        fields.replaceArena(UnsafeBufferPointer(start: base + sectionStart, count: end &- sectionStart))
     }
 
     private static func nameError(

@@ -33,8 +33,25 @@ extension HeaderList {
 
     /// Empties the list, keeping its memory for the next message.
     package mutating func removeAll() {
-        if !arena.isEmpty { arena.removeAll(keepingCapacity: true) }
+        arena.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
+    }
+
+    /// Forgets the fields but leaves the arena for `replaceArena` to overwrite.
+    mutating func forgetEntries() {
         if !entries.isEmpty { entries.removeAll(keepingCapacity: true) }
+    }
+
+    /// Makes `bytes` the front of the arena, in place when it is about as long already.
+    ///
+    /// Bytes behind them are no field's; keeping them spares an append for each message of a busy connection.
+    mutating func replaceArena(_ bytes: UnsafeBufferPointer<UInt8>) {
+        if arena.count >= bytes.count, arena.count <= bytes.count &* 2 &+ 256 {
+            arena.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(bytes)) }
+        } else {
+            arena.removeAll(keepingCapacity: arena.capacity <= bytes.count &* 4 &+ 1024)
+            arena.append(contentsOf: bytes)
+        }
     }
 
     mutating func remove(_ name: UnsafeBufferPointer<UInt8>) -> Bool {

@@ -23,8 +23,8 @@ package struct RequestParser: Sendable {
         self.limits = limits
     }
 
-    /// The trailer fields of the request, complete at `.end`.
-    package var trailers: HeaderList { body.trailers.fields }
+    /// The trailer fields of the request at `.end`; none before.
+    package var trailers: HeaderList { body.stage == .end ? body.trailers.fields : HeaderList() }
 
     /// Whether no request is begun: only then may an idle connection be closed without an answer, and only
     /// while no byte of the next request lies in the buffer.
@@ -46,8 +46,8 @@ package struct RequestParser: Sendable {
     /// The next event in `input`, the unconsumed bytes of the connection.
     package mutating func next(_ input: Span<UInt8>) -> WireStep {
         input.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress, buffer.count > 0 else { return emptyStep() }
-            return next(base, buffer.count)
+            // Without bytes only a finished body has something to say; nothing is read through the stand-in.
+            next(buffer.baseAddress ?? StaticString("").utf8Start, buffer.count)
         }
     }
 
@@ -60,19 +60,6 @@ package struct RequestParser: Sendable {
             _ = fail(.truncated)
             return .failure(.truncated)
         }
-    }
-
-    private mutating func emptyStep() -> WireStep {
-        switch stage {
-        case .failed: WireStep(event: .failure(error), consumed: 0)
-        case .body: withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1) { step($0.baseAddress, 0) }
-        case .startLine, .fields: WireStep(event: .needMoreBytes, consumed: 0)
-        }
-    }
-
-    private mutating func step(_ base: UnsafeMutablePointer<UInt8>?, _ count: Int) -> WireStep {
-        guard let base else { return WireStep(event: .needMoreBytes, consumed: 0) }
-        return next(UnsafePointer(base), count)
     }
 
     private mutating func next(_ base: UnsafePointer<UInt8>, _ count: Int) -> WireStep {
@@ -128,10 +115,9 @@ package struct RequestParser: Sendable {
         _ base: UnsafePointer<UInt8>, _ count: Int
     ) throws(FramingError) -> Bool {
         while true {
-            let first = base[min(reader.lineStart, count - 1)]
-            if reader.lineStart < count, !Bytes.isToken(first), first != Bytes.carriageReturn {
+            if reader.lineStart < count, !Self.mayBegin(base[reader.lineStart]) {
                 // TLS and other protocols on this port are told so at their first byte.
-                throw first == Bytes.lineFeed ? .bareLineFeed : .malformedRequestLine
+                throw base[reader.lineStart] == Bytes.lineFeed ? .bareLineFeed : .malformedRequestLine
             }
             let endMax = reader.lineStart + limits.startLineBytesMax
             let end = try reader.nextLineEnd(base, count, endMax: endMax, tooLong: .startLineTooLong)
@@ -146,6 +132,11 @@ package struct RequestParser: Sendable {
             guard emptyLines <= limits.emptyLinesMax else { throw .tooManyEmptyLines }
             reader.lineStart = end + 2
         }
+    }
+
+    @inline(__always)
+    private static func mayBegin(_ byte: UInt8) -> Bool {
+        Bytes.isToken(byte) || byte == Bytes.carriageReturn
     }
 
     private mutating func parseRequestLine(_ line: UnsafePointer<UInt8>, _ count: Int) throws(FramingError) {

@@ -2,7 +2,6 @@ extension RequestTarget {
     /// Reads `count` bytes at `base`, checking their form against `method`.
     mutating func parse(_ base: UnsafePointer<UInt8>, _ count: Int, method: Method) throws(FramingError) {
         guard count > 0 else { throw .malformedTarget }
-        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
         authorityRange = 0..<0
         pathRange = 0..<0
         queryRange = nil
@@ -17,7 +16,17 @@ extension RequestTarget {
         } else {
             try parseAbsoluteForm(base, count)
         }
-        bytes.append(contentsOf: UnsafeBufferPointer(start: base, count: count))
+        keep(UnsafeBufferPointer(start: base, count: count))
+    }
+
+    /// Copies the target, in place when the last one was as long: clients repeat themselves.
+    private mutating func keep(_ text: UnsafeBufferPointer<UInt8>) {
+        if bytes.count == text.count {
+            bytes.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(text)) }
+        } else {
+            bytes.removeAll(keepingCapacity: true)
+            bytes.append(contentsOf: text)
+        }
     }
 
     private mutating func parsePath(

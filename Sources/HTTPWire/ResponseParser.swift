@@ -21,8 +21,8 @@ package struct ResponseParser: Sendable {
         self.limits = limits
     }
 
-    /// The trailer fields of the response, complete at `.end`.
-    package var trailers: HeaderList { body.trailers.fields }
+    /// The trailer fields of the response at `.end`; none before.
+    package var trailers: HeaderList { body.stage == .end ? body.trailers.fields : HeaderList() }
 
     /// Whether no response is awaited or begun.
     package var isBetweenMessages: Bool { stage == .idle }
@@ -48,8 +48,8 @@ package struct ResponseParser: Sendable {
     /// The next event in `input`, the unconsumed bytes of the connection.
     package mutating func next(_ input: Span<UInt8>) -> WireStep {
         input.withUnsafeBufferPointer { buffer in
-            guard let base = buffer.baseAddress, buffer.count > 0 else { return emptyStep() }
-            return next(base, buffer.count)
+            // Without bytes only a finished body has something to say; nothing is read through the stand-in.
+            next(buffer.baseAddress ?? StaticString("").utf8Start, buffer.count)
         }
     }
 
@@ -67,23 +67,11 @@ package struct ResponseParser: Sendable {
         }
     }
 
-    private mutating func emptyStep() -> WireStep {
-        switch stage {
-        case .failed: WireStep(event: .failure(error), consumed: 0)
-        case .body: withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1) { step($0.baseAddress, 0) }
-        case .idle, .startLine, .fields: WireStep(event: .needMoreBytes, consumed: 0)
-        }
-    }
-
-    private mutating func step(_ base: UnsafeMutablePointer<UInt8>?, _ count: Int) -> WireStep {
-        guard let base else { return WireStep(event: .needMoreBytes, consumed: 0) }
-        return next(UnsafePointer(base), count)
-    }
-
     private mutating func next(_ base: UnsafePointer<UInt8>, _ count: Int) -> WireStep {
         do throws(FramingError) {
             switch stage {
-            case .idle: throw .unexpectedBytes
+            case .idle where count > 0: throw .unexpectedBytes
+            case .idle: return WireStep(event: .needMoreBytes, consumed: 0)
             case .startLine, .fields: return try readHead(base, count)
             case .body:
                 let step = try body.next(base, count, limits)

@@ -5,8 +5,7 @@
 package enum WireWriter {
     /// Appends a request head in HTTP/1.1, with the target in origin form.
     package static func append(_ head: RequestHead, framing: BodyFraming, to output: inout [UInt8]) {
-        output.append(contentsOf: head.method.name.utf8)
-        output.append(Bytes.space)
+        appendMethod(head.method, to: &output)
         if head.method == .options, head.target.form == .absolute, head.target.hasNoPath {
             // The last proxy of the chain turns `OPTIONS http://host` into `OPTIONS *` (RFC 9112 §3.2.4).
             output.append(0x2A)
@@ -15,6 +14,16 @@ package enum WireWriter {
         }
         appendLiteral(" HTTP/1.1\r\n", to: &output)
         appendFields(head.fields, framing: framing, to: &output)
+    }
+
+    private static func appendMethod(_ method: Method, to output: inout [UInt8]) {
+        switch method {
+        case .get: appendLiteral("GET ", to: &output)
+        case .post: appendLiteral("POST ", to: &output)
+        default:
+            output.append(contentsOf: method.name.utf8)
+            output.append(Bytes.space)
+        }
     }
 
     /// Appends a response head in HTTP/1.1.
@@ -51,14 +60,12 @@ package enum WireWriter {
     /// Appends the last chunk, the trailer fields and the empty line that ends the message.
     package static func appendLastChunk(trailers: HeaderList = HeaderList(), to output: inout [UInt8]) {
         appendLiteral("0\r\n", to: &output)
-        for index in 0..<trailers.count { appendField(trailers, index, to: &output) }
+        appendLines(trailers, withoutLength: true, to: &output)
         appendLiteral("\r\n", to: &output)
     }
 
     private static func appendFields(_ fields: HeaderList, framing: BodyFraming, to output: inout [UInt8]) {
-        for index in 0..<fields.count where !isFramingField(fields, index, framing) {
-            appendField(fields, index, to: &output)
-        }
+        appendLines(fields, withoutLength: framing != .none, to: &output)
         switch framing {
         case .length(let length):
             appendLiteral("Content-Length: ", to: &output)
@@ -70,23 +77,63 @@ package enum WireWriter {
         appendLiteral("\r\n", to: &output)
     }
 
-    private static func isFramingField(_ fields: HeaderList, _ index: Int, _ framing: BodyFraming) -> Bool {
-        fields.withName(at: index) { name in
-            guard let base = name.baseAddress else { return false }
-            switch name.count {
-            case 14:
-                return framing != .none
-                    && Bytes.isLiteral(base, "content-length")
-            case 17: return Bytes.isLiteral(base, "transfer-encoding")
-            default: return false
+    /// Appends the fields but Transfer-Encoding, and but Content-Length when it is written anew.
+    ///
+    /// Neighbours that lie in the arena just as they go out are copied as one run: a head that is forwarded with
+    /// few changes costs a few copies, whatever the number of its fields.
+    private static func appendLines(_ fields: HeaderList, withoutLength: Bool, to output: inout [UInt8]) {
+        fields.arena.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return }
+            var run = 0..<0
+            for entry in fields.entries where !isFraming(base, entry, withoutLength) {
+                let start = Int(entry.nameStart)
+                let end = Int(entry.valueStart) &+ Int(entry.valueLength)
+                let isVerbatim = isLine(base, bytes.count, entry, end)
+                if isVerbatim, run.upperBound == start {
+                    run = run.lowerBound..<(end &+ 2)
+                    continue
+                }
+                append(base, run, to: &output)
+                run = isVerbatim ? start..<(end &+ 2) : 0..<0
+                if !isVerbatim { appendField(base, entry, to: &output) }
             }
+            append(base, run, to: &output)
         }
     }
 
-    private static func appendField(_ fields: HeaderList, _ index: Int, to output: inout [UInt8]) {
-        fields.withName(at: index) { output.append(contentsOf: $0) }
+    /// Whether the field lies in the arena as `name: value CRLF`.
+    @inline(__always)
+    private static func isLine(
+        _ base: UnsafePointer<UInt8>, _ count: Int, _ entry: HeaderList.Entry, _ end: Int
+    ) -> Bool {
+        let colon = Int(entry.nameStart) &+ Int(entry.nameLength)
+        return Int(entry.valueStart) == colon &+ 2 && end &+ 2 <= count
+            && base[colon] == Bytes.colon && base[colon &+ 1] == Bytes.space
+            && base[end] == Bytes.carriageReturn && base[end &+ 1] == Bytes.lineFeed
+    }
+
+    @inline(__always)
+    private static func isFraming(
+        _ base: UnsafePointer<UInt8>, _ entry: HeaderList.Entry, _ withoutLength: Bool
+    ) -> Bool {
+        switch entry.nameLength {
+        case 14: withoutLength && Bytes.isLiteral(base + Int(entry.nameStart), "content-length")
+        case 17: Bytes.isLiteral(base + Int(entry.nameStart), "transfer-encoding")
+        default: false
+        }
+    }
+
+    private static func append(_ base: UnsafePointer<UInt8>, _ range: Range<Int>, to output: inout [UInt8]) {
+        guard !range.isEmpty else { return }
+        output.append(contentsOf: UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
+    }
+
+    private static func appendField(
+        _ base: UnsafePointer<UInt8>, _ entry: HeaderList.Entry, to output: inout [UInt8]
+    ) {
+        append(base, Int(entry.nameStart)..<Int(entry.nameStart) + Int(entry.nameLength), to: &output)
         appendLiteral(": ", to: &output)
-        fields.withValue(at: index) { output.append(contentsOf: $0) }
+        append(base, Int(entry.valueStart)..<Int(entry.valueStart) + Int(entry.valueLength), to: &output)
         appendLiteral("\r\n", to: &output)
     }
 

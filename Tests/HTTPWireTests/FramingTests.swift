@@ -141,4 +141,18 @@ struct FramingTests {
         feeder.feed(Array("T / HTTP/1.1\r\nHost: h\r\n\r\n".utf8))
         #expect(feeder.seen.count == 4)
     }
+
+    @Test("head and trailers of an unfinished or failed message can be looked at without harm")
+    func looksAreHarmless() {
+        let message =
+            "POST /1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nA: 1\r\nB: 22222\r\n\r\n"
+        var feeder = Feeder<RequestParser>()
+        for byte in Array((message + message + "GET /2 HTTP/1.1\r\nX: 1\r\nY : 2\r\n").utf8) {
+            feeder.feed([byte])
+            for list in [feeder.parser.head.fields, feeder.parser.trailers] {
+                for index in 0..<list.count { #expect(!list.name(at: index).isEmpty) }
+            }
+        }
+        #expect(feeder.seen.last == .failure(.spaceBeforeColon))
+    }
 }

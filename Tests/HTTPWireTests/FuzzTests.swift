@@ -123,8 +123,15 @@ struct FuzzTests {
                 continue
             }
             #expect(again.method == head.method && again.framing == head.framing)
-            #expect(again.fields.value("host") == head.host)
+            #expect(withoutFraming(again) == withoutFraming(head), "case \(index)")
         }
+    }
+
+    private func withoutFraming(_ head: RequestHead) -> HeaderList {
+        var fields = head.fields
+        fields.remove("content-length")
+        fields.remove("transfer-encoding")
+        return fields
     }
 
     @Test("random bytes never crash either parser")

@@ -100,4 +100,14 @@ struct HeaderListTests {
         #expect(left == (try HeaderList(["A": "1", "B": "2"])))
         #expect(left != (try HeaderList(["B": "2", "A": "1"])))
     }
+
+    @Test("an emptied list keeps nothing of what it held")
+    func emptied() throws {
+        var list = try HeaderList(["A": "1", "B": "2"])
+        list.removeAll()
+        #expect(list.isEmpty)
+        try list.add("C", "3")
+        #expect(pairs(list) == ["C=3"])
+        #expect(!list.contains("a"))
+    }
 }

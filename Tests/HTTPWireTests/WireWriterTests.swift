@@ -91,4 +91,23 @@ struct WireWriterTests {
             #expect(seen[2] == .end(trailers))
         }
     }
+
+    @Test("copies runs of lines just as field by field: odd spacing, removed, replaced and added fields")
+    func runsOfLines() throws {
+        let text = "GET / HTTP/1.1\r\nHost: h\r\nA:1\r\nB:  2 \r\nC: 3\r\nD:\r\nE: \r\nF: 6\t\r\nG: 7\r\n\r\n"
+        for removed in ["", "Host", "A", "C", "E", "G"] {
+            for replaced in ["", "B", "C", "X"] {
+                var head = try #require(firstHead(text))
+                if !removed.isEmpty { head.fields.remove(named: removed) }
+                if !replaced.isEmpty { try head.fields.set(replaced, "new") }
+                try head.fields.add("Via", "1.1 x")
+                let lines = (0..<head.fields.count).map {
+                    "\(head.fields.name(at: $0)): \(head.fields.value(at: $0))\r\n"
+                }
+                #expect(
+                    self.text { WireWriter.append(head, framing: .none, to: &$0) }
+                        == "GET / HTTP/1.1\r\n" + lines.joined() + "\r\n")
+            }
+        }
+    }
 }
