@@ -14,9 +14,13 @@ package struct Band: Hashable, Sendable {
 
 /// A verdict whose quantities still depend on the row.
 package enum VerdictTemplate: Hashable, Sendable {
+    /// The answer as it is.
     case pass
+    /// The answer changed as the plan says.
     case perturb(PerturbationPlan)
+    /// The answer after work that the rule measures.
     case proofOfWork(WorkRule)
+    /// No answer.
     case reject
 
     /// The severity of the verdicts made from this template.

@@ -8,6 +8,7 @@ import Digest
 package struct Challenge: Hashable, Sendable {
     /// Which hash the work is measured in.
     package enum Algorithm: UInt8, Sendable {
+        /// SHA-256, FIPS 180-4.
         case sha256 = 1
 
         /// The name for the client's problem document.
@@ -109,7 +110,9 @@ package struct Challenge: Hashable, Sendable {
 
 /// 128 random bits that name one challenge.
 package struct ChallengeNonce: Hashable, Sendable {
+    /// The first 64 bits.
     package let high: UInt64
+    /// The last 64 bits.
     package let low: UInt64
 
     init(high: UInt64, low: UInt64) {

@@ -66,6 +66,7 @@ package struct ChallengeAuthority: Sendable {
 
 /// A challenge with the text that goes to the client.
 package struct IssuedChallenge: Hashable, Sendable {
+    /// What the token says, for the log and the client's problem document.
     package let challenge: Challenge
     /// Opaque to the client: to be hashed and sent back as it is.
     package let token: String

@@ -50,8 +50,9 @@ package struct PolicyEngine: Sendable {
         BatchVerdict(rows: assessments.map { verdict(for: $0) })
     }
 
-    /// The raw threshold above which a row is rejected whatever else is known, or nil where the policy never
-    /// rejects by raw score; percentile policies compare through the calibration.
+    /// The lowest threshold above which a row is rejected, or nil where the policy never rejects.
+    ///
+    /// For a stage before the victim is asked: a part of the score that alone lies above need not wait for the rest.
     package var rejectsAbove: Threshold? { steps.first { $0.verdict == .reject }?.above }
 
     private static func problems(of bands: [Band], canPlaceRawScores: Bool) -> [PolicyProblem] {
@@ -61,8 +62,9 @@ package struct PolicyEngine: Sendable {
             if let reason = problem(in: band, canPlaceRawScores: canPlaceRawScores) {
                 problems.append(PolicyProblem(band: index, reason: reason))
             }
-            if index > 0, let reason = problem(from: bands[index - 1], to: band) {
-                problems.append(PolicyProblem(band: index, reason: reason))
+            guard index > 0 else { continue }
+            problems += self.problems(from: bands[index - 1], to: band).map {
+                PolicyProblem(band: index, reason: $0)
             }
         }
         return problems
@@ -80,20 +82,25 @@ package struct PolicyEngine: Sendable {
         }
     }
 
-    private static func problem(from lower: Band, to upper: Band) -> String? {
+    private static func problems(from lower: Band, to upper: Band) -> [String] {
+        var problems: [String] = []
         switch (lower.above, upper.above) {
         case (.percentile(let low), .percentile(let high)) where high <= low,
             (.raw(let low), .raw(let high)) where high <= low:
-            return "above: \(upper.above) does not exceed the band before it (\(lower.above)); bands ascend"
+            problems.append(
+                "above: \(upper.above) does not exceed the band before it (\(lower.above)); bands ascend")
         case (.percentile, .raw), (.raw, .percentile):
-            return
+            problems.append(
                 "above: \(upper.above) after \(lower.above): a policy uses percentiles or raw scores, not both"
+            )
         default: break
         }
-        guard upper.verdict.severity < lower.verdict.severity else { return nil }
-        return
-            "\(upper.verdict.severity.rawValue) is milder than \(lower.verdict.severity.rawValue) of the band"
-            + " before it: a stranger query would fare better"
+        if upper.verdict.severity < lower.verdict.severity {
+            problems.append(
+                "\(upper.verdict.severity.rawValue) is milder than \(lower.verdict.severity.rawValue) of the"
+                    + " band before it: a stranger query would fare better")
+        }
+        return problems
     }
 }
 

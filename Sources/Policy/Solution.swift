@@ -5,6 +5,7 @@ import Digest
 /// A solution n wins when the first 128 bits of SHA-256(SHA-256(token) ‖ n as 8 bytes big-endian) are below the
 /// target, all read as big-endian numbers. The token is hashed as the text that the client received.
 package struct Solution: Hashable, Sendable {
+    /// The number n.
     package let counter: UInt64
 
     /// The solution `counter`.

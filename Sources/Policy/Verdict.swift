@@ -22,9 +22,13 @@ package enum Verdict: Hashable, Sendable {
 
 /// The kinds of verdict from mild to severe; the raw value is the name in configuration, logs and metrics.
 package enum Severity: String, CaseIterable, Comparable, Sendable {
+    /// See `Verdict.pass`.
     case pass
+    /// See `Verdict.perturb`.
     case perturb
+    /// See `Verdict.proofOfWork`.
     case proofOfWork = "proof-of-work"
+    /// See `Verdict.reject`.
     case reject
 
     private var rank: Int {
@@ -68,6 +72,8 @@ package struct WorkDemand: Hashable, Sendable {
 
 /// Whether verdicts are carried out, or only computed and logged.
 package enum EnforcementMode: String, CaseIterable, Sendable {
+    /// Verdicts are carried out.
     case enforce
+    /// Verdicts are logged, and every query passes.
     case observe
 }

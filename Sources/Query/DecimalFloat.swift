@@ -12,10 +12,8 @@ enum DecimalFloat {
         powers.append((powers.last.map { $0 * 10 }) ?? 1)
     }
 
-    /// Powers of ten that Float holds exactly.
-    private static let exactPowers: [Float] = (0...10).reduce(into: []) { powers, _ in
-        powers.append((powers.last.map { $0 * 10 }) ?? 1)
-    }
+    /// Powers of ten that Float holds exactly; literals, so that no lazy initialisation is checked for every number.
+    private static let exactPowers: [Float] = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10]
 
     /// mantissa · 10^exponent rounded to nearest, ties to even; infinite where too large.
     ///
@@ -24,7 +22,7 @@ enum DecimalFloat {
     static func make(_ mantissa: UInt64, _ exponent: Int) -> Float? {
         // Both operands are exact and IEEE 754 rounds the one operation correctly.
         if mantissa <= 1 << 24, exponent <= 0, exponent >= -10 {
-            return Float(mantissa) / exactPower(-exponent)
+            return exponent == 0 ? Float(mantissa) : Float(mantissa) / exactPower(-exponent)
         }
         return makeExactly(mantissa, exponent)
     }

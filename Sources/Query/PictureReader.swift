@@ -2,9 +2,13 @@
 struct PictureReader {
     /// What reading came to; offsets are of the byte that decided.
     enum Outcome {
+        /// All numbers are there.
         case complete
+        /// The lists are not nested as the form says, or the text is no JSON.
         case otherShape(at: Int)
+        /// Something else stands for a number.
         case notANumber(at: Int)
+        /// NaN or an infinity.
         case notFinite(at: Int)
     }
 

@@ -8,7 +8,9 @@ package struct QueryEncoder: Sendable {
 
     /// The two forms of a TensorFlow Serving request; the raw value is the name of the list.
     package enum Form: String, CaseIterable, Sendable {
+        /// A list of pictures, each under its name where there is one.
         case rows = "instances"
+        /// One tensor of all pictures, under its name where there is one.
         case columns = "inputs"
     }
 

@@ -66,17 +66,25 @@ package enum PixelLayout: String, CaseIterable, Sendable {
 ///
 /// Values outside are kept, beyond ±1: refusing or clipping them would hide an attack from the score.
 package struct ValueRange: Hashable, Sendable {
-    package var low: Double
-    package var high: Double
+    /// The wire value that becomes −1.
+    package let low: Double
+    /// The wire value that becomes 1.
+    package let high: Double
+    /// Canonical units in one wire unit.
+    private let scale: Double
 
     /// The interval from `low` to `high`.
     package init(low: Double, high: Double) {
         self.low = low
         self.high = high
+        scale = 2 / (high - low)
     }
 
     /// The canonical value of a wire value.
-    func canonical(_ wire: Float) -> Float { Float((Double(wire) - low) * (2 / (high - low)) - 1) + 0 }
+    ///
+    /// Adding zero makes a negative zero positive: they are one picture and must have one digest.
+    @inline(__always)
+    func canonical(_ wire: Float) -> Float { Float((Double(wire) - low) * scale - 1) + 0 }
 
     /// The wire value of a canonical value, to within rounding.
     func wire(_ canonical: Float) -> Float { Float(low + (Double(canonical) + 1) / 2 * (high - low)) }

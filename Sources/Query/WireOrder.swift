@@ -6,6 +6,8 @@ struct WireOrder: Sendable {
     let dimensions: [Int]
     /// For each value in wire order, its index in canonical (C, H, W) order.
     let canonicalIndices: [Int]
+    /// For each index in canonical (C, H, W) order, that of the value in wire order.
+    let wireIndices: [Int]
     /// True when both orders are the same.
     let isCanonical: Bool
 
@@ -20,12 +22,14 @@ struct WireOrder: Sendable {
         isCanonical = format.layout != .hwc || shape.channels == 1
         guard !isCanonical else {
             canonicalIndices = Array(0..<shape.count)
+            wireIndices = canonicalIndices
             return
         }
         let plane = shape.height * shape.width
         canonicalIndices = (0..<shape.count).map { wire in
             wire % shape.channels * plane + wire / shape.channels
         }
+        wireIndices = (0..<shape.count).map { index in index % plane * shape.channels + index / plane }
     }
 
     /// The forms a picture may come in: fully nested, without the dimension of a single channel, or flat.

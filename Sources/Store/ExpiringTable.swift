@@ -14,7 +14,7 @@ struct ExpiringTable<Value> {
     /// Buckets up to and with this tick are swept.
     private var sweptTick = Int64.min
     /// The keys in all buckets, those of entries removed early included.
-    private var bucketedKeys = 0
+    private(set) var bucketedKeys = 0
 
     /// The number of entries, expired ones not yet swept included.
     var count: Int { entries.count }

@@ -57,6 +57,7 @@ package final class MemoryStore: StateStore {
         self.now = now
     }
 
+    /// See `StateStore.claim`; never throws.
     package func claim(_ key: StoreKey, until: Duration) -> Claim {
         let now = now()
         guard until > now else { return .expired }
@@ -77,6 +78,7 @@ package final class MemoryStore: StateStore {
         return record(key, until: until, now: now)
     }
 
+    /// See `StateStore.withhold`; never throws.
     package func withhold(_ answer: WithheldAnswer, as key: StoreKey, until: Duration) -> Withholding {
         let now = now()
         guard until > now else { return .expired }
@@ -94,6 +96,7 @@ package final class MemoryStore: StateStore {
         return isTaken ? .taken : .held
     }
 
+    /// See `StateStore.redeem`; never throws.
     package func redeem(_ key: StoreKey) -> WithheldAnswer? {
         let now = now()
         guard let removed = shard(of: key).tables.withLock({ $0.answers.remove(key, now: now) }) else {
@@ -107,6 +110,7 @@ package final class MemoryStore: StateStore {
         return removed.value
     }
 
+    /// Numbers of this moment, each read by itself.
     package var statistics: StoreStatistics {
         var statistics = StoreStatistics()
         statistics.claims = claims.load(ordering: .relaxed)

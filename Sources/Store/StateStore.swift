@@ -28,7 +28,9 @@ package protocol StateStore: Sendable {
 
 /// 128 bits that name an entry: the nonce of a challenge.
 package struct StoreKey: Hashable, Sendable {
+    /// The first 64 bits.
     package let high: UInt64
+    /// The last 64 bits, which also choose the shard.
     package let low: UInt64
 
     /// The key with these halves.
