@@ -86,6 +86,22 @@ package struct JSONLine: Sendable {
         needsComma = true
     }
 
+    /// Adds a list of objects, the fields of each added by `build`.
+    package mutating func list<Element>(
+        _ key: StaticString, _ elements: some Sequence<Element>, _ build: (inout JSONLine, Element) -> Void
+    ) {
+        name(key)
+        bytes.append(UInt8(ascii: "["))
+        for (index, element) in elements.enumerated() {
+            bytes.append(contentsOf: index > 0 ? ",{".utf8 : "{".utf8)
+            needsComma = false
+            build(&self, element)
+            bytes.append(UInt8(ascii: "}"))
+        }
+        bytes.append(UInt8(ascii: "]"))
+        needsComma = true
+    }
+
     private mutating func name(_ key: StaticString) {
         if needsComma { bytes.append(UInt8(ascii: ",")) }
         needsComma = true
