@@ -53,8 +53,10 @@ package struct Calibration: Codable, Hashable, Sendable {
     package func score(_ values: TermValues) -> AnomalyScore {
         let complete = terms.allSatisfy { values[$0.term] != nil }
         let used = complete ? terms : terms.filter { !$0.term.needsAnswer }
-        let raw = Self.combine(values, used, combination)
-        let surprise = (complete ? full : answerless).surprise(raw)
+        let isNumber = used.allSatisfy { values[$0.term].map(\.isFinite) ?? false }
+        // What cannot be compared is never waved through.
+        let raw = isNumber ? Self.combine(values, used, combination) : TailFunction.surpriseMax
+        let surprise = isNumber ? (complete ? full : answerless).surprise(raw) : TailFunction.surpriseMax
         return AnomalyScore(values: values, raw: raw, surprise: surprise, terms: used.map(\.term))
     }
 

@@ -65,7 +65,7 @@ struct DecisionsCommand: ParsableCommand {
         let follower = LogFollower(last, fromEnd: false)
         while true {
             follower.poll { Self.show($0, filter) }
-            fflush(stdout)
+            fflush(nil)
             usleep(200_000)
         }
     }

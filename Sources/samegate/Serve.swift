@@ -59,3 +59,17 @@ enum TerminationSignals {
         _ = Unmanaged.passRetained(sources as NSArray)
     }
 }
+
+extension LogsSettings.Level {
+    /// The same level in the logging library's terms.
+    var logLevel: Logger.Level {
+        switch self {
+        case .trace: .trace
+        case .debug: .debug
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+}

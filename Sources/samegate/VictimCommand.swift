@@ -53,7 +53,7 @@ struct VictimCommand: ParsableCommand {
             handler: VictimEndpoint(directory, name: name, threads: threads))
         try server.start()
         print("listening \(server.addresses[0])")
-        fflush(stdout)
+        fflush(nil)
         TerminationSignals.wait()
         let ended = DispatchSemaphore(value: 0)
         server.drain(deadline: .seconds(5)) { loops.shutdown { ended.signal() } }

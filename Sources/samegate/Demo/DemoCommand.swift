@@ -64,7 +64,7 @@ struct DemoCommand: ParsableCommand {
             return
         }
         print(try DemoExamples(folder: folder, stage, traffic).text)
-        fflush(stdout)
+        fflush(nil)
         TerminationSignals.wait()
         print("ending")
     }

@@ -1,0 +1,147 @@
+import ArgumentParser
+import Foundation
+import Learning
+import Neural
+import RedTeam
+import SAME
+import Tensor
+
+/// `samegate measure`: how well a bundle tells attack queries from benign ones, without a gateway in between.
+struct TrainMeasureCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "measure",
+        abstract: "Measure a bundle on benign images, noise, perturbations and images from elsewhere.")
+
+    @Option(help: ArgumentHelp("The bundle.", valueName: "directory"))
+    var bundle: String
+    @Option(help: ArgumentHelp("The victim's model directory.", valueName: "directory"))
+    var model: String
+    @Option(help: "Benign images that trained neither: an IDX file or a folder.")
+    var images: String
+    @Option(
+        help: ArgumentHelp(
+            "Images from elsewhere, of the same shape; may be given several times.", valueName: "path"))
+    var foreign: [String] = []
+    @Option(help: "At most this many images of each kind.")
+    var count = 10_000
+    @Option(help: "Where the noise comes from.")
+    var seed: UInt64 = 7
+    @Option(help: "Threads to compute with (default: as many as processors).")
+    var threads: Int?
+
+    func run() throws {
+        do {
+            try measure()
+        } catch let error where !(error is ValidationError) {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    private func measure() throws {
+        let bench = MeasureBench(
+            scorer: Scorer(try ModelBundle(contentsOf: bundle)),
+            victim: try ClassifierDirectory(contentsOf: model).classifier,
+            workspace: Workspace(threads: max(1, threads ?? Workspace.processorCount)))
+        let images = try TrainData.images(images)
+        let benign = images.canonical(0..<min(count, images.count), range: .signed)
+        let benignScores = bench.scores(benign)
+        print(allowed(benignScores))
+        var kinds: [(String, Tensor)] = [
+            ("uniform noise", bench.noise(like: benign, seed: seed)),
+            ("step 0.05 of [0,1] up the loss", bench.perturbed(benign, step: 0.1, towards: .away)),
+            ("step 0.1 of [0,1] up the loss", bench.perturbed(benign, step: 0.2, towards: .away)),
+            ("step 0.05 of [0,1] up its own class", bench.perturbed(benign, step: 0.1, towards: .own)),
+            ("step 0.1 of [0,1] up its own class", bench.perturbed(benign, step: 0.2, towards: .own)),
+        ]
+        for path in foreign {
+            let set = try TrainData.images(path)
+            guard set.shape == images.shape else {
+                throw DataError.wrongShape(path: path, found: set.shape, expected: images.shape)
+            }
+            let name = (path as NSString).lastPathComponent
+            kinds.append((name, set.canonical(0..<min(count, set.count), range: .signed)))
+        }
+        print("AUROC / FPR95 in %".padding(toLength: 38, withPad: " ", startingAt: 0) + MeasureBench.header)
+        for (name, queries) in kinds {
+            let label = name.padding(toLength: 38, withPad: " ", startingAt: 0)
+            print(label + bench.row(attack: bench.scores(queries), benign: benignScores))
+        }
+    }
+
+    private func allowed(_ scores: [AnomalyScore]) -> String {
+        let shares = [95.0, 97, 99, 99.9].map { percentile in
+            let share = Double(scores.count { $0.percentile > percentile }) / Double(max(scores.count, 1))
+            return "p\(percentile) \(String(format: "%.2f", 100 * share)) %"
+        }
+        return "benign above  " + shares.joined(separator: "  ")
+    }
+}
+
+/// The victim and the scorer, side by side.
+struct MeasureBench {
+    let scorer: Scorer
+    let victim: Classifier
+    let workspace: Workspace
+
+    /// Which way a sign-gradient step goes.
+    enum Direction {
+        /// Up the loss of the victim's own class: an adversarial example.
+        case away
+        /// Up the probability of the victim's own class: what JBDA does.
+        case own
+    }
+
+    static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] = [
+        ("score", { $0.raw }), ("recon", { Double($0.values.reconstruction) }),
+        ("deviation", { Double($0.values.deviation ?? 0) }), ("doubt", { Double($0.values.doubt ?? 0) }),
+    ]
+
+    static var header: String {
+        columns.map { $0.name.padding(toLength: 16, withPad: " ", startingAt: 0) }.joined()
+    }
+
+    /// The score of each query, with the victim's answer to it.
+    func scores(_ queries: Tensor) -> [AnomalyScore] {
+        let examined = scorer.examine(queries, workspace: workspace)
+        return (0..<queries.rows).map { row in
+            let answer = victim.probabilities(queries.rows(row..<row + 1), workspace: workspace).values
+            return scorer.assess(examined[row], answer: answer)
+        }
+    }
+
+    /// Uniform noise over the whole range.
+    func noise(like queries: Tensor, seed: UInt64) -> Tensor {
+        var generator = RandomGenerator(seed: seed)
+        return Tensor(shape: queries.shape, values: queries.values.map { _ in generator.uniform(-1..<1) })
+    }
+
+    /// Each query after one step along the sign of the victim's gradient, held in the range.
+    func perturbed(_ queries: Tensor, step: Float, towards direction: Direction) -> Tensor {
+        var values: [Float] = []
+        values.reserveCapacity(queries.count)
+        for start in stride(from: 0, to: queries.rows, by: 128) {
+            let batch = queries.rows(start..<min(start + 128, queries.rows))
+            let answers = victim.probabilities(batch, workspace: workspace)
+            let labels = (0..<answers.rows).map { row -> Int in
+                let answer = Array(answers.row(row))
+                return answer.indices.max { answer[$0] < answer[$1] } ?? 0
+            }
+            let gradient = victim.inputGradient(batch, .labels(labels), workspace: workspace)
+            let signed = direction == .away ? step : -step
+            for (value, slope) in zip(batch.values, gradient.values) {
+                let sign: Float = slope > 0 ? 1 : slope < 0 ? -1 : 0
+                values.append(min(max(value + signed * sign, -1), 1))
+            }
+        }
+        return Tensor(shape: queries.shape, values: values)
+    }
+
+    /// The metrics of each column of the table.
+    func row(attack: [AnomalyScore], benign: [AnomalyScore]) -> String {
+        Self.columns.map { column in
+            let metrics = DetectionMetrics(attack: attack.map(column.value), benign: benign.map(column.value))
+            let text = metrics.map { String(format: "%.2f/%.2f", 100 * $0.auroc, 100 * $0.fpr95) } ?? "-"
+            return text.padding(toLength: 16, withPad: " ", startingAt: 0)
+        }.joined()
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import SAME
+import Tensor
+
+/// A small untrained bundle, calibrated on made-up terms, for tests that need one.
+enum Fitted {
+    static let image = ImageShape(channels: 1, height: 16, width: 16)
+
+    static func bundle(seed: UInt64 = 1) throws -> ModelBundle {
+        var generator = RandomGenerator(seed: seed)
+        let autoencoder = try MaskedAutoencoder(
+            MaskedAutoencoderArchitecture(
+                image: image, patch: 4, embedding: 16, encoderDepth: 1, encoderHeads: 2, decoderDepth: 1,
+                decoderHeads: 2), generator: &generator)
+        let auxiliary = try Classifier(.mlp(image: image, classes: 3, hidden: 8), generator: &generator)
+        let calibration = try Calibration(sample: CalibrationTests.benign(400, seed: 9))
+        let provenance = Provenance(
+            program: "test", imagesDigest: "", imageCount: 0, trainingCount: 0, targetsDigest: "", seed: seed,
+            options: [:], results: [:])
+        let manifest = BundleManifest(
+            image: image, range: .signed, classes: 3, autoencoder: autoencoder.architecture,
+            auxiliary: auxiliary.architecture, calibration: calibration, provenance: provenance)
+        return ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
+    }
+
+    static func images(_ count: Int, seed: UInt64) -> Tensor {
+        var generator = RandomGenerator(seed: seed)
+        let values = (0..<count * image.count).map { _ in generator.uniform(-1..<1) }
+        return Tensor(shape: [count, image.count], values: values)
+    }
+}
+
+/// A folder that is gone when the test ends.
+final class ScratchFolder {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "samegate-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+
+    func bytes(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(fileURLWithPath: file(name))))
+    }
+
+    func write(_ bytes: [UInt8], to name: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
+    }
+}

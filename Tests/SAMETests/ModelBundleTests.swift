@@ -1,0 +1,183 @@
+import Foundation
+import SAME
+import Testing
+
+@Suite("Model bundle")
+struct ModelBundleTests {
+    /// One way to damage a written bundle, and what loading must say of it.
+    struct Damage: CustomTestStringConvertible, Sendable {
+        let testDescription: String
+        let damage: @Sendable (ScratchFolder) throws -> Void
+        let accepts: @Sendable (BundleError) -> Bool
+
+        init(
+            _ description: String, _ damage: @escaping @Sendable (ScratchFolder) throws -> Void,
+            accepts: @escaping @Sendable (BundleError) -> Bool
+        ) {
+            testDescription = description
+            self.damage = damage
+            self.accepts = accepts
+        }
+    }
+
+    /// Changes the manifest as text.
+    private static func edit(_ folder: ScratchFolder, _ old: String, _ new: String) throws {
+        let text = String(decoding: try folder.bytes("b/manifest.json"), as: UTF8.self)
+        try #require(text.contains(old), "the manifest has no \(old)")
+        try folder.write(Array(text.replacingOccurrences(of: old, with: new).utf8), to: "b/manifest.json")
+    }
+
+    static let damages: [Damage] = [
+        Damage("no manifest") {
+            try FileManager.default.removeItem(atPath: $0.file("b/manifest.json"))
+        } accepts: {
+            if case .file(.unreadable(let path, _)) = $0 { path.hasSuffix("manifest.json") } else { false }
+        },
+        Damage("a manifest cut in half") { folder in
+            let bytes = try folder.bytes("b/manifest.json")
+            try folder.write(Array(bytes.prefix(bytes.count / 2)), to: "b/manifest.json")
+        } accepts: {
+            if case .malformed = $0 { true } else { false }
+        },
+        Damage("another format") {
+            try edit($0, "\"samegate-bundle\"", "\"other\"")
+        } accepts: {
+            if case .wrongFormat(_, "other", _) = $0 { true } else { false }
+        },
+        Damage("a version of the future") {
+            try edit($0, "\"version\" : 1", "\"version\" : 2")
+        } accepts: {
+            if case .unknownVersion(_, 2, 1) = $0 { true } else { false }
+        },
+        Damage("a field too few") {
+            try edit($0, "\n  \"classes\" : 3,", "")
+        } accepts: {
+            if case .missingField(_, "classes") = $0 { true } else { false }
+        },
+        Damage("a field too many") {
+            try edit($0, "\n  \"classes\" : 3,", "\n  \"classes\" : 3, \"extra\": 1,")
+        } accepts: {
+            if case .unexpectedField(_, "extra") = $0 { true } else { false }
+        },
+        Damage("a field too many inside") {
+            try edit($0, "\"encoderDepth\" : 1,", "\"encoderDepth\" : 1, \"dropout\": 0,")
+        } accepts: {
+            if case .unexpectedField(_, "autoencoder.dropout") = $0 { true } else { false }
+        },
+        Damage("a text where a number belongs") {
+            try edit($0, "\"classes\" : 3", "\"classes\" : \"3\"")
+        } accepts: {
+            if case .malformed(_, let reason) = $0 { reason.contains("classes") } else { false }
+        },
+        Damage("another number of classes") {
+            try edit($0, "\n  \"classes\" : 3,", "\n  \"classes\" : 4,")
+        } accepts: {
+            if case .inconsistent = $0 { true } else { false }
+        },
+        Damage("another architecture than the weights'") {
+            try edit($0, "\"embedding\" : 16", "\"embedding\" : 32")
+        } accepts: {
+            if case .weights(let file, _) = $0 { file.hasSuffix("mae.safetensors") } else { false }
+        },
+        Damage("an architecture that no network has") {
+            try edit($0, "\"patch\" : 4", "\"patch\" : 5")
+        } accepts: {
+            if case .inconsistent(_, let reason) = $0 { reason.contains("patch") } else { false }
+        },
+        Damage("a calibration that does not ascend") {
+            try edit($0, "\"tailScale\" : ", "\"tailScale\" : -")
+        } accepts: {
+            if case .inconsistent(_, let reason) = $0 { reason.contains("calibration") } else { false }
+        },
+        Damage("weights missing") {
+            try FileManager.default.removeItem(atPath: $0.file("b/mae.safetensors"))
+        } accepts: {
+            if case .file(.unreadable(let path, _)) = $0 { path.hasSuffix("mae.safetensors") } else { false }
+        },
+        Damage("weights cut short") { folder in
+            try folder.write(
+                try folder.bytes("b/auxiliary.safetensors").dropLast(7), to: "b/auxiliary.safetensors")
+        } accepts: {
+            if case .sizeMismatch(let file, _, _) = $0 {
+                file.hasSuffix("auxiliary.safetensors")
+            } else {
+                false
+            }
+        },
+        Damage("one bit of the weights flipped") { folder in
+            var bytes = try folder.bytes("b/mae.safetensors")
+            bytes[bytes.count - 100] ^= 1
+            try folder.write(bytes, to: "b/mae.safetensors")
+        } accepts: {
+            $0.description.contains("SHA-256")
+        },
+        Damage("a folder where the weights belong") { folder in
+            try FileManager.default.removeItem(atPath: folder.file("b/mae.safetensors"))
+            try FileManager.default.createDirectory(
+                atPath: folder.file("b/mae.safetensors"), withIntermediateDirectories: false)
+        } accepts: {
+            if case .file(.unreadable) = $0 { true } else { false }
+        },
+    ]
+
+    @Test("a written bundle loads with the same manifest and the same weights")
+    func roundTrip() throws {
+        let folder = try ScratchFolder()
+        let bundle = try Fitted.bundle()
+        try bundle.write(to: folder.file("b"))
+        let loaded = try ModelBundle(contentsOf: folder.file("b/"))
+        #expect(loaded.manifest.calibration == bundle.manifest.calibration)
+        #expect(loaded.manifest.provenance == bundle.manifest.provenance)
+        #expect(loaded.autoencoder.stateDict == bundle.autoencoder.stateDict)
+        #expect(loaded.auxiliary.stateDict == bundle.auxiliary.stateDict)
+    }
+
+    @Test("the same models give the same bytes")
+    func repeatable() throws {
+        let folder = try ScratchFolder()
+        try Fitted.bundle().write(to: folder.file("a"))
+        try Fitted.bundle().write(to: folder.file("b"))
+        for name in ["manifest.json", "mae.safetensors", "auxiliary.safetensors"] {
+            #expect(try folder.bytes("a/" + name) == folder.bytes("b/" + name))
+        }
+    }
+
+    @Test("a damaged bundle is refused with the file and the reason", arguments: damages)
+    func damaged(damage: Damage) throws {
+        let folder = try ScratchFolder()
+        try Fitted.bundle().write(to: folder.file("b"))
+        try damage.damage(folder)
+        let error = #expect(throws: BundleError.self) { try ModelBundle(contentsOf: folder.file("b")) }
+        #expect(error.map(damage.accepts) == true, "\(error.map(\.description) ?? "nothing thrown")")
+        #expect(error?.description.contains(folder.path) == true)
+    }
+
+    @Test("writing replaces a bundle and leaves nothing beside it")
+    func replaces() throws {
+        let folder = try ScratchFolder()
+        try Fitted.bundle(seed: 1).write(to: folder.file("b"))
+        try Fitted.bundle(seed: 2).write(to: folder.file("b"))
+        #expect(try ModelBundle(contentsOf: folder.file("b")).manifest.provenance.seed == 2)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["b"])
+    }
+
+    @Test("a directory that is something else is left alone")
+    func occupied() throws {
+        let folder = try ScratchFolder()
+        try FileManager.default.createDirectory(atPath: folder.file("b"), withIntermediateDirectories: false)
+        try folder.write([1], to: "b/precious")
+        #expect(throws: BundleError.occupied(path: folder.file("b"))) {
+            try Fitted.bundle().write(to: folder.file("b"))
+        }
+        #expect(try folder.bytes("b/precious") == [1])
+    }
+
+    @Test("a disk that cannot be written keeps the old bundle")
+    func unwritable() throws {
+        // /dev/full stands for a full disk: every write to it fails with ENOSPC.
+        let error = #expect(throws: FileError.self) { try FileBytes.write([1, 2, 3], to: "/dev/full") }
+        #expect(error?.description.contains("No space left on device") == true)
+        let missing = #expect(throws: BundleError.self) { try Fitted.bundle().write(to: "/proc/samegate/b") }
+        if case .file(.unwritable)? = missing {} else { Issue.record("\(String(describing: missing))") }
+    }
+}
