@@ -90,7 +90,8 @@ final class BlockingSocket: @unchecked Sendable {
 
     /// All bytes to the end of the stream.
     func receiveAll() -> String {
-        var all: [UInt8] = []
+        var all = behind
+        behind = []
         while let bytes = receive() { all += bytes }
         return String(decoding: all, as: UTF8.self)
     }
@@ -189,7 +190,9 @@ extension BlockingSocket {
         var body: [UInt8] = []
         while let line = receive(through: "\r\n") {
             guard let size = Int(line.dropLast(), radix: 16) else { return nil }
-            if size == 0 { return receive(through: "\r\n").map { _ in String(decoding: body, as: UTF8.self) } }
+            if size == 0 {
+                return receive(through: "\r\n").map { _ in String(decoding: body, as: UTF8.self) }
+            }
             guard let data = receive(exactly: size + 2) else { return nil }
             body += data.dropLast(2)
         }

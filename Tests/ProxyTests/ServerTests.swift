@@ -28,12 +28,14 @@ struct ServerTests {
             guard exchange.request.target.path == "/slow" else {
                 return exchange.respond(plain(exchange.request.target.path))
             }
-            DispatchQueue.global().async { @Sendable in
+            DispatchQueue(label: "elsewhere").async { @Sendable in
                 exchange.loop.execute { @Sendable in exchange.respond(plain("/slow")) }
             }
         }
         let client = server.connect()
-        client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+        client.send(
+            "GET /slow HTTP/1.1\r\nHost: x\r\n\r\nPOST /b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+        )
         client.send("GET /c HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(client.answer()?.body == "/slow")
         #expect(client.answer()?.body == "/b")
@@ -43,7 +45,9 @@ struct ServerTests {
     @Test("collects bodies of either framing", arguments: ["length", "chunked"])
     func collects(framing: String) throws {
         let server = try ServerUnderTest { exchange in
-            exchange.collectBody(bytesMax: 100) { exchange.respond(plain(String(decoding: $0, as: UTF8.self))) }
+            exchange.collectBody(bytesMax: 100) {
+                exchange.respond(plain(String(decoding: $0, as: UTF8.self)))
+            }
         }
         let client = server.connect()
         for _ in 0..<2 {
@@ -62,7 +66,9 @@ struct ServerTests {
     func expectContinue() throws {
         let server = try ServerUnderTest { exchange in
             if exchange.request.target.path == "/no" { return exchange.respond(Response(status: 403)) }
-            exchange.collectBody(bytesMax: 100) { exchange.respond(plain(String(decoding: $0, as: UTF8.self))) }
+            exchange.collectBody(bytesMax: 100) {
+                exchange.respond(plain(String(decoding: $0, as: UTF8.self)))
+            }
         }
         let client = server.connect()
         client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
@@ -75,7 +81,8 @@ struct ServerTests {
         #expect(refusal.field("connection") == "close")
     }
 
-    @Test("gives HEAD the length but not the body, and 204 and 304 neither (RFC 9110 §9.3.2, §15.3.5, §15.4.5)")
+    @Test(
+        "gives HEAD the length but not the body, and 204 and 304 neither (RFC 9110 §9.3.2, §15.3.5, §15.4.5)")
     func bodiless() throws {
         let server = try ServerUnderTest { exchange in
             let status = Int(exchange.request.target.path.dropFirst()) ?? 200
