@@ -3,7 +3,8 @@
 
 #include "kernel_table.h"
 
-static _Atomic(int) chosen = -1;
+static _Atomic(int) best = -1;
+static _Thread_local int lowered = -1;
 
 int sg_level_best(void) {
 #if defined(__x86_64__)
@@ -19,19 +20,19 @@ int sg_level_best(void) {
 }
 
 int sg_level(void) {
-    int level = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (lowered >= 0) return lowered;
+    int level = atomic_load_explicit(&best, memory_order_relaxed);
     if (level < 0) {
         level = sg_level_best();
-        atomic_store_explicit(&chosen, level, memory_order_relaxed);
+        atomic_store_explicit(&best, level, memory_order_relaxed);
     }
     return level;
 }
 
 int sg_level_set(int level) {
-    const int best = sg_level_best();
-    level = level < SG_PLAIN ? SG_PLAIN : level > best ? best : level;
-    atomic_store_explicit(&chosen, level, memory_order_relaxed);
-    return level;
+    const int most = sg_level_best();
+    lowered = level < SG_PLAIN ? SG_PLAIN : level > most ? most : level;
+    return lowered;
 }
 
 const char *sg_level_name(int level) { return level == SG_AVX512 ? "avx512" : level == SG_AVX2 ? "avx2" : "plain"; }

@@ -74,7 +74,9 @@ struct AnswerWriter {
         requestID.append(to: &output)
         output.append("\r\n")
         output.append(framing: framing)
-        if closes { output.append("Connection: close\r\n") } else if sayKeepAlive {
+        if closes {
+            output.append("Connection: close\r\n")
+        } else if sayKeepAlive {
             output.append("Connection: keep-alive\r\n")
         }
         output.append("\r\n")

@@ -75,10 +75,12 @@ final class ForwardTask: UpstreamClient {
 
     /// The body is whole in memory already: only what the socket takes is queued, not a second copy of it.
     private func sendMore() {
-        guard let connection, sent < request.body.count || sent == 0 else { return }
+        guard let connection, sent < request.body.count || request.body.isEmpty else { return }
         while sent < request.body.count {
             let end = min(request.body.count, sent + Self.pieceBytes)
-            request.body.withUnsafeBytes { connection.write(UnsafeRawBufferPointer(rebasing: $0[sent..<end])) }
+            request.body.withUnsafeBytes {
+                connection.write(UnsafeRawBufferPointer(rebasing: $0[sent..<end]))
+            }
             sent = end
             if connection.outputCount > 0, sent < request.body.count {
                 connection.sendNow()

@@ -36,7 +36,8 @@ package final class ProxyServer: Sendable {
         for shard in shards {
             shard.loop.queue.sync { @Sendable in
                 do throws(TransportError) {
-                    try shard.accept(from: listeners) { loop in self.shards[self.group.loop(near: loop).index] }
+                    try shard.accept(from: listeners) { loop in self.shards[self.group.loop(near: loop).index]
+                    }
                 } catch {
                     failure.withLock { $0 = error }
                 }

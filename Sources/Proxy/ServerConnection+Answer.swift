@@ -14,8 +14,9 @@ extension ServerConnection {
             parseHeld()
         }
         guard isOpen else { return }
+        if let upstream = exchange.upstream, upstream.outputCount > 0 { upstream.sendNow() }
         sendOutput()
-        guard isOpen, canRead, wantsRead else { return }
+        guard isOpen, canRead, wantsRead, !isReading else { return }
         loop.resumeLater(self)
     }
 
@@ -92,7 +93,7 @@ extension ServerConnection {
 
     /// Answers with a problem instead of what was under way, or cuts an answer that has begun.
     func fail(_ problem: ProblemDocument, _ reason: CancelReason, retryAfter: Int? = nil) {
-        guard phase == .exchanging, exchange.pending == nil || !exchange.isHeadSent else { return }
+        guard phase == .exchanging, exchange.pending == nil else { return }
         if exchange.isHeadSent {
             cut(reason)
             return abort()

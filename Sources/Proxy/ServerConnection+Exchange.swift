@@ -2,9 +2,12 @@ import HTTPWire
 import Transport
 
 /// What a handler asks for through its exchange. `serial` tells a present exchange from one that is over.
+///
+/// Each call is ignored when it comes too late.
 extension ServerConnection {
     func isAwaiting(_ serial: UInt64) -> Bool {
-        isOpen && self.serial == serial && phase == .exchanging && !exchange.isHeadSent && exchange.pending == nil
+        isOpen && self.serial == serial && phase == .exchanging && !exchange.isHeadSent
+            && exchange.pending == nil
     }
 
     func setCancelHook(_ hook: @escaping (CancelReason) -> Void, _ serial: UInt64) {
@@ -57,8 +60,8 @@ extension ServerConnection {
         _ completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
     ) {
         guard isAwaiting(serial), exchange.forward == nil else { return }
-        let task = ForwardTask(request: request, rewriter: rewriter(for: request.upstream), loop: loop) {
-            [unowned self] result in
+        let rewriter = rewriter(for: request.upstream)
+        let task = ForwardTask(request: request, rewriter: rewriter, loop: loop) { [unowned self] result in
             guard isAwaiting(serial) else { return }
             exchange.forward = nil
             note(result)

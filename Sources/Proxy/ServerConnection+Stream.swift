@@ -11,7 +11,8 @@ extension ServerConnection: UpstreamClient {
     }
 
     private func acquire(_ upstream: Upstream, fresh: Bool) {
-        let mayRepeat = exchange.request?.method.isIdempotent == true && exchange.request?.framing == BodyFraming.none
+        let request = exchange.request
+        let mayRepeat = request?.method.isIdempotent == true && request?.framing == BodyFraming.none
         switch upstream.pool(on: loop).acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
         case .connection(let connection): upstreamReady(connection)
         case .waiting(let waiter): exchange.waiter = waiter
@@ -105,7 +106,7 @@ extension ServerConnection: UpstreamClient {
     }
 
     func upstreamPaused() {
-        if outputCount > 0 { sendOutput() }
+        if outputCount > 0 || writeError != nil { sendOutput() }
     }
 
     func upstreamEnd(_ upstream: UpstreamConnection) {
@@ -138,8 +139,8 @@ extension ServerConnection: UpstreamClient {
 
     /// A streamed body is gone once it has been sent, so only requests without one are repeated.
     private func mayRetry(_ error: UpstreamError, reused: Bool) -> Bool {
-        guard error.cause == .closedBeforeAnswer, reused, !exchange.hasRetried, let request = exchange.request,
-            request.framing == .none
+        guard error.cause == .closedBeforeAnswer, reused, !exchange.hasRetried,
+            let request = exchange.request, request.framing == .none
         else { return false }
         switch exchange.target?.settings.retry {
         case .never, nil: return false

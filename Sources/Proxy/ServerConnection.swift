@@ -23,7 +23,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Bytes read but not done with.
     var held: [UInt8] = []
     var isParsing = false
-    private var isReading = false
+    private(set) var isReading = false
     /// Counts exchanges, so that an answer to an earlier one is told apart.
     private(set) var serial: UInt64 = 0
     var exchange: ExchangeState
@@ -135,7 +135,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// After the answer to a complete request a close is only a close; within one it means the client has gone.
     private func endOfInput() {
         switch phase {
-        case .reading, .lingering: if outputCount == 0 { close() } else { closesAfterAnswer = true }
+        case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
         case .exchanging:
             if !exchange.isRequestComplete || shard.settings.cancelsOnClientClose { clientGone() }
         }

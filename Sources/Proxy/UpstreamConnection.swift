@@ -41,7 +41,6 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
 
     func rest(until deadline: MonotonicTime) {
         state = .idle
-        parser.releaseMemory()
         arm(deadline)
     }
 

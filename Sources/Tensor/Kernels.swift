@@ -7,6 +7,17 @@ package enum Kernels {
     /// The instruction set in use: "plain", "avx2" or "avx512".
     package static var levelName: String { String(cString: sg_level_name(sg_level())) }
 
+    /// The levels this processor has, the plain one first.
+    static var levels: ClosedRange<Int32> { Int32(SG_PLAIN)...sg_level_best() }
+
+    /// Runs the body with the kernels of a level on this thread, whose workspaces must not have others.
+    static func withLevel<Result>(_ level: Int32, _ body: () throws -> Result) rethrows -> Result {
+        let before = sg_level()
+        _ = sg_level_set(level)
+        defer { _ = sg_level_set(before) }
+        return try body()
+    }
+
     package typealias Values = UnsafePointer<Float>
     package typealias Room = UnsafeMutablePointer<Float>
 

@@ -57,6 +57,7 @@ open class StreamChannel: Channel, @unchecked Sendable {
             return .bytes(count)
         }
         if count == 0 {
+            sawPeerClose = true
             canRead = false
             return .endOfFile
         }
@@ -122,4 +123,3 @@ open class StreamChannel: Channel, @unchecked Sendable {
         return 0
     }
 }
-

@@ -14,9 +14,10 @@ enum { SG_PLAIN = 0, SG_AVX2 = 1, SG_AVX512 = 2 };
 
 // The best level this processor and system support.
 int sg_level_best(void);
-// The level in use; the best one unless lowered.
+// The level in use on this thread; the best one unless lowered.
 int sg_level(void);
-// Lowers the level (or raises it back, never above the best) for the whole process; returns the level now in use.
+// Lowers the level (or raises it back, never above the best) for the calling thread, so that tests can hold every
+// level against the oracles; returns the level now in use.
 int sg_level_set(int level);
 // "plain", "avx2" or "avx512".
 const char *sg_level_name(int level);
