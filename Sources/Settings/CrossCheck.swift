@@ -48,7 +48,8 @@ struct CrossCheck {
             ("on_unreadable_answer", protect.onUnreadableAnswer, "an answer that cannot be read"),
             ("on_overload", protect.onOverload, "a query that finds the scoring queue full"),
         ]
-        for (key, fallback, what) in clocks where fallback == .pass {
+        for (key, fallback, what) in clocks
+        where fallback == .pass && session.trusts("\(path).protect.\(key)") {
             warn("fails open: \(what) passes unscored, which is logged and counted", "\(path).protect.\(key)")
         }
     }
@@ -139,7 +140,9 @@ struct CrossCheck {
         let path = "secrets.key_file"
         guard session.trusts(path) else { return }
         guard let file = settings.secrets.keyFile else {
-            let needsKey = settings.policies.flatMap(\.bands).contains { band in
+            let used = Set(settings.routes.compactMap(\.protect?.policy))
+            let needsKey = settings.policies.filter { used.contains($0.name) }.flatMap(\.bands).contains {
+                band in
                 switch band.verdict {
                 case .perturb, .proofOfWork: true
                 case .pass, .reject: false

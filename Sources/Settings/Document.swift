@@ -14,10 +14,10 @@ struct Document {
     static let depthMax = 32
     /// The most aliases in a text; a key made of aliases is hashed by the parser before nodes can be counted here.
     static let aliasesMax = 16
-    /// Marks the first of two equal keys in the text that is parsed again; a character of the private use area.
-    private static let duplicateSign: Unicode.Scalar = "\u{E0FF}"
-    /// The most duplicated keys that are reported one by one.
-    private static let duplicatesMax = 64
+    /// Mark the first of two equal keys in the text that is parsed again, each sign once; of the private use area.
+    private static let duplicateSigns = (0xE000...0xE03F as ClosedRange<UInt32>).compactMap {
+        Unicode.Scalar($0)
+    }
 
     /// A key of which another follows in the same mapping.
     struct Duplicate {
@@ -47,8 +47,9 @@ struct Document {
                 break
             } catch YamlError.duplicatedKeysInMapping(let names, let context) {
                 let name = names.first ?? ""
-                guard duplicates.count < Document.duplicatesMax,
-                    Document.disguise(&scalars, at: context.mark.place)
+                guard duplicates.count < Document.duplicateSigns.count,
+                    Document.disguise(
+                        &scalars, at: context.mark.place, as: Document.duplicateSigns[duplicates.count])
                 else {
                     throw Refusal(
                         message: "the key '\(excerpt(name))' is given more than once",
@@ -64,22 +65,24 @@ struct Document {
 
     /// The name that was written where the parser now sees a disguised key; nil for an ordinary key.
     func duplicate(_ key: String, at mark: Place?) -> Duplicate? {
-        guard key.unicodeScalars.first == Document.duplicateSign else { return nil }
+        guard let sign = key.unicodeScalars.first, Document.duplicateSigns.contains(sign) else { return nil }
         return duplicates.first { $0.mark.line == mark?.line && $0.mark.column == mark?.column }
     }
 
     /// Overwrites the first character of the key at a mark, so that columns stay what they were.
-    private static func disguise(_ scalars: inout [Unicode.Scalar], at mark: Place) -> Bool {
+    private static func disguise(
+        _ scalars: inout [Unicode.Scalar], at mark: Place, as sign: Unicode.Scalar
+    ) -> Bool {
         var line = 1
         var column = 1
         for index in scalars.indices {
             if line == mark.line, column == mark.column {
                 let quoted = scalars[index] == "\"" || scalars[index] == "'"
                 let first = quoted ? index + 1 : index
-                guard first < scalars.count, scalars[first] != duplicateSign,
+                guard first < scalars.count, !duplicateSigns.contains(scalars[first]),
                     !"\"'&*!?[{|>".unicodeScalars.contains(scalars[first])
                 else { return false }
-                scalars[first] = duplicateSign
+                scalars[first] = sign
                 return true
             }
             let isReturnBeforeFeed =

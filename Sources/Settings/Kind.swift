@@ -28,7 +28,7 @@ extension Kind {
                 guard let elements = reading.elements(expected: "a list of \(kind.name)") else { return nil }
                 guard count.contains(elements.count) else {
                     return reading.complain(
-                        "has \(elements.count) elements; needs \(count.lowerBound) to \(count.upperBound)")
+                        "needs \(count.lowerBound) to \(count.upperBound) elements; has \(elements.count)")
                 }
                 let values = elements.map(kind.read)
                 return values.contains { $0 == nil } ? nil : values.compactMap { $0 }
@@ -45,12 +45,12 @@ extension Kind {
             read: { reading in
                 guard let elements = reading.elements(expected: "two values, [low, high]") else { return nil }
                 guard elements.count == 2 else {
-                    return reading.complain("has \(elements.count) elements; needs two, [low, high]")
+                    return reading.complain("needs two values, [low, high]; has \(elements.count)")
                 }
                 guard let low = kind.read(elements[0]), let high = kind.read(elements[1]) else { return nil }
                 guard low < high else {
                     return reading.complain(
-                        "goes from \(kind.render(low)) down to \(kind.render(high)); the first must be the smaller"
+                        "is [\(kind.render(low)), \(kind.render(high))]; the first must be the smaller"
                     )
                 }
                 return low...high

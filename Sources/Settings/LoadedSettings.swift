@@ -51,6 +51,7 @@ package struct LoadedSettings: Sendable {
         let root = Section(path: "", node: document.root, session: session)
         settings = GatewaySettings(reading: root)
         root.refuseUnknownKeys()
+        session.reportUnreadDuplicates()
         CrossCheck(settings, session).run()
         let problems = session.problems.sorted {
             ($0.line, $0.column, $0.path) < ($1.line, $1.column, $1.path)

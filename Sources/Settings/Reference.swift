@@ -4,8 +4,18 @@ package struct ReferenceEntry: Sendable, Equatable {
     package let path: String
     /// The type's name.
     package let type: String
-    /// The value in effect when the key is left out; nil where it must be given.
-    package let fallback: String?
+    /// What a key that is left out stands for.
+    package enum Fallback: Sendable, Equatable {
+        /// It must be given.
+        case none
+        /// This value.
+        case value(String)
+        /// What these words say.
+        case words(String)
+    }
+
+    /// What is in effect when the key is left out.
+    package let fallback: Fallback
     /// Bounds and form; may be empty.
     package let bounds: String
     /// What the key means.
@@ -50,11 +60,16 @@ package struct SettingsReference: Sendable, Equatable {
     }
 
     private func required(_ entry: ReferenceEntry) -> String {
-        entry.fallback == nil ? " *Required.*" : ""
+        entry.fallback == .none ? " *Required.*" : ""
     }
 
     private func row(_ entry: ReferenceEntry) -> String {
-        let fallback = entry.fallback.map { $0.isEmpty ? "" : "`\($0)`" } ?? "*required*"
+        let fallback =
+            switch entry.fallback {
+            case .none: "*required*"
+            case .value(let value): "`\(value)`"
+            case .words(let words): words
+            }
         let bounds = entry.bounds.isEmpty ? "" : " (\(entry.bounds))"
         let cells = ["`\(entry.path)`", entry.type, fallback, entry.about + bounds]
         return "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"

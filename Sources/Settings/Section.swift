@@ -54,27 +54,31 @@ final class Section {
     func value<Value>(
         _ key: String, _ kind: Kind<Value>, default fallback: Value, _ about: String
     ) -> Value {
-        read(key, kind, default: kind.render(fallback), about) ?? fallback
+        read(key, kind, default: .value(kind.render(fallback)), about) ?? fallback
     }
 
     /// The value of a key that may be left out; `absent` says what that means.
     func optional<Value>(_ key: String, _ kind: Kind<Value>, absent: String, _ about: String) -> Value? {
-        read(key, kind, default: absent, about)
+        read(key, kind, default: .words(absent), about)
     }
 
     /// The value of a key that must be given.
     func required<Value>(_ key: String, _ kind: Kind<Value>, _ about: String) -> Value {
-        if let value = read(key, kind, default: nil, about) { return value }
+        if let value = read(key, kind, default: .none, about) { return value }
         demand(key, kind.name)
         return kind.sample
     }
 
     private func read<Value>(
-        _ key: String, _ kind: Kind<Value>, default fallback: String?, _ about: String
+        _ key: String, _ kind: Kind<Value>, default fallback: ReferenceEntry.Fallback, _ about: String
     ) -> Value? {
         declare(key, type: kind.name, default: fallback, bounds: kind.bounds, about)
         guard let node = node(key) else {
-            if let fallback { session.settle(path(of: key), fallback, given: false) }
+            switch fallback {
+            case .none: break
+            case .value(let value): session.settle(path(of: key), value, given: false)
+            case .words(let words): session.settle(path(of: key), "(\(words))", given: false)
+            }
             return nil
         }
         let value = kind.read(Reading(node: node, path: path(of: key), session: session))
@@ -86,13 +90,14 @@ final class Section {
 
     /// A section of its own; left out, all of its keys have their defaults.
     func section<Value>(_ key: String, _ about: String, _ build: (Section) -> Value) -> Value {
-        declare(key, type: "section", default: "all defaults", bounds: "", about)
+        declare(key, type: "section", default: .words("all defaults"), bounds: "", about)
         return nested(path(of: key), node(key), build)
     }
 
     /// A section that must be given.
     func requiredSection<Value>(_ key: String, _ about: String, _ build: (Section) -> Value) -> Value {
-        declare(key, type: "section", default: nil, bounds: "", about)
+        declare(key, type: "section", default: .none, bounds: "", about)
+        guard !isDocumenting else { return nested(path(of: key), nil, build) }
         guard let node = node(key), !Section.isNull(node) else {
             demand(key, "section")
             return build(Section(path: path(of: key), node: nil, session: .scratch()))
@@ -104,7 +109,7 @@ final class Section {
     func optionalSection<Value>(
         _ key: String, absent: String, _ about: String, _ build: (Section) -> Value
     ) -> Value? {
-        declare(key, type: "section", default: absent, bounds: "", about)
+        declare(key, type: "section", default: .words(absent), bounds: "", about)
         let node = node(key)
         return node != nil || isDocumenting ? nested(path(of: key), node, build) : nil
     }
@@ -114,7 +119,8 @@ final class Section {
         _ key: String, least: Int, _ about: String, _ build: (Section) -> Value
     ) -> [Value] {
         declare(
-            key, type: "list of sections", default: least == 0 ? "none" : nil, bounds: "at most \(countMax)",
+            key, type: "list of sections", default: least == 0 ? .words("none") : .none,
+            bounds: "at most \(countMax)",
             about)
         if isDocumenting { return [nested(path(of: key) + "[]", nil, build)] }
         guard let node = node(key), !Section.isNull(node) else {
@@ -126,7 +132,7 @@ final class Section {
             return []
         }
         guard (least...countMax).contains(elements.count) else {
-            let _: Void? = reading.complain("has \(elements.count) elements; needs \(least) to \(countMax)")
+            let _: Void? = reading.complain("needs \(least) to \(countMax) elements; has \(elements.count)")
             return []
         }
         return elements.map { nested($0.path, $0.node, build) }
@@ -136,7 +142,9 @@ final class Section {
     func named<Value>(
         _ key: String, least: Int, _ about: String, _ build: (String, Section) -> Value
     ) -> [Value] {
-        declare(key, type: "named sections", default: least == 0 ? "none" : nil, bounds: nameRule, about)
+        declare(
+            key, type: "named sections", default: least == 0 ? .words("none") : .none, bounds: nameRule, about
+        )
         if isDocumenting { return [nested(path(of: key) + ".<name>", nil) { build("", $0) }] }
         guard let node = node(key), !Section.isNull(node) else {
             if least > 0 { demand(key, "section") }
@@ -145,7 +153,7 @@ final class Section {
         let names = Section(path: path(of: key), node: node, session: session)
         if names.pairs.count < least || names.pairs.count > countMax, session.trusts(path(of: key)) {
             session.complain(
-                "has \(names.pairs.count) entries; needs \(least) to \(countMax)", path: path(of: key),
+                "needs \(least) to \(countMax) entries; has \(names.pairs.count)", path: path(of: key),
                 at: node.mark?.place)
         }
         return names.pairs.prefix(countMax).map { pair in
@@ -159,7 +167,8 @@ final class Section {
     /// Complains of every key that no declaration asked for, naming the nearest one that exists.
     func refuseUnknownKeys() {
         for pair in pairs where !known.contains(pair.key) {
-            let hint = didYouMean(pair.key, among: known.filter { !has($0) })
+            let nearest = didYouMean(pair.key, among: known.filter { !has($0) })
+            let hint = nearest.isEmpty ? didYouMean(pair.key, among: known) : nearest
             let rest = hint.isEmpty ? "; known here: \(known.sorted().joined(separator: ", "))" : hint
             session.complain("unknown key\(rest)", path: path(of: excerpt(pair.key)), at: pair.keyMark)
         }
@@ -181,7 +190,8 @@ final class Section {
     }
 
     private func declare(
-        _ key: String, type: String, default fallback: String?, bounds: String, _ about: String
+        _ key: String, type: String, default fallback: ReferenceEntry.Fallback, bounds: String,
+        _ about: String
     ) {
         known.append(key)
         session.document(

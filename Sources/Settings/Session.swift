@@ -56,6 +56,18 @@ final class Session {
         record(.error, message, path: path, at: mark)
     }
 
+    /// Complains of a key given twice in a mapping that nobody read, because it was out of place itself.
+    func reportUnreadDuplicates() {
+        for duplicate in document?.duplicates ?? [] {
+            let isReported = problems.contains {
+                $0.line == duplicate.mark.line && $0.column == duplicate.mark.column
+            }
+            guard !isReported else { continue }
+            complain(
+                "is given more than once here; keep one", path: excerpt(duplicate.name), at: duplicate.mark)
+        }
+    }
+
     /// Records a problem found after reading, at the place where the value at `path` was read.
     func report(_ severity: SettingsProblem.Severity, _ message: String, path: String) {
         problems.append(places.problem(severity, message, path: path))

@@ -1,8 +1,9 @@
+import Foundation
 import Testing
 
 @testable import Settings
 
-/// A file system that has everything: paths with an extension are key files, others directories.
+/// A file system that has everything: names say what stands there.
 let fullDisk = FileProbe { path in
     switch path {
     case let path where path.contains("absent"): .missing
@@ -16,18 +17,61 @@ let fullDisk = FileProbe { path in
 }
 
 /// Loads a text as `test.yaml` in `/etc/samegate`.
-func load(_ text: String, files: FileProbe = fullDisk) throws(SettingsError) -> LoadedSettings {
-    try LoadedSettings(text: text, file: "test.yaml", directory: "/etc/samegate", files: files)
+func load(_ text: String, file: String = "test.yaml") throws(SettingsError) -> LoadedSettings {
+    try LoadedSettings(text: text, file: file, directory: "/etc/samegate", files: fullDisk)
 }
 
-@Test("prints")
-func prints() throws {
-    print(SettingsReference().markdown)
-    let path = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+/// The problems of a text, none when it loads without warnings.
+func problems(_ text: String, file: String = "test.yaml") -> [String] {
     do {
-        let l = try LoadedSettings(contentsOf: "/" + path + "/Config/samegate.yaml", files: fullDisk)
-        print(l.warnings.map(\.description).joined(separator: "\n"))
-        for e in l.effective { print(e.path, e.value, e.given) }
-    } catch { print(error) }
-    do { _ = try load("listen:\n  - address: 1.2.3:99999\nlimts: 3\nroutes:\n  - nme: x\n    protect: {model: x, input: 5, modes: 7}\nupstreams:\n  a: {url: 'https://x', url: 5}\npolicies:\n  d:\n    bands:\n     - above: p97\n       verdict: rejct\n       work: {hashes: [5, 1]}\n     - above: 99%\n") } catch { print(error) }
+        return try load(text, file: file).warnings.map(\.description)
+    } catch {
+        return error.problems.map(\.description)
+    }
+}
+
+/// The configurations in a folder of fixtures.
+func fixtures(_ folder: String) -> [URL] {
+    guard let root = Bundle.module.resourceURL?.appendingPathComponent("Fixtures/\(folder)") else {
+        return []
+    }
+    let all = (try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)) ?? []
+    return all.filter { $0.pathExtension == "yaml" }.sorted { $0.lastPathComponent < $1.lastPathComponent }
+}
+
+/// A configuration that is valid, with further sections appended.
+func base(_ more: String = "") -> String {
+    """
+    listen: [{address: 127.0.0.1:8080}]
+    upstreams: {victim: {url: http://127.0.0.1:8501}}
+    routes: [{name: all, path: /*, upstream: victim}]
+    \(more)
+    """
+}
+
+@Suite("Fixtures")
+struct FixtureTests {
+    @Test("every good configuration loads", arguments: fixtures("good"))
+    func good(_ url: URL) throws {
+        let text = try String(contentsOf: url, encoding: .utf8)
+        #expect(throws: Never.self) { try load(text) }
+    }
+
+    @Test(
+        "every bad configuration fails with exactly the problems listed beside it", arguments: fixtures("bad")
+    )
+    func bad(_ url: URL) throws {
+        let text = try String(contentsOf: url, encoding: .utf8)
+        let list = url.deletingPathExtension().appendingPathExtension("txt")
+        let expected = try String(contentsOf: list, encoding: .utf8)
+        #expect(throws: SettingsError.self) { try load(text) }
+        let found = problems(text, file: url.lastPathComponent)
+        #expect(found == expected.split(separator: "\n").map(String.init))
+    }
+
+    @Test("there are fixtures of both kinds")
+    func count() {
+        #expect(fixtures("good").count >= 6)
+        #expect(fixtures("bad").count >= 15)
+    }
 }

@@ -76,7 +76,8 @@ package struct Fit {
         let architecture = options.auxiliary.architecture(image: images.shape, classes: answers.classes)
         let model = try Classifier(architecture, generator: &generator)
         let inputs = Reconstructions(
-            of: images, at: split.training, by: autoencoder, workspace: run.workspace, show: run.show)
+            of: images, at: split.training, by: autoencoder, workspace: run.workspace,
+            bytesMax: run.reconstructionBytesMax, show: run.show)
         let loop = run.loop(
             phase: "auxiliary", module: model, schedule: options.auxiliarySchedule,
             imageCount: split.training.count, seed: options.seed,

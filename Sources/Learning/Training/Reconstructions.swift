@@ -5,9 +5,6 @@ import Tensor
 ///
 /// Either way gives the same bits: a reconstruction does not depend on the images beside it.
 struct Reconstructions {
-    /// The most memory the stored ones may take.
-    static let bytesMax = 1 << 30
-
     private let images: ImageSet
     private let indices: [Int]
     private let autoencoder: MaskedAutoencoder
@@ -16,7 +13,7 @@ struct Reconstructions {
 
     init(
         of images: ImageSet, at indices: [Int], by autoencoder: MaskedAutoencoder, workspace: Workspace,
-        bytesMax: Int = Self.bytesMax, show: (Progress) -> Void
+        bytesMax: Int, show: (TrainingProgress) -> Void
     ) {
         self.images = images
         self.indices = indices
@@ -36,7 +33,7 @@ struct Reconstructions {
             let elapsed = max((ContinuousClock.now - start) / .seconds(1), 1e-6)
             let rate = Double(last) / elapsed
             show(
-                Progress(
+                TrainingProgress(
                     phase: "reconstructions", done: last, total: indices.count, rate: rate,
                     remaining: .seconds(Double(indices.count - last) / rate)))
         }

@@ -55,7 +55,7 @@ struct TrainingLoop {
     let stop: StopFlag
     let workspace: Workspace
     var checkpointPause: Duration = .seconds(60)
-    let show: (Progress) -> Void
+    let show: (TrainingProgress) -> Void
 
     private var stepsPerEpoch: Int { (imageCount + schedule.batch - 1) / schedule.batch }
     private var totalSteps: Int { stepsPerEpoch * schedule.epochs }
@@ -124,10 +124,10 @@ struct TrainingLoop {
         state.lossCount = 0
     }
 
-    private func progress(_ state: Checkpoint.State, _ meter: Meter) -> Progress {
+    private func progress(_ state: Checkpoint.State, _ meter: Meter) -> TrainingProgress {
         let inEpoch = (state.step - 1) % stepsPerEpoch + 1
         let (rate, remaining) = meter.read(state.step, of: totalSteps, batch: schedule.batch)
-        return Progress(
+        return TrainingProgress(
             phase: phase, epoch: (state.step - 1) / stepsPerEpoch + 1, epochs: schedule.epochs,
             done: min(inEpoch * schedule.batch, imageCount), total: imageCount,
             loss: state.lossCount > 0 ? state.lossSum / Double(state.lossCount) : state.epochLoss, rate: rate,

@@ -11,12 +11,14 @@ package struct TrainingRun {
     /// Whether to go on from the checkpoints that are there.
     package let resume: Bool
     package let stop: StopFlag
-    package let show: (Progress) -> Void
+    package let show: (TrainingProgress) -> Void
     var checkpointPause = Duration.seconds(60)
+    /// The most memory that stored reconstructions may take; past it they are made anew in every epoch.
+    package var reconstructionBytesMax = 1 << 30
 
     package init(
         workspace: Workspace, checkpoints: String?, resume: Bool, stop: StopFlag,
-        show: @escaping (Progress) -> Void
+        show: @escaping (TrainingProgress) -> Void
     ) {
         self.workspace = workspace
         self.checkpoints = checkpoints

@@ -55,7 +55,7 @@ package struct VictimClient: Sendable {
 
     /// Asks about every image the journal has no answer for, and returns all answers in the images' order.
     package func ask(
-        _ images: ImageSet, journal: inout AnswerJournal, stop: StopFlag, show: (Progress) -> Void
+        _ images: ImageSet, journal: inout AnswerJournal, stop: StopFlag, show: (TrainingProgress) -> Void
     ) async throws -> AnswerSet {
         let missing = (0..<images.count).filter { journal.answers[$0] == nil }
         var batches = stride(from: 0, to: missing.count, by: manner.batch).map { start in
@@ -185,10 +185,10 @@ package struct VictimClient: Sendable {
 
     private func progress(
         _ answered: Int, _ count: Int, _ missing: Int, since start: ContinuousClock.Instant
-    ) -> Progress {
+    ) -> TrainingProgress {
         let elapsed = max((ContinuousClock.now - start) / .seconds(1), 1e-6)
         let rate = Double(answered - (count - missing)) / elapsed
-        return Progress(
+        return TrainingProgress(
             phase: "victim's answers", done: answered, total: count, rate: rate,
             remaining: .seconds(Double(count - answered) / max(rate, 1e-6)))
     }

@@ -1,7 +1,7 @@
 import Foundation
 
 /// How far a phase has come: what one line of progress says.
-package struct Progress: Hashable, Sendable {
+package struct TrainingProgress: Hashable, Sendable {
     package var phase: String
     /// Counted from 1; nil where a phase has none.
     package var epoch: Int?
@@ -57,7 +57,7 @@ package final class ProgressPrinter {
     package init(isTerminal: Bool = isatty(STDERR_FILENO) == 1) { self.isTerminal = isTerminal }
 
     /// Shows a step, unless the last one was shown a moment ago.
-    package func show(_ progress: Progress) {
+    package func show(_ progress: TrainingProgress) {
         let now = clock.now
         let key = "\(progress.phase) \(progress.epoch ?? 0)"
         let isFinal = progress.done >= progress.total

@@ -1,0 +1,172 @@
+import Foundation
+import Learning
+import SAME
+import Tensor
+import Testing
+
+@Suite("Fit")
+struct FitTests {
+    private let images = Synthetic.images(600)
+
+    private func run(
+        _ folder: ScratchFolder, resume: Bool = false, stop: StopFlag = StopFlag(), threads: Int = 1,
+        show: @escaping (TrainingProgress) -> Void = { _ in }
+    ) -> TrainingRun {
+        TrainingRun(
+            workspace: Workspace(threads: threads), checkpoints: folder.file("checkpoint"), resume: resume,
+            stop: stop, show: show)
+    }
+
+    private func fit(_ run: TrainingRun, _ options: FitOptions = Synthetic.options()) throws -> ModelBundle {
+        try run.prepare()
+        let fit = try Fit(
+            images: images.images, answers: Synthetic.answers(images.images, images.labels), options: options,
+            program: "test", run: run)
+        return try fit.makeBundle()
+    }
+
+    @Test("a fitted bundle tells noise from images and repeats the victim")
+    func fits() throws {
+        let folder = try ScratchFolder()
+        let bundle = try fit(run(folder), Synthetic.options(epochs: 12))
+        #expect(bundle.manifest.provenance.results["held_out_agreement"] ?? 0 > 0.95)
+        let scorer = Scorer(bundle)
+        let workspace = Scorer.makeWorkspace()
+        let fresh = Synthetic.images(200, seed: 2)
+        let answers = Synthetic.answers(fresh.images, fresh.labels).probabilities
+        let benign = scorer.examine(fresh.images.canonical(0..<200, range: .signed), workspace: workspace)
+        let flagged = (0..<200).count {
+            scorer.assess(benign[$0], answer: Array(answers.row($0))).percentile > 95
+        }
+        #expect(flagged < 40, "\(flagged) of 200 benign queries lie above p95")
+        var generator = RandomGenerator(seed: 3)
+        let noise = Tensor(
+            shape: [50, 256], values: (0..<50 * 256).map { _ in generator.uniform(-1..<1) })
+        for examination in scorer.examine(noise, workspace: workspace) {
+            #expect(scorer.assess(examination, answer: nil).percentile > 99)
+        }
+    }
+
+    @Test("the same seed gives the same bundle to the bit on one thread and on two; another seed another")
+    func repeats() throws {
+        var options = Synthetic.options()
+        let one = try fit(run(try ScratchFolder()), options)
+        let two = try fit(run(try ScratchFolder(), threads: 2), options)
+        #expect(one.manifest == two.manifest)
+        #expect(one.autoencoder.stateDict == two.autoencoder.stateDict)
+        #expect(one.auxiliary.stateDict == two.auxiliary.stateDict)
+        options.seed = 2
+        #expect(try fit(run(try ScratchFolder()), options).autoencoder.stateDict != one.autoencoder.stateDict)
+    }
+
+    @Test(
+        "interrupted anywhere and resumed, it ends in the same bits as uninterrupted",
+        arguments: [("autoencoder", 1), ("autoencoder", 20), ("auxiliary", 1), ("auxiliary", 23)])
+    func resumes(phase: String, step: Int) throws {
+        let whole = try fit(run(try ScratchFolder()))
+        let folder = try ScratchFolder()
+        let stop = StopFlag()
+        var steps = 0
+        let interrupted = run(folder, stop: stop) { progress in
+            if progress.phase == phase { steps += 1 }
+            if steps == step { stop.raise() }
+        }
+        let error = #expect(throws: TrainingError.self) { try fit(interrupted) }
+        if case .interrupted(phase, _, step)? = error {} else { Issue.record("\(String(describing: error))") }
+        let resumed = try fit(run(folder, resume: true))
+        #expect(resumed.manifest == whole.manifest)
+        #expect(resumed.autoencoder.stateDict == whole.autoencoder.stateDict)
+        #expect(resumed.auxiliary.stateDict == whole.auxiliary.stateDict)
+    }
+
+    @Test("a checkpoint of other options is refused, and so is starting over one without --resume")
+    func otherOptions() throws {
+        let folder = try ScratchFolder()
+        let stop = StopFlag()
+        #expect(throws: TrainingError.self) { try fit(run(folder, stop: stop) { _ in stop.raise() }) }
+        var options = Synthetic.options()
+        options.autoencoder.schedule.learningRate *= 2
+        let other = #expect(throws: TrainingError.self) { try fit(run(folder, resume: true), options) }
+        #expect(other?.description.contains("options") == true)
+        let anew = #expect(throws: TrainingError.self) { try fit(run(folder)) }
+        #expect(anew?.description.contains("--resume") == true)
+    }
+
+    @Test("a damaged checkpoint is refused by name")
+    func damagedCheckpoint() throws {
+        let folder = try ScratchFolder()
+        let stop = StopFlag()
+        #expect(throws: TrainingError.self) { try fit(run(folder, stop: stop) { _ in stop.raise() }) }
+        let bytes = try folder.bytes("checkpoint/autoencoder.safetensors")
+        try folder.write(Array(bytes.prefix(bytes.count / 2)), to: "checkpoint/autoencoder.safetensors")
+        let error = #expect(throws: TrainingError.self) { try fit(run(folder, resume: true)) }
+        #expect(error?.description.contains("autoencoder.safetensors") == true)
+    }
+
+    @Test("a loss that is not a number stops with epoch, step and rate, and keeps the last good checkpoint")
+    func diverges() throws {
+        let folder = try ScratchFolder()
+        let stop = StopFlag()
+        var options = Synthetic.options()
+        options.autoencoder.schedule = TrainingSchedule(
+            epochs: 3, batch: 32, learningRate: 10, warmupEpochs: 0,
+            optimizer: .sgd(momentum: 0.9, weightDecay: 10))
+        #expect(throws: TrainingError.self) {
+            try fit(run(folder, stop: stop) { _ in stop.raise() }, options)
+        }
+        let good = try folder.bytes("checkpoint/autoencoder.safetensors")
+        let error = #expect(throws: TrainingError.self) { try fit(run(folder, resume: true), options) }
+        guard case .diverged("autoencoder", _, let step, let rate, let kept?)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(step > 0 && rate > 0 && kept == folder.file("checkpoint/autoencoder.safetensors"))
+        #expect(try folder.bytes("checkpoint/autoencoder.safetensors") == good)
+    }
+
+    @Test("a disk that is full stops training with the system's words and an intact checkpoint")
+    func fullDisk() throws {
+        let folder = try ScratchFolder()
+        try FileManager.default.createDirectory(
+            atPath: folder.file("checkpoint"), withIntermediateDirectories: false)
+        // The temporary file that the checkpoint is first written to is a door to a device that is always full.
+        let fresh = folder.file("checkpoint/autoencoder.safetensors.new-\(getpid())")
+        try FileManager.default.createSymbolicLink(atPath: fresh, withDestinationPath: "/dev/full")
+        let stop = StopFlag()
+        let error = #expect(throws: TrainingError.self) {
+            try fit(run(folder, resume: true, stop: stop) { _ in stop.raise() })
+        }
+        #expect(error?.description.contains("No space left on device") == true)
+    }
+
+    @Test("reconstructions too many to store give the same auxiliary model")
+    func boundedMemory() throws {
+        let options = Synthetic.options()
+        let stored = try fit(run(try ScratchFolder()), options)
+        var frugal = run(try ScratchFolder())
+        frugal.reconstructionBytesMax = 1000
+        #expect(try fit(frugal, options).auxiliary.stateDict == stored.auxiliary.stateDict)
+    }
+
+    @Test("the presets hold what the algorithm's table says")
+    func presets() throws {
+        let paper = FitOptions(.paper)
+        let architecture = paper.autoencoderArchitecture(
+            image: ImageShape(channels: 1, height: 28, width: 28))
+        #expect(architecture == .paper(image: architecture.image))
+        #expect(paper.autoencoder.schedule.epochs == 500 && paper.autoencoder.schedule.warmupEpochs == 50)
+        #expect(paper.autoencoder.maskRatios == [0.75] && paper.combination == .paper(alpha: 0.99))
+        #expect(paper.auxiliarySchedule.optimizer == .sgd(momentum: 0.9, weightDecay: 5e-4))
+        #expect(FitOptions(.small).problems.isEmpty && paper.problems.isEmpty)
+    }
+
+    @Test("options that make no sense are named")
+    func problems() {
+        var options = FitOptions(.small)
+        options.autoencoder.maskRatios = [1]
+        options.autoencoder.schedule.epochs = 0
+        options.auxiliarySchedule.learningRate = .nan
+        options.holdout = 5
+        #expect(options.problems.count == 4 || options.problems.count == 5)
+    }
+}
