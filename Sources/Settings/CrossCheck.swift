@@ -36,7 +36,7 @@ struct CrossCheck {
 
     private func check(_ route: RouteSettings, at path: String) {
         resolve(route.upstream, "\(path).upstream", among: settings.upstreams.map(\.name), kind: "upstream")
-        guard let protect = route.protect else { return }
+        guard let protect = route.protect else { return checkBypass(route, at: path) }
         resolve(protect.model, "\(path).protect.model", among: settings.models.map(\.name), kind: "model")
         resolve(
             protect.policy, "\(path).protect.policy", among: settings.policies.map(\.name), kind: "policy")
@@ -52,6 +52,16 @@ struct CrossCheck {
         where fallback == .pass && session.trusts("\(path).protect.\(key)") {
             warn("fails open: \(what) passes unscored, which is logged and counted", "\(path).protect.\(key)")
         }
+    }
+
+    /// An unprotected route to an upstream that another route protects lets queries around the score.
+    private func checkBypass(_ route: RouteSettings, at path: String) {
+        let isProtectedElsewhere = settings.routes.contains { $0.protect != nil && $0.upstream == route.upstream }
+        let reads = !route.methods.isEmpty && Set(route.methods).isSubset(of: ["GET", "HEAD", "OPTIONS"])
+        guard isProtectedElsewhere, !reads, session.trusts("routes"), session.trusts(path) else { return }
+        warn(
+            "passes requests unscored to an upstream that another route protects; give it methods: [GET, HEAD]",
+            path)
     }
 
     private func checkRoutesTogether() {

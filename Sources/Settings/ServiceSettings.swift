@@ -53,10 +53,10 @@ package struct WithheldSettings: Sendable, Equatable {
     init(reading section: Section) {
         answers = section.value(
             "answers", .integer(in: 1...10_000_000), default: 10_000,
-            "Answers that wait for their proof at once; past it the oldest is dropped.")
+            "Answers that wait for their proof at once; past it a query that would be challenged gets 503.")
         bytes = section.value(
             "bytes", .size(in: 1 << 16...1 << 40), default: 64 << 20,
-            "Memory of all answers that wait; past it the oldest is dropped.")
+            "Memory of all answers that wait; past it a query that would be challenged gets 503.")
         lifetime = section.value(
             "lifetime", .duration(in: .seconds(1) ... .seconds(86_400)), default: .seconds(300),
             "How long an answer waits, and its challenge is good.")
