@@ -32,9 +32,9 @@ static __attribute__((noinline)) void store(float *c, const float *sums, ptrdiff
 
 // rows x SG_PANEL sums of depth products each, or the panel's left half alone where the rest is past the matrix.
 // rows and whole are constants where this is inlined.
-static inline __attribute__((always_inline)) void tile(const int rows, const int whole, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-                                                       ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
-                                                       ptrdiff_t columns, finish how) {
+static inline __attribute__((always_inline)) void tile(
+    const int rows, const int whole, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    const float *panel, float *c, ptrdiff_t c_row, ptrdiff_t columns, finish how) {
     sg_vector left[SG_ROWS], right[SG_ROWS];
     const float *third[(SG_ROWS + 2) / 3];
 #pragma clang loop unroll(full)
