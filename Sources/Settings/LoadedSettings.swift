@@ -8,6 +8,7 @@ package struct LoadedSettings: Sendable {
     package let warnings: [SettingsProblem]
     /// Every value in effect, given or by default; the key file's path stands where the key would.
     package let effective: [EffectiveValue]
+    private let places: Places
 
     /// Reads a configuration file.
     ///
@@ -60,6 +61,15 @@ package struct LoadedSettings: Sendable {
         }
         warnings = problems
         effective = session.effective
+        places = session.places
+    }
+}
+
+extension LoadedSettings {
+    /// An error found after reading, such as a bundle that cannot be loaded, at the line that the value at `path` (or what
+    /// encloses it) stands on.
+    package func problem(_ message: String, at path: String) -> SettingsProblem {
+        places.problem(.error, message, path: path)
     }
 }
 

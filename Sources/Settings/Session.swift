@@ -25,7 +25,7 @@ final class Session {
     private(set) var problems: [SettingsProblem] = []
     private(set) var entries: [ReferenceEntry] = []
     private(set) var effective: [EffectiveValue] = []
-    private var marks: [String: Place] = [:]
+    private(set) var places: Places
     private var failed: Set<String> = []
 
     /// A walk over `document`; without one, a walk that documents.
@@ -33,6 +33,7 @@ final class Session {
         self.document = document
         purpose = document == nil ? .documenting : .reading
         self.file = file
+        places = Places(file: file)
         self.directory = directory
         self.files = files
     }
@@ -46,7 +47,7 @@ final class Session {
 
     /// Remembers where the value at `path` stands, for checks that come after reading.
     func locate(_ path: String, at mark: Place?) {
-        marks[path] = mark
+        places.marks[path] = mark
     }
 
     /// Records a mistake at a mark, and that the value at `path` is not to be trusted by later checks.
@@ -69,7 +70,7 @@ final class Session {
 
     /// Records a problem found after reading, at the place where the value at `path` was read.
     func report(_ severity: SettingsProblem.Severity, _ message: String, path: String) {
-        record(severity, message, path: path, at: nearestMark(path))
+        problems.append(places.problem(severity, message, path: path))
     }
 
     /// Whether the value at `path` was read without a mistake, so that checks across keys make sense of it.
@@ -84,7 +85,7 @@ final class Session {
 
     /// Whether the document itself gives a value at `path`.
     func gives(_ path: String) -> Bool {
-        marks[path] != nil
+        places.marks[path] != nil
     }
 
     /// Records what a key means (documenting), once.
@@ -107,14 +108,28 @@ final class Session {
                 severity: severity, file: file, line: mark?.line ?? 1, column: mark?.column ?? 1,
                 path: path, message: message))
     }
+}
+
+/// Where each value of a document stands.
+struct Places: Sendable {
+    let file: String
+    var marks: [String: Place] = [:]
 
     /// The mark of the value at `path`, or of the nearest enclosing value that the document gives.
-    private func nearestMark(_ path: String) -> Place? {
+    func nearest(_ path: String) -> Place? {
         var path = Substring(path)
         while true {
             if let mark = marks[String(path)] { return mark }
             guard let cut = path.lastIndex(where: { $0 == "." || $0 == "[" }) else { return nil }
             path = path[..<cut]
         }
+    }
+
+    /// A problem at the place where the value at `path` was read.
+    func problem(_ severity: SettingsProblem.Severity, _ message: String, path: String) -> SettingsProblem {
+        let mark = nearest(path)
+        return SettingsProblem(
+            severity: severity, file: file, line: mark?.line ?? 1, column: mark?.column ?? 1, path: path,
+            message: message)
     }
 }
