@@ -98,14 +98,16 @@ struct CrossCheck {
                         "must be above \(pair.0.above) of the band before it; bands ascend", "\(path).above")
                 }
             default:
-                warn(
-                    "cannot be compared with \(pair.0.above) of the band before it before the bundle is read",
+                error(
+                    "goes with \(pair.0.above) of the band before it: use percentiles or raw scores, not both",
                     "\(path).above")
             }
             if pair.1.verdict.severity < pair.0.verdict.severity, session.trusts("\(path).verdict"),
                 session.trusts("\(before).verdict")
             {
-                warn("is milder than \(pair.0.verdict.name) of the band before it", "\(path).verdict")
+                error(
+                    "is milder than \(pair.0.verdict.name) of the band before it: a stranger query would fare better",
+                    "\(path).verdict")
             }
         }
     }
