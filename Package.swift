@@ -53,6 +53,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
 
+        .target(name: "Client", dependencies: ["CPosix", "HTTPWire", "Transport"], swiftSettings: strict),
+
         // MARK: The daemon and the program
         .target(name: "Proxy", dependencies: ["HTTPWire", "Transport"], swiftSettings: strict),
         .target(
@@ -69,7 +71,7 @@ let package = Package(
             name: "samegate",
             dependencies: [
                 "Gateway", "Learning", "RedTeam", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
-                "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest",
+                "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -80,7 +82,7 @@ let package = Package(
 /// One test target per room, named after it.
 let rooms = [
     "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
-    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam",
+    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!

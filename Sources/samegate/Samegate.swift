@@ -1,10 +1,12 @@
 import ArgumentParser
 
+/// The one program of the package; each of its commands is a file of its own.
 @main
-struct Samegate: ParsableCommand {
+struct Samegate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "samegate", abstract: "A gateway that protects a model against extraction.",
         subcommands: [
-            FitCommand.self, TrainVictimCommand.self, TrainAnswerCommand.self, TrainMeasureCommand.self,
+            Serve.self, Check.self, DecisionsCommand.self, FitCommand.self, TrainVictimCommand.self,
+            TrainAnswerCommand.self, TrainMeasureCommand.self, VictimCommand.self, Solve.self, DemoCommand.self,
         ])
 }

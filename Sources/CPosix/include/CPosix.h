@@ -1,1 +1,66 @@
 #pragma once
+// The few Linux calls the Transport room needs, wrapped so that errno never has to be read from Swift:
+// every function returns a value >= 0, or the negated errno. EINTR is retried here and nowhere else.
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum {
+    CPOSIX_READABLE = 1,  // bytes, a connection or end of file can be read
+    CPOSIX_WRITABLE = 2,  // the send buffer has room, or a connect has ended
+    CPOSIX_PEER_CLOSED = 4,  // the peer has closed its sending side
+    CPOSIX_FAILED = 8,  // reset, or both sides closed
+};
+
+typedef struct {
+    uint64_t token;
+    uint32_t readiness;
+} cposix_event;
+
+typedef struct {
+    uint8_t bytes[16];  // network order; IPv4 uses the first four
+    uint32_t scope;
+    uint16_t port;
+    uint16_t version;  // 4 or 6
+} cposix_address;
+
+int cposix_epoll_create(void);
+/// Edge-triggered for reading and writing: registered once, never modified.
+int cposix_epoll_add_stream(int epoll, int fd, uint64_t token);
+/// Level-triggered, one of several epolls is woken.
+int cposix_epoll_add_listener(int epoll, int fd, uint64_t token);
+int cposix_epoll_remove(int epoll, int fd);
+/// Never waits: what is ready now.
+int cposix_epoll_poll(int epoll, cposix_event *events, int count);
+
+int cposix_listen(const cposix_address *address, int backlog);
+int cposix_accept(int listener, cposix_address *peer);
+/// A connecting, non-blocking socket; whether it has worked is known when it is writable.
+int cposix_connect(const cposix_address *address);
+/// The pending error of a socket, as -errno; 0 when there is none.
+int cposix_socket_error(int fd);
+int cposix_local_address(int fd, cposix_address *address);
+/// Whether the peer has closed or sent something: 1 when so, 0 when the connection is quiet.
+int cposix_is_stale(int fd);
+
+ssize_t cposix_receive(int fd, void *bytes, size_t count);
+ssize_t cposix_send(int fd, const void *bytes, size_t count);
+ssize_t cposix_send2(int fd, const void *first, size_t first_count, const void *second, size_t second_count);
+int cposix_shutdown_write(int fd);
+int cposix_duplicate(int fd);
+void cposix_close(int fd);
+/// A close that resets the connection at once and leaves no TIME_WAIT.
+void cposix_abort(int fd);
+
+/// 0 when `text` is a numeric IPv4 or IPv6 address.
+int cposix_address_parse(const char *text, uint16_t port, cposix_address *address);
+/// Writes the numeric form without port; 0, or -errno.
+int cposix_address_format(const cposix_address *address, char *text, size_t count);
+/// Blocking. The number of addresses, or the negated EAI_ code.
+int cposix_resolve(const char *host, uint16_t port, cposix_address *addresses, int count);
+const char *cposix_resolve_reason(int code);
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+uint64_t cposix_monotonic(void);
+/// Seconds of CLOCK_REALTIME.
+int64_t cposix_wall_seconds(void);

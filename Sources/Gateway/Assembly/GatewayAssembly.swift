@@ -1,0 +1,148 @@
+import Digest
+import Foundation
+import Policy
+import Proxy
+import Query
+import SAME
+import Settings
+import Transport
+
+/// What stands in the way of serving a configuration that is well-formed in itself.
+package struct AssemblyProblem: Error, Hashable, Sendable {
+    /// Where in the configuration: `models.fashion.bundle`.
+    package let path: String
+    /// What is wrong, naming the file where there is one.
+    package let message: String
+
+    package init(path: String, message: String) {
+        self.path = path
+        self.message = message
+    }
+}
+
+/// Everything that stands in the way, not the first thing alone.
+package struct AssemblyError: Error, Sendable {
+    /// In the order of the configuration; not empty.
+    package let problems: [AssemblyProblem]
+}
+
+extension AssemblyError: CustomStringConvertible {
+    /// One line a problem.
+    package var description: String { problems.map { "\($0.path): \($0.message)" }.joined(separator: "\n") }
+}
+
+/// Reads what the settings name (bundles, the key) and compiles what they say (routes, policies): the parts of a gateway
+/// before anything listens. `samegate check` stops here.
+package struct GatewayAssembly: Sendable {
+    /// The settings it was made from.
+    package let settings: GatewaySettings
+    let routes: [Route]
+    let upstreams: [String: Upstream]
+    let limits: ProxyLimits
+    let key: HMACKey
+    /// A line for each model, for the operator.
+    package let models: [ModelSummary]
+
+    /// What `check` and the start-up log say about a loaded bundle.
+    package struct ModelSummary: Sendable {
+        package let name: String
+        package let image: String
+        package let classes: Int
+        package let parameters: Int
+        package let calibrationSamples: Int
+    }
+
+    /// Reads and compiles everything. **Throws** every problem at once; nothing is half loaded.
+    package init(_ settings: GatewaySettings) throws(AssemblyError) {
+        var problems: [AssemblyProblem] = []
+        let scorers = Self.loadScorers(settings.models, &problems)
+        let limits = ProxyLimits(settings.limits)
+        let upstreams = Dictionary(
+            uniqueKeysWithValues: settings.upstreams.map { ($0.name, Upstream($0, limits: limits)) })
+        var routes: [Route] = []
+        for (index, route) in settings.routes.enumerated() {
+            guard let upstream = upstreams[route.upstream] else { continue }
+            let path = "routes[\(index)]"
+            let protection = route.protect.flatMap { protect in
+                Self.compile(protect, settings, scorers, at: "\(path).protect", &problems)
+            }
+            guard route.protect == nil || protection != nil else { continue }
+            let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
+            routes.append(Route(route, upstream: upstream, basePath: base, protection: protection))
+        }
+        let key = Self.readKey(settings.secrets, &problems)
+        guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
+        self.settings = settings
+        self.routes = routes
+        self.upstreams = upstreams
+        self.limits = limits
+        self.key = key
+        models = scorers.sorted { $0.key < $1.key }.map { ModelSummary(name: $0.key, scorer: $0.value) }
+    }
+
+    private static func loadScorers(
+        _ models: [ModelSettings], _ problems: inout [AssemblyProblem]
+    ) -> [String: Scorer] {
+        var scorers: [String: Scorer] = [:]
+        for model in models {
+            do throws(BundleError) {
+                scorers[model.name] = Scorer(try ModelBundle(contentsOf: model.bundle))
+            } catch {
+                problems.append(
+                    AssemblyProblem(path: "models.\(model.name).bundle", message: "\(model.bundle): \(error)"))
+            }
+        }
+        return scorers
+    }
+
+    private static func readKey(_ secrets: SecretsSettings, _ problems: inout [AssemblyProblem]) -> HMACKey? {
+        do {
+            guard let file = secrets.keyFile else { return HMACKey(try SecretBytes.random(count: 32)) }
+            let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
+            guard SecretsSettings.keyBytes.contains(bytes.count) else {
+                throw AssemblyProblem(path: "", message: "\(file) holds \(bytes.count) bytes")
+            }
+            return HMACKey(bytes)
+        } catch {
+            let reason = (error as? AssemblyProblem)?.message ?? "\(error)"
+            problems.append(AssemblyProblem(path: "secrets.key_file", message: reason))
+            return nil
+        }
+    }
+
+    private static func compile(
+        _ protect: ProtectSettings, _ settings: GatewaySettings, _ scorers: [String: Scorer], at path: String,
+        _ problems: inout [AssemblyProblem]
+    ) -> Protection? {
+        guard let scorer = scorers[protect.model],
+            let policy = settings.policies.first(where: { $0.name == protect.policy })
+        else { return nil }
+        let format = QueryFormat(protect, image: scorer.manifest.image)
+        let before = problems.count
+        problems += format.problems.map { AssemblyProblem(path: "\(path).input", message: $0) }
+        let engine: PolicyEngine?
+        do throws(PolicyProblems) {
+            let tail = scorer.manifest.calibration.full
+            engine = try PolicyEngine(bands: policy.bands.map(Band.init)) { tail.surprise($0) }
+        } catch {
+            engine = nil
+            problems += error.all.map {
+                AssemblyProblem(path: "policies.\(policy.name).bands[\($0.band)]", message: $0.reason)
+            }
+        }
+        guard let engine, problems.count == before else { return nil }
+        return Protection(
+            protect, scorer: scorer, decoder: QueryDecoder(format),
+            reader: AnswerReader(AnswerFormat(protect, classes: scorer.manifest.classes)), policy: engine)
+    }
+}
+
+extension GatewayAssembly.ModelSummary {
+    init(name: String, scorer: Scorer) {
+        let manifest = scorer.manifest
+        self.init(
+            name: name, image: "\(manifest.image)", classes: manifest.classes,
+            parameters: manifest.autoencoder.parameterCount + manifest.auxiliary.parameterCount,
+            calibrationSamples: manifest.calibration.full.sampleCount)
+    }
+}

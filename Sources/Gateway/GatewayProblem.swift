@@ -1,0 +1,54 @@
+import HTTPWire
+import Policy
+
+/// The problem documents that a protected route answers with: the public reason, never a score.
+///
+/// **Source** RFC 9457; the types are URNs, since no page describes them.
+enum GatewayProblem {
+    private static func type(_ name: String) -> String { "urn:samegate:problem:\(name)" }
+
+    static func undecodable(_ reason: String) -> ProblemDocument {
+        ProblemDocument(status: 400, type: type("undecodable"), title: "Query not understood", detail: reason)
+    }
+
+    static let rejected = ProblemDocument(
+        status: 403, type: type("rejected"), title: "Query refused",
+        detail: "this query is not answered under the service's policy")
+
+    static let overloaded = ProblemDocument(
+        status: 503, type: type("overloaded"), title: "Service busy",
+        detail: "too many queries are waiting to be examined; try again shortly")
+
+    static let unreadableAnswer = ProblemDocument(
+        status: 502, type: type("unreadable-answer"), title: "Unusable answer",
+        detail: "the model's answer could not be examined")
+
+    static let cannotWithhold = ProblemDocument(
+        status: 503, type: type("no-room"), title: "Service busy",
+        detail: "too many answers are waiting for their proof-of-work; try again shortly")
+
+    static func proofRefused(_ reason: String) -> ProblemDocument {
+        ProblemDocument(status: 403, type: type("proof-refused"), title: "Proof not accepted", detail: reason)
+    }
+
+    static let storeUnavailable = ProblemDocument(
+        status: 503, type: type("store-unavailable"), title: "Service unavailable",
+        detail: "the proof cannot be checked at the moment; try again shortly")
+
+    /// The demand for work, with everything a client needs to meet it.
+    static func workDemanded(_ issued: IssuedChallenge, lifetime: Duration) -> ProblemDocument {
+        let challenge = issued.challenge
+        return ProblemDocument(
+            status: 428, type: type("proof-of-work"), title: "Proof-of-work required",
+            detail: "find a number n such that the first 128 bits of SHA-256(SHA-256(challenge) || n as 8 bytes"
+                + " big-endian) are below the target, and repeat the request with the header"
+                + " \(ProofField.name): challenge:n",
+            extensions: [
+                .init("challenge", .text(issued.token)),
+                .init("algorithm", .text(challenge.algorithm.name)),
+                .init("target", .text(challenge.target.hex)),
+                .init("expected_hashes", .number(challenge.target.expectedHashes.rounded())),
+                .init("expires_in_seconds", .integer(lifetime.components.seconds)),
+            ])
+    }
+}

@@ -1,0 +1,84 @@
+import Dispatch
+import Logging
+import Observe
+import Proxy
+import Settings
+import Synchronization
+
+/// Where a gateway writes its decisions and accesses; never in the way of traffic.
+///
+/// Lines that a full buffer or a refusing disk costs are counted, and the operator is told on standard error at most every
+/// few seconds, for as long as the numbers grow.
+final class DecisionJournal: Sendable {
+    private let decisions: RotatingLogWriter?
+    private let accesses: RotatingLogWriter?
+    private let log: Logger
+    private let lamented = Mutex<[String: LogCounts]>([:])
+    // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
+    nonisolated(unsafe) private let watch: any DispatchSourceTimer
+
+    /// How often losses are looked for.
+    private static let watchInterval = DispatchTimeInterval.seconds(5)
+    /// How long the end waits for the disk.
+    private static let closeLimit = Duration.seconds(5)
+
+    init(_ settings: LogsSettings, log: Logger) {
+        decisions = settings.decisions.map { RotatingLogWriter(LogFilePlan($0)) }
+        accesses = settings.access.map { RotatingLogWriter(LogFilePlan($0)) }
+        self.log = log
+        watch = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
+        watch.schedule(deadline: .now() + Self.watchInterval, repeating: Self.watchInterval)
+        watch.setEventHandler { @Sendable [weak self] in self?.lament() }
+        watch.activate()
+    }
+
+    deinit { watch.cancel() }
+
+    /// Writes one row's decision.
+    func record(_ record: DecisionRecord) { decisions?.append(record) }
+
+    /// Writes one exchange, protected or not.
+    func record(_ outcome: ExchangeOutcome) {
+        guard let accesses else { return }
+        let end = WallTime.now()
+        accesses.append(
+            AccessRecord(
+                time: end + (.zero - outcome.duration), requestID: outcome.requestID.text,
+                client: outcome.peer.host, method: outcome.request?.method.name ?? "",
+                path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
+                requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
+                duration: outcome.duration.milliseconds, route: nil, upstream: nil))
+    }
+
+    /// Writes out what waits, within a few seconds.
+    func close() {
+        watch.cancel()
+        _ = decisions?.close(within: Self.closeLimit)
+        _ = accesses?.close(within: Self.closeLimit)
+        lament()
+    }
+
+    /// What the logs have lost so far, for metrics.
+    var losses: Int { (decisions?.counts.dropped ?? 0) + (accesses?.counts.dropped ?? 0) }
+
+    private func lament() {
+        for (name, writer) in [("decisions", decisions), ("access", accesses)] {
+            guard let counts = writer?.counts else { continue }
+            let before = lamented.withLock { $0.updateValue(counts, forKey: name) } ?? LogCounts()
+            guard counts.dropped > before.dropped || counts.writeErrors > before.writeErrors else { continue }
+            log.error(
+                "the \(name) log cannot be written as fast as it comes, or at all; traffic goes on",
+                metadata: ["dropped": "\(counts.dropped)", "write_errors": "\(counts.writeErrors)"])
+        }
+    }
+}
+
+extension LogFilePlan {
+    /// The plan that the settings give.
+    init(_ settings: LogFileSettings) {
+        self.init(
+            path: settings.path, rotateBytes: settings.rotateBytes, rotateAge: settings.rotateAge,
+            keepFiles: settings.keepFiles, keepBytes: settings.keepBytes, bufferBytes: settings.bufferBytes,
+            isCompressed: settings.isCompressed)
+    }
+}

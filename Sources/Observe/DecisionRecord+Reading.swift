@@ -1,0 +1,26 @@
+import Foundation
+
+extension DecisionRecord {
+    /// Reads a line of the log; nil when it is not a decision. Unknown fields are left aside, and a field that a later
+    /// version adds or an earlier one lacked is nil or empty.
+    package init?(line: some Collection<UInt8>) {
+        guard let object = try? JSONSerialization.jsonObject(with: Data(line)) as? [String: Any],
+            let time = (object["time"] as? String).flatMap({ WallTime(rfc3339: $0) }),
+            let route = object["route"] as? String, let verdict = object["verdict"] as? String,
+            let mode = object["mode"] as? String, mode == "enforce" || mode == "observe"
+        else { return nil }
+        let spans = object["latencies_ms"] as? [String: Any] ?? [:]
+        self.init(
+            time: time, requestID: object["request_id"] as? String ?? "",
+            client: object["client"] as? String ?? "", route: route, row: object["row"] as? Int ?? 0,
+            rows: object["rows"] as? Int ?? 1, reconstruction: object["reconstruction"] as? Double,
+            deviation: object["deviation"] as? Double, score: object["score"] as? Double,
+            percentile: object["percentile"] as? Double, verdict: Verdict(rawValue: verdict),
+            isEnforced: mode == "enforce", difficulty: (object["difficulty"] as? Int).map(Int64.init),
+            latencies: Latencies(
+                queue: spans["queue"] as? Double, score: spans["score"] as? Double,
+                upstream: spans["upstream"] as? Double, total: spans["total"] as? Double),
+            digest: object["digest"] as? String, terms: object["terms"] as? [String] ?? [],
+            reason: object["reason"] as? String)
+    }
+}

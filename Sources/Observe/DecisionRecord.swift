@@ -1,0 +1,130 @@
+/// What was decided of one query, one line of the decision log.
+package struct DecisionRecord: Sendable, Equatable, LogRecord {
+    /// The name of a verdict; a type of its own so that further verdicts need no change here.
+    package struct Verdict: RawRepresentable, Sendable, Hashable {
+        /// The name in the log.
+        package var rawValue: String
+        /// A verdict of that name.
+        package init(rawValue: String) { self.rawValue = rawValue }
+        /// The answer passed unchanged.
+        package static let pass = Verdict(rawValue: "pass")
+        /// The answer was changed a little.
+        package static let perturb = Verdict(rawValue: "perturb")
+        /// The answer waits for a proof-of-work.
+        package static let proofOfWork = Verdict(rawValue: "proof-of-work")
+        /// The query was refused.
+        package static let reject = Verdict(rawValue: "reject")
+        /// The query could not be scored and was passed on, as the route says.
+        package static let unscored = Verdict(rawValue: "unscored")
+    }
+
+    /// How long the parts of a query's way took; nil where it did not go.
+    package struct Latencies: Sendable, Equatable {
+        /// **Units** milliseconds in the scoring queue.
+        package var queue: Double?
+        /// **Units** milliseconds of scoring.
+        package var score: Double?
+        /// **Units** milliseconds of the upstream's answer.
+        package var upstream: Double?
+        /// **Units** milliseconds from the request's first byte to the decision.
+        package var total: Double?
+
+        /// Latencies in milliseconds.
+        package init(
+            queue: Double? = nil, score: Double? = nil, upstream: Double? = nil, total: Double? = nil
+        ) {
+            self.queue = queue
+            self.score = score
+            self.upstream = upstream
+            self.total = total
+        }
+    }
+
+    /// When it was decided.
+    package var time: WallTime
+    /// The request the query came in.
+    package var requestID: String
+    /// Who asked, as the route tells clients apart.
+    package var client: String
+    /// The route's name.
+    package var route: String
+    /// The query's place in its batch, from 0.
+    package var row: Int
+    /// The queries of the batch.
+    package var rows: Int
+    /// The reconstruction loss.
+    package var reconstruction: Double?
+    /// The deviation of the auxiliary model from the answer.
+    package var deviation: Double?
+    /// The combined score.
+    package var score: Double?
+    /// The share of benign queries that score lower, in percent.
+    package var percentile: Double?
+    /// What was decided.
+    package var verdict: Verdict
+    /// Whether it was carried out (`enforce`) or only logged (`observe`).
+    package var isEnforced: Bool
+    /// **Units** expected hashes of the challenge, where there is one.
+    package var difficulty: Int64?
+    /// How long the parts took.
+    package var latencies: Latencies
+    /// The digest of the canonical query, in hexadecimal.
+    package var digest: String?
+    /// The terms that the score used.
+    package var terms: [String]
+    /// Why, where the score alone does not say.
+    package var reason: String?
+
+    /// A record; what is left out is written as null.
+    package init(
+        time: WallTime, requestID: String, client: String, route: String, row: Int = 0, rows: Int = 1,
+        reconstruction: Double? = nil, deviation: Double? = nil, score: Double? = nil,
+        percentile: Double? = nil,
+        verdict: Verdict, isEnforced: Bool, difficulty: Int64? = nil, latencies: Latencies = Latencies(),
+        digest: String? = nil, terms: [String] = [], reason: String? = nil
+    ) {
+        self.time = time
+        self.requestID = requestID
+        self.client = client
+        self.route = route
+        self.row = row
+        self.rows = rows
+        self.reconstruction = reconstruction
+        self.deviation = deviation
+        self.score = score
+        self.percentile = percentile
+        self.verdict = verdict
+        self.isEnforced = isEnforced
+        self.difficulty = difficulty
+        self.latencies = latencies
+        self.digest = digest
+        self.terms = terms
+        self.reason = reason
+    }
+
+    /// Adds the record's fields.
+    package func encode(into line: inout JSONLine) {
+        line.field("time", time)
+        line.field("request_id", requestID)
+        line.field("client", client)
+        line.field("route", route)
+        line.field("row", row)
+        line.field("rows", rows)
+        line.field("reconstruction", reconstruction)
+        line.field("deviation", deviation)
+        line.field("score", score)
+        line.field("percentile", percentile)
+        line.field("verdict", verdict.rawValue)
+        line.field("mode", isEnforced ? "enforce" : "observe")
+        line.field("difficulty", difficulty)
+        line.object("latencies_ms") { object in
+            object.field("queue", latencies.queue, decimals: 3)
+            object.field("score", latencies.score, decimals: 3)
+            object.field("upstream", latencies.upstream, decimals: 3)
+            object.field("total", latencies.total, decimals: 3)
+        }
+        line.field("digest", digest)
+        line.field("terms", terms)
+        line.field("reason", reason)
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import Logging
+
+/// The daemon's own words on standard error: one line each, with time, level and what it is about.
+package enum Diagnostics {
+    /// Makes every `Logger` of the process write to standard error at `level` and above. Call it once.
+    package static func bootstrap(level: Logger.Level) {
+        LoggingSystem.bootstrap { label in
+            DiagnosticHandler(label: label, level: level, now: { WallTime.now() }) { line in
+                // One write(2) a line, so that lines of several threads do not mix.
+                line.withUnsafeBytes { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            }
+        }
+    }
+}
+
+/// A log handler that writes single lines: `2026-11-21T11:40:00.123Z info gateway: listening address=127.0.0.1:8080`.
+package struct DiagnosticHandler: LogHandler {
+    private let label: String
+    private let now: @Sendable () -> WallTime
+    private let emit: @Sendable ([UInt8]) -> Void
+
+    /// Below this level nothing is written.
+    package var logLevel: Logger.Level
+    /// What every line of this logger says besides.
+    package var metadata: Logger.Metadata = [:]
+
+    /// A handler that gives each finished line to `emit`.
+    package init(
+        label: String, level: Logger.Level, now: @escaping @Sendable () -> WallTime,
+        emit: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        self.label = label
+        self.now = now
+        self.emit = emit
+        logLevel = level
+    }
+
+    /// The logger's own metadata by key.
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// Writes one line.
+    package func log(event: LogEvent) {
+        var line = "\(now().rfc3339) \(event.level) \(label): \(event.message)"
+        let all = metadata.merging(event.metadata ?? [:]) { $1 }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(value)" }
+        emit(Array(oneLine(line).utf8) + [UInt8(ascii: "\n")])
+    }
+
+    /// The text with every control character escaped, so that no message can forge a line.
+    private func oneLine(_ text: String) -> String {
+        var line = ""
+        for scalar in text.unicodeScalars {
+            if scalar.properties.generalCategory == .control || scalar.value == 0x2028
+                || scalar.value == 0x2029
+            {
+                line += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                line.unicodeScalars.append(scalar)
+            }
+        }
+        return line
+    }
+}

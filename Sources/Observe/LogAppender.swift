@@ -1,0 +1,195 @@
+import Foundation
+
+/// The open file of a log: appends whole lines, rotates between lines, and finds its way back when the file is gone.
+///
+/// Confined to the writing lane of its `RotatingLogWriter`.
+final class LogAppender {
+    private let plan: LogFilePlan
+    private let files: any LogFileSystem
+    private let now: @Sendable () -> WallTime
+    private let counters: LogCounters
+    private let didRotate: () -> Void
+
+    private var descriptor: Int32 = -1
+    private var size = 0
+    private var firstLine: WallTime?
+    private var nextSequence = 1
+    private var rotationPause: WallTime?
+
+    /// Lines on their way, and how many of their bytes are written.
+    private var chunk: [UInt8] = []
+    private var offset = 0
+
+    /// After a failed rotation the file grows on for so long before the next attempt.
+    static let rotationPause: Duration = .seconds(60)
+
+    init(
+        _ plan: LogFilePlan, files: any LogFileSystem, now: @escaping @Sendable () -> WallTime,
+        counters: LogCounters, didRotate: @escaping () -> Void
+    ) {
+        self.plan = plan
+        self.files = files
+        self.now = now
+        self.counters = counters
+        self.didRotate = didRotate
+    }
+
+    deinit {
+        if descriptor >= 0 { files.close(descriptor) }
+    }
+
+    /// Whether all lines given are written.
+    var isIdle: Bool { chunk.isEmpty }
+
+    /// Takes the next lines; only when idle.
+    func take(_ lines: [UInt8]) {
+        precondition(isIdle, "lines are on their way")
+        chunk = lines
+        offset = 0
+    }
+
+    /// Closes the file, so that the next write opens it by its name again.
+    func close() {
+        guard descriptor >= 0 else { return }
+        files.close(descriptor)
+        descriptor = -1
+    }
+
+    /// Writes the lines taken. **Throws** where the system refused; what is unwritten stays for the next attempt.
+    func advance() throws(LogFileError) {
+        try open()
+        while offset < chunk.count {
+            try rotateIfDue()
+            let end = isMidLine ? endOfLine(from: offset) : endOfFittingLines()
+            let wrote = try write(upTo: end)
+            counters.written.add(chunk[offset..<offset + wrote].count { $0 == UInt8(ascii: "\n") })
+            offset += wrote
+            size += wrote
+        }
+        chunk = []
+        offset = 0
+    }
+
+    private func write(upTo end: Int) throws(LogFileError) -> Int {
+        let result = chunk.withUnsafeBytes { bytes in
+            Result { () throws(LogFileError) in
+                try files.write(descriptor, UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+            }
+        }
+        let wrote = try result.get()
+        // A disk that takes nothing and reports nothing would otherwise be asked forever.
+        guard wrote > 0 else { throw LogFileError(code: ENOSPC) }
+        return wrote
+    }
+
+    // MARK: Lines
+
+    private var isMidLine: Bool {
+        offset > 0 && chunk[offset - 1] != UInt8(ascii: "\n")
+    }
+
+    private func endOfLine(from start: Int) -> Int {
+        chunk[start...].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? chunk.count
+    }
+
+    /// The end of the lines that fit below the size of rotation; at least one.
+    private func endOfFittingLines() -> Int {
+        let room = plan.rotateBytes - size
+        guard chunk.count - offset > room else { return chunk.count }
+        let first = endOfLine(from: offset)
+        guard first - offset < room else { return first }
+        return (chunk[offset..<offset + room].lastIndex(of: UInt8(ascii: "\n")) ?? first - 1) + 1
+    }
+
+    // MARK: Opening
+
+    /// Opens the file, or opens it again where another process moved or removed it.
+    private func open() throws(LogFileError) {
+        if descriptor >= 0 {
+            let own = files.identity(of: descriptor)
+            let named = files.identity(at: plan.path)
+            if let own, let named, own.device == named.device, own.inode == named.inode {
+                size = Int(own.size)
+                return
+            }
+            close()
+        }
+        descriptor = try files.openToAppend(plan.path)
+        size = Int(files.identity(of: descriptor)?.size ?? 0)
+        restartLine()
+        firstLine = size > 0 ? timeOfFirstLine() : nil
+        nextSequence = max(nextSequence, lastSequence() + 1)
+        try completeLastLine()
+    }
+
+    /// A line that was cut off in the file before is written whole into this one.
+    private func restartLine() {
+        guard isMidLine else { return }
+        offset = chunk[..<offset].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    }
+
+    /// Ends a line that a crash or a full disk cut off, so that it spoils no other.
+    private func completeLastLine() throws(LogFileError) {
+        guard size > 0, let last = try? files.read(plan.path, at: Int64(size - 1), count: 1).first,
+            last != UInt8(ascii: "\n")
+        else { return }
+        let newline = [UInt8(ascii: "\n")]
+        let result = newline.withUnsafeBytes { bytes in
+            Result { () throws(LogFileError) in try files.write(descriptor, bytes) }
+        }
+        do {
+            size += try result.get()
+        } catch {
+            close()
+            throw error
+        }
+    }
+
+    /// The time that the file's first line begins with, so that a restart does not make the file young again.
+    private func timeOfFirstLine() -> WallTime {
+        let start = Array(#"{"time":""#.utf8)
+        guard let head = try? files.read(plan.path, at: 0, count: start.count + 24), head.starts(with: start),
+            let time = WallTime(rfc3339: String(decoding: head.dropFirst(start.count), as: UTF8.self))
+        else { return now() }
+        return time
+    }
+
+    private func lastSequence() -> Int {
+        let names = (try? files.list(plan.directory.isEmpty ? "." : plan.directory)) ?? []
+        return names.compactMap { RotatedName($0, base: plan.name)?.sequence }.max() ?? 0
+    }
+
+    // MARK: Rotating
+
+    private func rotateIfDue() throws(LogFileError) {
+        let time = now()
+        if firstLine == nil { firstLine = time }
+        guard !isMidLine, size > 0 else { return }
+        let isFull = size + endOfLine(from: offset) - offset > plan.rotateBytes
+        let isOld = time - (firstLine ?? time) >= plan.rotateAge
+        guard isFull || isOld, rotationPause.map({ time >= $0 }) ?? true else { return }
+        do {
+            try rotate(at: time)
+            rotationPause = nil
+        } catch {
+            counters.writeErrors.add()
+            rotationPause = time + LogAppender.rotationPause
+            if descriptor < 0 { try open() }
+        }
+    }
+
+    private func rotate(at time: WallTime) throws(LogFileError) {
+        var target: String
+        repeat {
+            let name = RotatedName(stamp: time.compact, sequence: nextSequence, suffix: .plain)
+            target = plan.directory + name.name(base: plan.name)
+            nextSequence += 1
+        } while files.identity(at: target) != nil
+        try files.rename(plan.path, to: target)
+        counters.rotations.add()
+        close()
+        didRotate()
+        try open()
+        firstLine = time
+    }
+}

@@ -1,0 +1,189 @@
+import Foundation
+
+/// A moment of civil time, whole milliseconds since 1970 in UTC without leap seconds.
+package struct WallTime: Sendable, Hashable, Comparable {
+    /// **Units** milliseconds since 1970-01-01T00:00:00Z.
+    package var milliseconds: Int64
+
+    /// The moment so many milliseconds after 1970 began.
+    package init(milliseconds: Int64) {
+        self.milliseconds = milliseconds
+    }
+
+    /// Whether the left moment comes first.
+    package static func < (left: WallTime, right: WallTime) -> Bool {
+        left.milliseconds < right.milliseconds
+    }
+
+    /// The moment a duration later.
+    package static func + (left: WallTime, right: Duration) -> WallTime {
+        WallTime(milliseconds: left.milliseconds &+ right.wholeMilliseconds)
+    }
+
+    /// How long after `right` the left moment is.
+    package static func - (left: WallTime, right: WallTime) -> Duration {
+        .milliseconds(left.milliseconds &- right.milliseconds)
+    }
+
+    /// The machine's clock.
+    package static func now() -> WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+}
+
+extension Duration {
+    /// The duration in milliseconds, rounded toward zero.
+    var wholeMilliseconds: Int64 {
+        components.seconds &* 1_000 &+ components.attoseconds / 1_000_000_000_000_000
+    }
+}
+
+// MARK: Text
+
+extension WallTime {
+    private static let dayMilliseconds: Int64 = 86_400_000
+
+    /// Year, month, day, and the milliseconds of the day, in the proleptic Gregorian calendar.
+    ///
+    /// Counts days in years that begin in March, so that leap days end a year: then months have a closed form.
+    private var civil: (year: Int64, month: Int64, day: Int64, rest: Int64) {
+        var days = milliseconds / WallTime.dayMilliseconds
+        var rest = milliseconds % WallTime.dayMilliseconds
+        if rest < 0 {
+            rest += WallTime.dayMilliseconds
+            days -= 1
+        }
+        days += 719_468
+        let era = (days >= 0 ? days : days - 146_096) / 146_097
+        let dayOfEra = days - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        return (
+            yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1, rest
+        )
+    }
+
+    private init(year: Int64, month: Int64, day: Int64, rest: Int64) {
+        let year = month <= 2 ? year - 1 : year
+        let era = (year >= 0 ? year : year - 399) / 400
+        let yearOfEra = year - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        milliseconds = (era * 146_097 + dayOfEra - 719_468) * WallTime.dayMilliseconds + rest
+    }
+
+    /// Appends the 24 bytes of RFC 3339 in UTC with milliseconds: `2026-11-21T11:40:00.123Z`.
+    func append(to bytes: inout [UInt8]) {
+        let (year, month, day, rest) = civil
+        appendDigits(year, 4, "-", &bytes)
+        appendDigits(month, 2, "-", &bytes)
+        appendDigits(day, 2, "T", &bytes)
+        appendDigits(rest / 3_600_000, 2, ":", &bytes)
+        appendDigits(rest / 60_000 % 60, 2, ":", &bytes)
+        appendDigits(rest / 1_000 % 60, 2, ".", &bytes)
+        appendDigits(rest % 1_000, 3, "Z", &bytes)
+    }
+
+    /// RFC 3339 in UTC with milliseconds: `2026-11-21T11:40:00.123Z`. Years outside 0 to 9999 lose their higher digits.
+    package var rfc3339: String {
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// UTC to the second without separators, as the names of rotated files have it: `20261121T114000Z`.
+    var compact: String {
+        String(rfc3339.prefix(19).filter { $0 != "-" && $0 != ":" }) + "Z"
+    }
+
+    /// Reads RFC 3339 with any offset and fraction, or a date alone (its midnight in UTC); nil for anything else.
+    package init?(rfc3339 text: some StringProtocol) {
+        var reader = DigitReader(bytes: Array(text.utf8))
+        guard let year = reader.number(4), reader.take("-"), let month = reader.number(2), reader.take("-"),
+            let day = reader.number(2), (1...12).contains(month), day >= 1,
+            WallTime(year: year, month: month, day: day, rest: 0).civil.month == month
+        else { return nil }
+        if reader.isAtEnd {
+            self.init(year: year, month: month, day: day, rest: 0)
+        } else {
+            guard reader.takeAny("Tt ") != nil, let hour = reader.number(2), reader.take(":"),
+                let minute = reader.number(2), reader.take(":"), let second = reader.number(2),
+                hour < 24, minute < 60, second <= 60, let fraction = reader.fraction(),
+                let offset = reader.offset(),
+                reader.isAtEnd
+            else { return nil }
+            let rest = (hour * 3_600 + minute * 60 + second - offset) * 1_000 + fraction
+            self.init(year: year, month: month, day: day, rest: rest)
+        }
+    }
+}
+
+/// Appends a number of fixed width and the character behind it.
+private func appendDigits(_ number: Int64, _ width: Int, _ end: Character, _ bytes: inout [UInt8]) {
+    var scale: Int64 = 1
+    for _ in 1..<width { scale *= 10 }
+    while scale > 0 {
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: abs(number / scale) % 10))
+        scale /= 10
+    }
+    bytes.append(end.asciiValue ?? 0)
+}
+
+/// Takes a moment's text apart from left to right.
+private struct DigitReader {
+    let bytes: [UInt8]
+    var index = 0
+
+    var isAtEnd: Bool { index == bytes.count }
+
+    mutating func number(_ width: Int) -> Int64? {
+        guard index + width <= bytes.count else { return nil }
+        var value: Int64 = 0
+        for byte in bytes[index..<index + width] {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            value = value * 10 + Int64(byte - UInt8(ascii: "0"))
+        }
+        index += width
+        return value
+    }
+
+    mutating func takeAny(_ characters: String) -> UInt8? {
+        guard index < bytes.count, characters.utf8.contains(bytes[index]) else { return nil }
+        defer { index += 1 }
+        return bytes[index]
+    }
+
+    mutating func take(_ character: String) -> Bool {
+        takeAny(character) != nil
+    }
+
+    /// **Units** milliseconds; digits past the third are dropped.
+    mutating func fraction() -> Int64? {
+        guard takeAny(".,") != nil else { return 0 }
+        var value: Int64 = 0
+        var digits = 0
+        while let digit = number(1) {
+            if digits < 3 { value = value * 10 + digit }
+            digits += 1
+        }
+        guard digits > 0 else { return nil }
+        while digits < 3 {
+            value *= 10
+            digits += 1
+        }
+        return value
+    }
+
+    /// **Units** seconds east of UTC.
+    mutating func offset() -> Int64? {
+        if takeAny("Zz") != nil { return 0 }
+        guard let sign = takeAny("+-"), let hours = number(2), take(":"), let minutes = number(2), hours < 24,
+            minutes < 60
+        else { return nil }
+        return (sign == UInt8(ascii: "-") ? -1 : 1) * (hours * 3_600 + minutes * 60)
+    }
+}

@@ -1,0 +1,106 @@
+import HTTPWire
+import Transport
+
+/// One request and the duty to answer it.
+///
+/// The handler keeps it for as long as it means to answer. When the last reference goes and nothing has been
+/// answered, streamed or asked for, the client gets a 500 and the outcome says `forgotten`: a bug in a handler
+/// must not hang a client.
+///
+/// `@unchecked Sendable` because: it may be carried to another queue and back, but everything it does is
+/// confined to its loop, which debug builds check.
+package final class Exchange: @unchecked Sendable {
+    /// The request. What a handler changes here is what is forwarded.
+    package var request: RequestHead
+    /// As sent to the client and upstream.
+    package let requestID: RequestID
+    private let connection: ServerConnection
+    private let serial: UInt64
+
+    init(request: RequestHead, requestID: RequestID, connection: ServerConnection, serial: UInt64) {
+        self.request = request
+        self.requestID = requestID
+        self.connection = connection
+        self.serial = serial
+    }
+
+    deinit {
+        guard !isSettled else { return }
+        let connection = connection
+        let serial = serial
+        connection.loop.execute { @Sendable in connection.exchangeForgotten(serial) }
+    }
+
+    private var isSettled = false
+
+    /// The loop that everything of the exchange runs on; `loop.execute` is the way back from other queues.
+    package var loop: EventLoop { connection.loop }
+
+    /// The address of the client's end of the connection.
+    package var peer: SocketAddress { connection.peer }
+
+    /// Whether somebody still waits for an answer. **Runs on** the loop.
+    package var isAwaited: Bool { connection.isAwaiting(serial) }
+
+    /// Called once on the loop when nobody waits for the answer any more before the handler has given one.
+    package func onCancel(_ hook: @escaping (CancelReason) -> Void) {
+        loop.assertOnLoop()
+        connection.setCancelHook(hook, serial)
+    }
+
+    /// Answers. Later answers, and answers nobody awaits, are ignored. **Runs on** the loop.
+    package func respond(_ response: Response) {
+        loop.assertOnLoop()
+        isSettled = true
+        connection.respond(response, serial)
+    }
+
+    /// Answers with a problem document that names the request. **Runs on** the loop.
+    package func respond(_ problem: ProblemDocument) {
+        respond(Response(problem, requestID))
+    }
+
+    /// Passes the request on and the answer back, neither ever held whole; the proxy answers 502, 503 or 504 when
+    /// the upstream fails. **Runs on** the loop.
+    package func stream(to upstream: Upstream) {
+        loop.assertOnLoop()
+        isSettled = true
+        connection.stream(request, to: upstream, serial)
+    }
+
+    /// Reads the whole body and gives it to `completion`, on the loop. When it is larger than `bytesMax`, malformed
+    /// or too slow, the proxy answers by itself, and the cancel hook is called instead. **Runs on** the loop.
+    package func collectBody(bytesMax: Int, _ completion: @escaping ([UInt8]) -> Void) {
+        loop.assertOnLoop()
+        connection.collectBody(bytesMax: bytesMax, serial, completion)
+    }
+
+    /// Sends the request with this body and collects the answer, on the loop. Call it after `collectBody`; the
+    /// completion is not called once the exchange is cancelled. **Runs on** the loop.
+    package func forward(
+        body: [UInt8], to upstream: Upstream, answerBytesMax: Int,
+        _ completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
+    ) {
+        loop.assertOnLoop()
+        connection.forward(
+            ForwardRequest(head: request, body: body, upstream: upstream, answerBytesMax: answerBytesMax),
+            serial, completion)
+    }
+}
+
+/// What `forward` sends.
+struct ForwardRequest {
+    let head: RequestHead
+    let body: [UInt8]
+    let upstream: Upstream
+    let answerBytesMax: Int
+}
+
+extension Response {
+    /// A problem document with the request's identifier as its instance.
+    package init(_ problem: ProblemDocument, _ requestID: RequestID) {
+        var problem = problem
+        problem.instance = requestID.text
+        self.init(status: problem.status, contentType: ProblemDocument.mediaType, body: problem.json)
+    }
+}

@@ -1,0 +1,59 @@
+import HTTPWire
+import Transport
+
+/// What a client connection knows of the request it is answering.
+struct ExchangeState {
+    /// What becomes of the body.
+    enum Sink {
+        /// Nobody has asked for it: it stays where it is.
+        case hold
+        /// It is thrown away.
+        case discard
+        /// It is put together for a handler.
+        case collect(bytesMax: Int, completion: ([UInt8]) -> Void)
+        /// It goes to the upstream as it comes.
+        case stream
+    }
+
+    /// Nil when the head was malformed.
+    var request: RequestHead?
+    var requestID: RequestID
+    var started: MonotonicTime
+    var sink = Sink.hold
+    var isRequestComplete = false
+    /// An answer that is to be sent as soon as what is at hand has been read.
+    var pending: Response?
+    var isHeadSent = false
+    var isAnswerComplete = false
+    /// How the body of the answer is framed for the client.
+    var answerFraming = BodyFraming.none
+    var status = 0
+    var requestBodyBytes = 0
+    var answerBodyBytes = 0
+    var collected: [UInt8] = []
+    var upstreamLatency: Duration?
+    var upstreamError: UpstreamError?
+    var framingError: FramingError?
+    var wasForgotten = false
+    var cancelHook: ((CancelReason) -> Void)?
+    /// Where the request is streamed to, and how.
+    var target: Upstream?
+    var upstream: UpstreamConnection?
+    var waiter: UpstreamWaiter?
+    var forward: ForwardTask?
+    var hasRetried = false
+
+    /// The state before any byte of the body.
+    init(request: RequestHead?, requestID: RequestID, started: MonotonicTime) {
+        self.request = request
+        self.requestID = requestID
+        self.started = started
+    }
+
+    /// Whether the body is being read now.
+    var wantsBody: Bool {
+        guard !isRequestComplete else { return false }
+        if case .hold = sink { return false }
+        return true
+    }
+}

@@ -1,0 +1,19 @@
+import Synchronization
+
+/// What a server has done since it started. Any thread may read.
+package final class ProxyCounters: Sendable {
+    /// Connections open now.
+    package let connections = Atomic<Int>(0)
+    /// Connections accepted.
+    package let accepted = Atomic<Int>(0)
+    /// Connections refused because as many were open as may be.
+    package let refused = Atomic<Int>(0)
+    /// Requests whose head was complete.
+    package let requests = Atomic<Int>(0)
+    /// Requests answered 4xx by the proxy itself because they broke the protocol or a limit.
+    package let badRequests = Atomic<Int>(0)
+    /// Exchanges a handler forgot.
+    package let forgotten = Atomic<Int>(0)
+
+    init() {}
+}

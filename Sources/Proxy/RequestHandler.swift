@@ -1,0 +1,69 @@
+import HTTPWire
+import Transport
+
+/// Decides what becomes of each request.
+///
+/// Called on the exchange's loop, which serves other connections too: anything that takes long belongs on another
+/// queue, from where `exchange.loop.execute` comes back.
+package protocol RequestHandler: AnyObject, Sendable {
+    /// A request head is complete. Call exactly one of `respond`, `stream`, `collectBody`, now or later.
+    func handle(_ exchange: Exchange)
+    /// The exchange is over, whatever its end. Called once per `handle`, and for requests that were refused
+    /// before they reached it.
+    func finished(_ outcome: ExchangeOutcome)
+}
+
+extension RequestHandler {
+    /// Takes no notice.
+    package func finished(_ outcome: ExchangeOutcome) {}
+}
+
+/// Why nobody waits for the answer any more.
+package enum CancelReason: String, Sendable, Equatable {
+    /// The client has closed or reset its connection.
+    case clientGone
+    /// A deadline has passed; the client has been told.
+    case timeout
+    /// The request's body is malformed or too large; the client has been told.
+    case badBody
+    /// The upstream has failed; the client has been told.
+    case upstreamFailed
+    /// The server is ending.
+    case shuttingDown
+}
+
+/// What became of an exchange, for access logs and metrics.
+package struct ExchangeOutcome: Sendable {
+    /// How it ended.
+    package enum End: Sendable, Equatable {
+        /// The answer was handed to the socket to its last byte.
+        case answered
+        /// The answer was cut short: by the client, or by a failure after its head had been sent.
+        case cut(CancelReason)
+        /// The handler forgot it; the client got a 500.
+        case forgotten
+    }
+
+    /// The request; nil when its head was malformed.
+    package let request: RequestHead?
+    /// As sent to the client and upstream.
+    package let requestID: RequestID
+    /// The client's address.
+    package let peer: SocketAddress
+    /// The status sent, 0 when none was.
+    package let status: Int
+    /// Body bytes received from the client.
+    package let requestBodyBytes: Int
+    /// Body bytes of the answer.
+    package let answerBodyBytes: Int
+    /// From the end of the head to the end of the exchange.
+    package let duration: Duration
+    /// From the end of the head to the first byte of an upstream's answer.
+    package let upstreamLatency: Duration?
+    /// What the upstream did wrong.
+    package let upstreamError: UpstreamError?
+    /// What the client did wrong.
+    package let framingError: FramingError?
+    /// How it ended.
+    package let end: End
+}

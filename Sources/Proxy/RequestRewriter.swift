@@ -1,0 +1,91 @@
+import HTTPWire
+import Transport
+
+/// Writes a client's request head as the upstream is to see it.
+///
+/// Written straight into the connection's output: no header list is built for it.
+struct RequestRewriter {
+    let settings: UpstreamSettings
+    let viaName: String
+    let requestID: RequestID
+    /// The client's address without port.
+    let peer: [UInt8]
+    /// Whether the client is a proxy whose `X-Forwarded-*` fields are believed.
+    let isTrusted: Bool
+
+    /// Appends the head; `framing` says how the body will follow.
+    func append(_ head: RequestHead, framing: BodyFraming, to output: inout [UInt8]) {
+        output.append(contentsOf: head.method.name.utf8)
+        output.append(0x20)
+        head.target.appendOriginForm(to: &output)
+        output.append(" HTTP/1.1\r\n")
+        appendHost(head, to: &output)
+        let connectionNames = ConnectionNames(head.fields)
+        var hasProto = false
+        var hasHost = false
+        for index in 0..<head.fields.count {
+            let (kind, isListed) = head.fields.withName(at: index) {
+                (FieldKind($0), connectionNames.contains($0))
+            }
+            switch kind {
+            case .other, .date, .via: if !isListed { output.append(field: index, of: head.fields) }
+            case .forwardedProto where isTrusted:
+                hasProto = true
+                output.append(field: index, of: head.fields)
+            case .forwardedHost where isTrusted:
+                hasHost = true
+                output.append(field: index, of: head.fields)
+            default: break
+            }
+        }
+        appendForwardedFor(head.fields, to: &output)
+        if !hasProto { output.append("X-Forwarded-Proto: http\r\n") }
+        if !hasHost { appendForwardedHost(head.fields, to: &output) }
+        appendOwn(head, to: &output)
+        output.append(framing: framing)
+        output.append("\r\n")
+    }
+
+    private func appendHost(_ head: RequestHead, to output: inout [UInt8]) {
+        output.append("Host: ")
+        switch settings.hostField {
+        case .fixed(let text): output.append(contentsOf: text.utf8)
+        case .passThrough:
+            if let index = head.fields.firstIndex(of: "host") {
+                head.fields.withValue(at: index) { output.append(contentsOf: $0) }
+            } else {
+                output.append(contentsOf: settings.endpoint.description.utf8)
+            }
+        case .upstream: output.append(contentsOf: settings.endpoint.description.utf8)
+        }
+        output.append("\r\n")
+    }
+
+    /// One field whatever came: some servers read only the first or the last line of several.
+    private func appendForwardedFor(_ fields: HeaderList, to output: inout [UInt8]) {
+        output.append("X-Forwarded-For: ")
+        var next = isTrusted ? fields.firstIndex(of: "x-forwarded-for") : nil
+        while let index = next {
+            fields.withValue(at: index) { output.append(contentsOf: $0) }
+            output.append(", ")
+            next = fields.firstIndex(of: "x-forwarded-for", from: index + 1)
+        }
+        output.append(contentsOf: peer)
+        output.append("\r\n")
+    }
+
+    private func appendForwardedHost(_ fields: HeaderList, to output: inout [UInt8]) {
+        guard let index = fields.firstIndex(of: "host") else { return }
+        output.append("X-Forwarded-Host: ")
+        fields.withValue(at: index) { output.append(contentsOf: $0) }
+        output.append("\r\n")
+    }
+
+    private func appendOwn(_ head: RequestHead, to output: inout [UInt8]) {
+        output.append(head.version == .http10 ? "Via: 1.0 " : "Via: 1.1 ")
+        output.append(contentsOf: viaName.utf8)
+        output.append("\r\nX-Request-Id: ")
+        requestID.append(to: &output)
+        output.append("\r\n")
+    }
+}

@@ -1,0 +1,130 @@
+import HTTPWire
+import Transport
+
+extension ServerConnection {
+    /// Brings the connection as far as it gets without another event: sends the answer that is ready, ends the
+    /// exchange, takes up the next request.
+    func settle() {
+        guard !isParsing else { return }
+        while isOpen {
+            sendPending()
+            guard phase == .exchanging, exchange.isAnswerComplete else { break }
+            endExchange(.answered)
+            guard phase == .reading, !held.isEmpty, outputCount < limits.pressureBytes else { break }
+            parseHeld()
+        }
+        guard isOpen else { return }
+        if let upstream = exchange.upstream, upstream.outputCount > 0 { upstream.sendNow() }
+        sendOutput()
+        guard isOpen, canRead, wantsRead, !isReading else { return }
+        loop.resumeLater(self)
+    }
+
+    private func sendPending() {
+        guard phase == .exchanging, let response = exchange.pending, !exchange.isHeadSent else { return }
+        exchange.pending = nil
+        send(response)
+    }
+
+    // MARK: Answers of the gateway's own
+
+    private func send(_ response: Response) {
+        let isHead = exchange.request?.method == .head
+        let mayHaveBody = response.status >= 200 && response.status != 204 && response.status != 304
+        decidePersistence(response.closesConnection)
+        exchange.isHeadSent = true
+        exchange.isAnswerComplete = true
+        exchange.status = response.status
+        let writer = answerWriter
+        let framing = mayHaveBody ? BodyFraming.length(UInt64(response.body.count)) : .none
+        withOutput { writer.append(response, framing: framing, to: &$0) }
+        guard mayHaveBody, !isHead else { return }
+        exchange.answerBodyBytes = response.body.count
+        response.body.withUnsafeBytes { write($0) }
+    }
+
+    /// A body that has not been read to its end leaves the next request's place unknown.
+    func decidePersistence(_ mustClose: Bool) {
+        let mayLive = exchange.request?.keepsAlive == true && exchange.isRequestComplete
+        if mustClose || !mayLive || shard.isDraining || sawPeerClose { closesAfterAnswer = true }
+    }
+
+    var answerWriter: AnswerWriter {
+        AnswerWriter(
+            requestID: exchange.requestID, dateLine: shard.dateLine, closes: closesAfterAnswer,
+            sayKeepAlive: exchange.request?.version == .http10)
+    }
+
+    // MARK: The end of an exchange
+
+    private func endExchange(_ end: ExchangeOutcome.End) {
+        tellOutcome(exchange.wasForgotten ? .forgotten : end)
+        releaseExchange()
+        if closesAfterAnswer { return linger() }
+        phase = .reading
+        headDeadline = loop.now.advanced(by: held.isEmpty ? limits.keepAliveTimeout : limits.headTimeout)
+    }
+
+    private func releaseExchange() {
+        let id = exchange.requestID
+        exchange = ExchangeState(request: nil, requestID: id, started: loop.now)
+    }
+
+    private func tellOutcome(_ end: ExchangeOutcome.End) {
+        shard.handler.finished(
+            ExchangeOutcome(
+                request: exchange.request, requestID: exchange.requestID, peer: peer, status: exchange.status,
+                requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
+                duration: loop.now.duration(since: exchange.started),
+                upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,
+                framingError: exchange.framingError, end: end))
+    }
+
+    /// Ends the exchange without a whole answer; the connection is to be closed by the caller.
+    func cut(_ reason: CancelReason) {
+        let hook = exchange.cancelHook
+        exchange.cancelHook = nil
+        stopUpstream()
+        phase = .lingering
+        tellOutcome(.cut(reason))
+        releaseExchange()
+        hook?(reason)
+    }
+
+    /// Answers with a problem instead of what was under way, or cuts an answer that has begun.
+    func fail(_ problem: ProblemDocument, _ reason: CancelReason, retryAfter: Int? = nil) {
+        guard phase == .exchanging, exchange.pending == nil else { return }
+        if exchange.isHeadSent {
+            cut(reason)
+            return abort()
+        }
+        let hook = exchange.cancelHook
+        exchange.cancelHook = nil
+        stopUpstream()
+        var response = Response(problem, exchange.requestID)
+        response.closesConnection = reason != .upstreamFailed
+        if let retryAfter { try? response.fields.add("Retry-After", String(retryAfter)) }
+        exchange.pending = response
+        exchange.sink = reason == .badBody ? .hold : .discard
+        hook?(reason)
+        settleWithWhatIsAtHand()
+    }
+
+    /// Reads the rest of the request as far as it has arrived, so that the connection may live on, then answers.
+    func settleWithWhatIsAtHand() {
+        guard !isParsing else { return }
+        if exchange.wantsBody { parseHeld() }
+        settle()
+    }
+
+    private func stopUpstream() {
+        if let waiter = exchange.waiter { exchange.target?.pool(on: loop).cancel(waiter) }
+        exchange.waiter = nil
+        let upstream = exchange.upstream
+        exchange.upstream = nil
+        upstream?.cancel()
+        let forward = exchange.forward
+        exchange.forward = nil
+        forward?.cancel()
+    }
+}

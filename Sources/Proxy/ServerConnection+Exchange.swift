@@ -1,0 +1,86 @@
+import HTTPWire
+import Transport
+
+/// What a handler asks for through its exchange. `serial` tells a present exchange from one that is over.
+///
+/// Each call is ignored when it comes too late.
+extension ServerConnection {
+    func isAwaiting(_ serial: UInt64) -> Bool {
+        isOpen && self.serial == serial && phase == .exchanging && !exchange.isHeadSent
+            && exchange.pending == nil
+    }
+
+    func setCancelHook(_ hook: @escaping (CancelReason) -> Void, _ serial: UInt64) {
+        if isAwaiting(serial) { exchange.cancelHook = hook }
+    }
+
+    func respond(_ response: Response, _ serial: UInt64) {
+        guard isAwaiting(serial) else { return }
+        exchange.cancelHook = nil
+        exchange.pending = response
+        exchange.sink = .discard
+        settleWithWhatIsAtHand()
+    }
+
+    func exchangeForgotten(_ serial: UInt64) {
+        guard isAwaiting(serial) else { return }
+        shard.counters.forgotten.wrappingAdd(1, ordering: .relaxed)
+        exchange.wasForgotten = true
+        respond(Response(ProblemDocument(status: 500), exchange.requestID), serial)
+    }
+
+    func collectBody(bytesMax: Int, _ serial: UInt64, _ completion: @escaping ([UInt8]) -> Void) {
+        guard isAwaiting(serial) else { return }
+        if exchange.isRequestComplete { return completion([]) }
+        if case .length(let count) = exchange.request?.framing {
+            guard count <= UInt64(max(0, bytesMax)) else {
+                exchange.framingError = .bodyTooLarge
+                return fail(ProblemDocument(.bodyTooLarge), .badBody)
+            }
+            // No more than this is set aside on the client's word alone.
+            exchange.collected.reserveCapacity(min(Int(count), 256 << 10))
+        }
+        exchange.sink = .collect(bytesMax: bytesMax, completion: completion)
+        wantBody()
+    }
+
+    /// The body is wanted now: the client may be waiting for a word.
+    func wantBody() {
+        if exchange.request?.expectsContinue == true, !exchange.isRequestComplete,
+            exchange.requestBodyBytes == 0, held.isEmpty
+        {
+            withOutput { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
+        }
+        bodyDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
+        if !isParsing { parseHeldAndSettle() }
+    }
+
+    func forward(
+        _ request: ForwardRequest, _ serial: UInt64,
+        _ completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
+    ) {
+        guard isAwaiting(serial), exchange.forward == nil else { return }
+        let rewriter = rewriter(for: request.upstream)
+        let task = ForwardTask(request: request, rewriter: rewriter, loop: loop) { [unowned self] result in
+            guard isAwaiting(serial) else { return }
+            exchange.forward = nil
+            note(result)
+            completion(result)
+        }
+        exchange.forward = task
+        task.start()
+    }
+
+    private func note(_ result: Result<CollectedResponse, UpstreamError>) {
+        switch result {
+        case .success(let answer): exchange.upstreamLatency = answer.firstByteLatency
+        case .failure(let error): exchange.upstreamError = error
+        }
+    }
+
+    func rewriter(for upstream: Upstream) -> RequestRewriter {
+        RequestRewriter(
+            settings: upstream.settings, viaName: shard.settings.viaName, requestID: exchange.requestID,
+            peer: peerText, isTrusted: isTrusted)
+    }
+}

@@ -1,0 +1,230 @@
+import HTTPWire
+import Transport
+
+/// One client connection: reads requests one after the other, and sees that each gets its answer before the next.
+///
+/// `@unchecked Sendable` because: confined to its loop, like its base class.
+final class ServerConnection: StreamChannel, @unchecked Sendable {
+    enum Phase {
+        /// Between requests, or inside a head.
+        case reading
+        /// A head is complete and its answer is not.
+        case exchanging
+        /// All is said; what the client still sends is read and dropped, so that it gets to read the answer.
+        case lingering
+    }
+
+    let shard: ServerShard
+    let peer: SocketAddress
+    /// Its index in the shard's list.
+    var place = 0
+    var phase = Phase.reading
+    var parser: RequestParser
+    /// Bytes read but not done with.
+    var held: [UInt8] = []
+    var isParsing = false
+    private(set) var isReading = false
+    /// Counts exchanges, so that an answer to an earlier one is told apart.
+    private(set) var serial: UInt64 = 0
+    var exchange: ExchangeState
+    var closesAfterAnswer = false
+    private var saidFarewell = false
+    private(set) var isTrusted = false
+    private(set) lazy var peerText = Array(peer.host.utf8)
+    private var timer: LoopTimer?
+    var headDeadline = MonotonicTime.never
+    var requestDeadline = MonotonicTime.never
+    var bodyDeadline = MonotonicTime.never
+    var writeDeadline = MonotonicTime.never
+    private var lingerDeadline = MonotonicTime.never
+
+    init(shard: ServerShard, owning raw: Int32, peer: SocketAddress) {
+        self.shard = shard
+        self.peer = peer
+        parser = RequestParser(limits: shard.limits.request)
+        let noID = RequestID(prefix: 0, counter: 0)
+        exchange = ExchangeState(request: nil, requestID: noID, started: shard.loop.now)
+        super.init(loop: shard.loop, owning: raw)
+        timer = LoopTimer { [unowned self] in deadlinePassed() }
+    }
+
+    var limits: ProxyLimits { shard.limits }
+
+    // MARK: Life
+
+    func begin(isRefused: Bool) {
+        let trusted = shard.settings.trustedPeers
+        isTrusted = !trusted.isEmpty && trusted.contains(peer.host)
+        headDeadline = loop.now.advanced(by: limits.headTimeout)
+        if isRefused {
+            shard.counters.refused.wrappingAdd(1, ordering: .relaxed)
+            refuse(ProblemDocument(status: 503, detail: "too many connections"), nil)
+            settle()
+        } else {
+            updateDeadline()
+        }
+    }
+
+    /// Begins the next exchange.
+    func nextSerial() { serial += 1 }
+
+    /// Finishes what is under way, then closes.
+    func drain() {
+        if phase == .reading, held.isEmpty { close() } else { closesAfterAnswer = true }
+    }
+
+    override func channelClosed() {
+        if let timer { loop.remove(timer) }
+        if phase == .exchanging { cut(.shuttingDown) }
+        shard.remove(self)
+    }
+
+    /// The client is not there any more.
+    func clientGone() {
+        if phase == .exchanging { cut(.clientGone) }
+        abort()
+    }
+
+    // MARK: Events
+
+    override func receivedEvent(_ readiness: Readiness) {
+        note(readiness)
+        if outputCount > 0, canWrite { sendOutput() }
+        guard isOpen else { return }
+        readInput()
+        guard isOpen else { return }
+        if readiness.contains(.failed) { return clientGone() }
+        if sawPeerClose, phase == .exchanging, shard.settings.cancelsOnClientClose { clientGone() }
+    }
+
+    override func channelResumed() {
+        if !held.isEmpty || exchange.wantsBody { parseHeldAndSettle() }
+        if isOpen { readInput() }
+    }
+
+    /// Whether a read could be of use now.
+    var wantsRead: Bool {
+        switch phase {
+        case .reading: outputCount < limits.pressureBytes
+        case .exchanging: exchange.wantsBody && !isUpstreamFull
+        case .lingering: true
+        }
+    }
+
+    var isUpstreamFull: Bool {
+        guard case .stream = exchange.sink, let upstream = exchange.upstream else { return false }
+        return upstream.outputCount >= limits.pressureBytes
+    }
+
+    private func readInput() {
+        isReading = true
+        defer { isReading = false }
+        while isOpen, canRead, wantsRead {
+            switch receive(into: loop.scratch) {
+            case .bytes(let count):
+                if phase != .lingering {
+                    feed(UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]))
+                }
+            case .endOfFile: return endOfInput()
+            case .wouldBlock: return
+            case .failed: return clientGone()
+            }
+        }
+    }
+
+    /// After the answer to a complete request a close is only a close; within one it means the client has gone.
+    private func endOfInput() {
+        switch phase {
+        case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
+        case .exchanging:
+            if !exchange.isRequestComplete || shard.settings.cancelsOnClientClose { clientGone() }
+        }
+    }
+
+    // MARK: Sending
+
+    /// Sends what is queued and does what had to wait for it.
+    func sendOutput() {
+        let before = outputCount
+        let isEmpty = flush()
+        if writeError != nil { return clientGone() }
+        if isEmpty {
+            writeDeadline = .never
+            drained()
+        } else if outputCount < before || writeDeadline == .never {
+            writeDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
+        }
+        guard isOpen else { return }
+        if outputCount < limits.pressureBytes { exchange.upstream?.resumeReading() }
+        updateDeadline()
+    }
+
+    private func drained() {
+        if phase == .lingering, !saidFarewell { sayFarewell() }
+        // A read had been put off because of what was queued.
+        if phase == .reading, canRead, !isReading { loop.resumeLater(self) }
+    }
+
+    /// Ends the connection once everything queued has been sent.
+    func linger() {
+        phase = .lingering
+        held = []
+        lingerDeadline = loop.now.advanced(by: limits.lingerTimeout)
+        if outputCount == 0 { sayFarewell() }
+    }
+
+    private func sayFarewell() {
+        saidFarewell = true
+        if sawPeerClose { return close() }
+        shutdownWrite()
+        lingerDeadline = loop.now.advanced(by: limits.lingerTimeout)
+        if canRead, !isReading { loop.resumeLater(self) }
+    }
+
+    // MARK: Deadlines
+
+    func updateDeadline() {
+        guard isOpen, let timer else { return }
+        loop.arm(timer, at: nextDeadline)
+    }
+
+    private var nextDeadline: MonotonicTime {
+        switch phase {
+        case .reading: min(headDeadline, writeDeadline)
+        case .exchanging: min(requestDeadline, min(writeDeadline, isAwaitingBody ? bodyDeadline : .never))
+        case .lingering: min(lingerDeadline, writeDeadline)
+        }
+    }
+
+    /// Whether it is the client's turn to send.
+    private var isAwaitingBody: Bool { exchange.wantsBody && !isUpstreamFull }
+
+    private func deadlinePassed() {
+        guard writeDeadline > loop.now else { return clientGone() }
+        switch phase {
+        case .reading: headTimedOut()
+        case .exchanging: exchangeTimedOut()
+        case .lingering: close()
+        }
+    }
+
+    private func headTimedOut() {
+        // Nothing has been asked, so there is nothing to answer.
+        if held.isEmpty { return close() }
+        refuse(ProblemDocument(status: 408, detail: "the request head took too long"), nil)
+        settle()
+    }
+
+    private func exchangeTimedOut() {
+        guard requestDeadline > loop.now else { return requestTimedOut() }
+        guard isAwaitingBody, bodyDeadline <= loop.now else { return updateDeadline() }
+        fail(ProblemDocument(status: 408, detail: "the request body took too long"), .timeout)
+    }
+
+    private func requestTimedOut() {
+        if let name = exchange.target?.settings.name {
+            exchange.upstreamError = UpstreamError(.requestTimeout, upstream: name)
+        }
+        fail(ProblemDocument(status: 504, detail: "the request took too long"), .timeout)
+    }
+}

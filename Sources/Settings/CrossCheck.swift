@@ -1,0 +1,203 @@
+/// Checks that no single value shows: references, order, shadowing, and choices that fail open.
+///
+/// A check looks only at values that were read without a mistake, so that one mistake is reported once.
+struct CrossCheck {
+    private let settings: GatewaySettings
+    private let session: Session
+
+    init(_ settings: GatewaySettings, _ session: Session) {
+        self.settings = settings
+        self.session = session
+    }
+
+    func run() {
+        checkListeners()
+        for (index, route) in settings.routes.enumerated() { check(route, at: "routes[\(index)]") }
+        checkRoutesTogether()
+        for policy in settings.policies { checkOrder(policy) }
+        checkUse()
+        checkLimits()
+        checkSecrets()
+        checkLogs()
+    }
+
+    // MARK: Sections
+
+    private func checkListeners() {
+        var seen: [SocketAddress: Int] = [:]
+        for (index, listener) in settings.listeners.enumerated() {
+            let path = "listen[\(index)].address"
+            guard session.trusts(path) else { continue }
+            if let first = seen.updateValue(index, forKey: listener.address) {
+                error("listens at \(listener.address) as listen[\(first)] does already", path)
+            }
+        }
+    }
+
+    private func check(_ route: RouteSettings, at path: String) {
+        resolve(route.upstream, "\(path).upstream", among: settings.upstreams.map(\.name), kind: "upstream")
+        guard let protect = route.protect else { return checkBypass(route, at: path) }
+        resolve(protect.model, "\(path).protect.model", among: settings.models.map(\.name), kind: "model")
+        resolve(
+            protect.policy, "\(path).protect.policy", among: settings.policies.map(\.name), kind: "policy")
+        guard protect.mode == .enforce else {
+            return warn("observes only: verdicts are logged and not carried out", "\(path).protect.mode")
+        }
+        let clocks = [
+            ("on_undecodable", protect.onUndecodable, "a body that cannot be read"),
+            ("on_unreadable_answer", protect.onUnreadableAnswer, "an answer that cannot be read"),
+            ("on_overload", protect.onOverload, "a query that finds the scoring queue full"),
+        ]
+        for (key, fallback, what) in clocks
+        where fallback == .pass && session.trusts("\(path).protect.\(key)") {
+            warn("fails open: \(what) passes unscored, which is logged and counted", "\(path).protect.\(key)")
+        }
+    }
+
+    /// An unprotected route to an upstream that another route protects lets queries around the score.
+    private func checkBypass(_ route: RouteSettings, at path: String) {
+        let isProtectedElsewhere = settings.routes.contains { $0.protect != nil && $0.upstream == route.upstream }
+        let reads = !route.methods.isEmpty && Set(route.methods).isSubset(of: ["GET", "HEAD", "OPTIONS"])
+        guard isProtectedElsewhere, !reads, session.trusts("routes"), session.trusts(path) else { return }
+        warn(
+            "passes requests unscored to an upstream that another route protects; give it methods: [GET, HEAD]",
+            path)
+    }
+
+    private func checkRoutesTogether() {
+        for (index, route) in settings.routes.enumerated() {
+            let path = "routes[\(index)]"
+            let earlier = settings.routes.prefix(index).enumerated()
+            if session.trusts("\(path).name"),
+                let twin = earlier.first(where: { $0.element.name == route.name })
+            {
+                error("is the name of routes[\(twin.offset)] already", "\(path).name")
+            }
+            guard session.trusts("\(path).path"), session.trusts("\(path).methods") else { continue }
+            let shadow = earlier.first { other in
+                session.trusts("routes[\(other.offset)].path")
+                    && session.trusts("routes[\(other.offset)].methods")
+                    && other.element.covers(route)
+            }
+            if let shadow {
+                let name = "routes[\(shadow.offset)] (\(shadow.element.path))"
+                error("is never reached: \(name) before it takes all of its requests", "\(path).path")
+            }
+        }
+    }
+
+    private func checkOrder(_ policy: PolicySettings) {
+        for (index, pair) in zip(policy.bands, policy.bands.dropFirst()).enumerated() {
+            let path = "policies.\(policy.name).bands[\(index + 1)]"
+            let before = "policies.\(policy.name).bands[\(index)]"
+            guard session.trusts("\(path).above"), session.trusts("\(before).above") else { continue }
+            switch (pair.0.above, pair.1.above) {
+            case (.percentile(let low), .percentile(let high)), (.raw(let low), .raw(let high)):
+                if low >= high {
+                    error(
+                        "must be above \(pair.0.above) of the band before it; bands ascend", "\(path).above")
+                }
+            default:
+                error(
+                    "goes with \(pair.0.above) of the band before it: use percentiles or raw scores, not both",
+                    "\(path).above")
+            }
+            if pair.1.verdict.severity < pair.0.verdict.severity, session.trusts("\(path).verdict"),
+                session.trusts("\(before).verdict")
+            {
+                error(
+                    "is milder than \(pair.0.verdict.name) of the band before it: a stranger query would fare better",
+                    "\(path).verdict")
+            }
+        }
+    }
+
+    private func checkUse() {
+        let protections = settings.routes.compactMap(\.protect)
+        let unused =
+            settings.upstreams.map(\.name).filter { name in !settings.routes.contains { $0.upstream == name }
+            }
+            .map { "upstreams.\($0)" }
+            + settings.models.map(\.name).filter { name in !protections.contains { $0.model == name } }
+            .map { "models.\($0)" }
+            + settings.policies.map(\.name).filter { name in !protections.contains { $0.policy == name } }
+            .map { "policies.\($0)" }
+        for path in unused where session.trusts("routes") { warn("is not used by any route", path) }
+        if protections.isEmpty, session.trusts("routes"), !settings.routes.isEmpty {
+            warn("protect nothing: every request passes unscored", "routes")
+        }
+    }
+
+    private func checkLimits() {
+        let limits = settings.limits
+        for (key, timeout) in [
+            ("request_head_timeout", limits.requestHeadTimeout),
+            ("body_idle_timeout", limits.bodyIdleTimeout),
+        ]
+        where timeout > limits.requestTimeout && session.trusts("limits") {
+            warn(
+                "is longer than request_timeout (\(renderDuration(limits.requestTimeout))), which ends first",
+                "limits.\(key)")
+        }
+        if settings.withheld.bytes < limits.answerBytes, session.trusts("limits.answer_bytes"),
+            session.trusts("withheld.bytes")
+        {
+            warn(
+                "is less than limits.answer_bytes: an answer may be too long to be withheld", "withheld.bytes"
+            )
+        }
+    }
+
+    private func checkSecrets() {
+        let path = "secrets.key_file"
+        guard session.trusts(path) else { return }
+        guard let file = settings.secrets.keyFile else {
+            let used = Set(settings.routes.compactMap(\.protect?.policy))
+            let needsKey = settings.policies.filter { used.contains($0.name) }.flatMap(\.bands).contains {
+                band in
+                switch band.verdict {
+                case .perturb, .proofOfWork: true
+                case .pass, .reject: false
+                }
+            }
+            if needsKey {
+                warn(
+                    "is not given: noise changes and challenges are void after each restart, and replicas disagree",
+                    path)
+            }
+            return
+        }
+        if case .file(_, let mode) = session.files.look(file), mode & 0o077 != 0 {
+            warn("can be read by other users; protect it with: chmod 600 '\(file)'", path)
+        }
+    }
+
+    private func checkLogs() {
+        guard let decisions = settings.logs.decisions, let access = settings.logs.access,
+            session.trusts("logs.access.path"), session.trusts("logs.decisions.path")
+        else { return }
+        if decisions.path == access.path {
+            error("is the file of logs.decisions already", "logs.access.path")
+        }
+    }
+
+    // MARK: Parts
+
+    private func resolve(_ name: String, _ path: String, among known: [String], kind: String) {
+        guard session.trusts(path), !known.contains(name) else { return }
+        let plural = kind == "policy" ? "policies" : kind + "s"
+        let hint = didYouMean(name, among: known)
+        let rest =
+            hint.isEmpty
+            ? (known.isEmpty ? "; none is defined" : "; defined: \(known.joined(separator: ", "))") : hint
+        error("'\(name)' is not defined under \(plural)\(rest)", path)
+    }
+
+    private func error(_ message: String, _ path: String) {
+        session.report(.error, message, path: path)
+    }
+
+    private func warn(_ message: String, _ path: String) {
+        session.report(.warning, message, path: path)
+    }
+}

@@ -1,0 +1,51 @@
+/// Everything a configuration file says, validated.
+///
+/// References between sections hold, numbers are within bounds, and files that must be there were there. What the daemon
+/// makes of it (`Policy`, `Router`, …) are types of their own.
+package struct GatewaySettings: Sendable, Equatable {
+    /// Where connections are accepted; at least one.
+    package var listeners: [ListenerSettings]
+    /// Bounds on what one downstream may ask.
+    package var limits: LimitsSettings
+    /// Servers that answer; at least one.
+    package var upstreams: [UpstreamSettings]
+    /// Bundles that score.
+    package var models: [ModelSettings]
+    /// Which requests go where, in order of precedence; at least one.
+    package var routes: [RouteSettings]
+    /// What happens by score.
+    package var policies: [PolicySettings]
+    /// The threads that score.
+    package var scoring: ScoringSettings
+    /// The secret key.
+    package var secrets: SecretsSettings
+    /// Answers that wait for a proof-of-work.
+    package var withheld: WithheldSettings
+    /// What is written down.
+    package var logs: LogsSettings
+    /// How the daemon ends.
+    package var shutdown: ShutdownSettings
+
+    init(reading section: Section) {
+        listeners = section.list(
+            "listen", least: 1, "The addresses connections are accepted at.", ListenerSettings.init(reading:))
+        limits = section.section(
+            "limits", "Bounds on what one downstream may ask.", LimitsSettings.init(reading:))
+        upstreams = section.named(
+            "upstreams", least: 1, "The servers that answer, by name.", UpstreamSettings.init(_:reading:))
+        models = section.named(
+            "models", least: 0, "The bundles that score, by name.", ModelSettings.init(_:reading:))
+        routes = section.list(
+            "routes", least: 1, "Which requests go where; the first that takes a request has it.",
+            RouteSettings.init(reading:))
+        policies = section.named(
+            "policies", least: 0, "What happens to a query by its score, by name.",
+            PolicySettings.init(_:reading:))
+        scoring = section.section("scoring", "The threads that score.", ScoringSettings.init(reading:))
+        secrets = section.section("secrets", "The gateway's secret key.", SecretsSettings.init(reading:))
+        withheld = section.section(
+            "withheld", "Answers that wait for a proof-of-work.", WithheldSettings.init(reading:))
+        logs = section.section("logs", "What is written down, and where.", LogsSettings.init(reading:))
+        shutdown = section.section("shutdown", "How the daemon ends.", ShutdownSettings.init(reading:))
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+
+/// A configuration that may be used: the settings, and what is doubtful about them.
+package struct LoadedSettings: Sendable {
+    /// The validated settings.
+    package let settings: GatewaySettings
+    /// Problems of severity warning, in the order of the file.
+    package let warnings: [SettingsProblem]
+    /// Every value in effect, given or by default; the key file's path stands where the key would.
+    package let effective: [EffectiveValue]
+    private let places: Places
+
+    /// Reads a configuration file.
+    ///
+    /// **Throws** `SettingsError` with every mistake of the file at once, the warnings among them.
+    package init(contentsOf path: String, files: FileProbe = .local) throws(SettingsError) {
+        func refuse(_ message: String) -> SettingsError {
+            SettingsError(problems: [
+                SettingsProblem(severity: .error, file: path, line: 1, column: 1, path: "", message: message)
+            ])
+        }
+        guard let handle = FileHandle(forReadingAtPath: path) else {
+            throw refuse("cannot be opened; give the configuration with --config FILE")
+        }
+        defer { try? handle.close() }
+        // One byte more than allowed tells a file that is too long from one that just fits, without reading all of it.
+        guard let bytes = try? handle.read(upToCount: Document.bytesMax + 1) else {
+            throw refuse(bytesMissing(path))
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw refuse("is not UTF-8 text") }
+        let full = URL(fileURLWithPath: path).standardized
+        try self.init(text: text, file: path, directory: full.deletingLastPathComponent().path, files: files)
+    }
+
+    /// Reads a configuration text; `file` names it in problems, and relative paths begin at `directory`.
+    ///
+    /// **Throws** `SettingsError` with every mistake at once.
+    package init(
+        text: String, file: String, directory: String, files: FileProbe = .local
+    ) throws(SettingsError) {
+        let document: Document
+        do {
+            document = try Document(text)
+        } catch {
+            let problem = SettingsProblem(
+                severity: .error, file: file, line: error.mark.line, column: error.mark.column, path: "",
+                message: error.message)
+            throw SettingsError(problems: [problem])
+        }
+        let session = Session(document: document, file: file, directory: directory, files: files)
+        let root = Section(path: "", node: document.root, session: session)
+        settings = GatewaySettings(reading: root)
+        root.refuseUnknownKeys()
+        session.reportUnreadDuplicates()
+        CrossCheck(settings, session).run()
+        let problems = session.problems.sorted {
+            ($0.line, $0.column, $0.path) < ($1.line, $1.column, $1.path)
+        }
+        guard !problems.contains(where: { $0.severity == .error }) else {
+            throw SettingsError(problems: problems)
+        }
+        warnings = problems
+        effective = session.effective
+        places = session.places
+    }
+}
+
+extension LoadedSettings {
+    /// An error found after reading, such as a bundle that cannot be loaded, at the line that the value at `path` (or what
+    /// encloses it) stands on.
+    package func problem(_ message: String, at path: String) -> SettingsProblem {
+        places.problem(.error, message, path: path)
+    }
+}
+
+private func bytesMissing(_ path: String) -> String {
+    var isDirectory: ObjCBool = false
+    let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+    return exists && isDirectory.boolValue ? "is a directory; a file belongs here" : "cannot be read"
+}

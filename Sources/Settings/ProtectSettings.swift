@@ -1,0 +1,118 @@
+/// How the queries of one route are decoded, scored and decided.
+package struct ProtectSettings: Sendable, Equatable {
+    /// The wire format of requests and answers.
+    package enum WireProtocol: String, Sendable, CaseIterable {
+        /// TensorFlow Serving's `:predict`, rows and columns.
+        case tensorFlowServing = "tensorflow-serving"
+    }
+
+    /// Whether verdicts are carried out.
+    package enum Mode: String, Sendable, CaseIterable {
+        /// Verdicts are carried out.
+        case enforce
+        /// Verdicts are computed and logged, and every answer passes.
+        case observe
+    }
+
+    /// What happens to a query that cannot be scored or decided.
+    package enum Fallback: String, Sendable, CaseIterable {
+        /// Refused: nothing gets by unscored.
+        case reject
+        /// Passed on unscored, logged and counted.
+        case pass
+    }
+
+    /// The name of the model that scores.
+    package var model: String
+    /// The wire format.
+    package var wireProtocol: WireProtocol
+    /// How a query's numbers become a picture.
+    package var input: InputSettings
+    /// What the upstream's answer holds.
+    package var answer: AnswerSettings
+    /// The name of the policy that decides.
+    package var policy: String
+    /// Whether verdicts are carried out.
+    package var mode: Mode
+    /// For a body that is not the protocol's.
+    package var onUndecodable: Fallback
+    /// For an answer without readable probabilities.
+    package var onUnreadableAnswer: Fallback
+    /// For a query that finds the scoring queue full.
+    package var onOverload: Fallback
+
+    init(reading section: Section) {
+        model = section.required("model", .name, "The model that scores.")
+        wireProtocol = section.value(
+            "protocol", .choice(), default: .tensorFlowServing, "The wire format of requests and answers.")
+        input = section.requiredSection(
+            "input", "How a query's numbers become what the model was trained on; a wrong one ruins scores.",
+            InputSettings.init(reading:))
+        answer = section.requiredSection(
+            "answer", "What the upstream's answer holds.", AnswerSettings.init(reading:))
+        policy = section.required("policy", .name, "The policy that decides.")
+        mode = section.value(
+            "mode", .choice(), default: .enforce,
+            "Whether verdicts are carried out, or only computed and logged.")
+        onUndecodable = section.value(
+            "on_undecodable", .choice(), default: .reject, "For a body that is not the protocol's.")
+        onUnreadableAnswer = section.value(
+            "on_unreadable_answer", .choice(), default: .pass,
+            "For a 2xx answer without readable probabilities; `pass` still lets the score without them decide.")
+        onOverload = section.value(
+            "on_overload", .choice(), default: .pass, "For a query that finds the scoring queue full.")
+    }
+}
+
+/// How a query's numbers become a picture.
+package struct InputSettings: Sendable, Equatable {
+    /// The order of a picture's axes.
+    package enum Layout: String, Sendable, CaseIterable {
+        /// Height, width, channels.
+        case heightWidthChannels = "HWC"
+        /// Channels, height, width.
+        case channelsHeightWidth = "CHW"
+    }
+
+    /// The order of axes in a query.
+    package var layout: Layout
+    /// The numbers that black and white have in a query.
+    package var range: ClosedRange<Double>
+    /// The input's name where a query names its tensors.
+    package var name: String?
+
+    init(reading section: Section) {
+        layout = section.required("layout", .choice(), "The order of a picture's axes.")
+        range = section.required(
+            "range", .span(of: .number(in: -1e6...1e6)),
+            "The numbers for black and for white, such as [0, 1], [-1, 1] or [0, 255].")
+        name = section.optional(
+            "name", .text(longest: 128), absent: "the only input",
+            "The name of the picture's tensor, where queries name theirs.")
+    }
+}
+
+/// What the upstream's answer holds.
+package struct AnswerSettings: Sendable, Equatable {
+    /// What the numbers of an answer are.
+    package enum Kind: String, Sendable, CaseIterable {
+        /// Probabilities that sum to 1.
+        case probabilities
+        /// Natural logarithms of probabilities.
+        case logProbabilities = "log-probabilities"
+        /// Numbers whose softmax is the probabilities.
+        case logits
+    }
+
+    /// What the numbers are.
+    package var kind: Kind
+    /// The output's name where an answer names its tensors.
+    package var name: String?
+
+    init(reading section: Section) {
+        kind = section.required("kind", .choice(), "What the numbers of an answer are.")
+        name = section.optional(
+            "name", .text(longest: 128), absent: "the only output",
+            "The name of the probabilities' tensor, where answers name theirs.")
+    }
+}

@@ -1,0 +1,33 @@
+/// Which upstream answers which requests, and how they are protected.
+package struct RouteSettings: Sendable, Equatable {
+    /// The name in logs and metrics.
+    package var name: String
+    /// The paths it takes.
+    package var path: PathPattern
+    /// The methods it takes; empty takes all.
+    package var methods: [String]
+    /// The name of the upstream that answers.
+    package var upstream: String
+    /// How queries are scored; nil passes every request on unscored.
+    package var protect: ProtectSettings?
+
+    init(reading section: Section) {
+        name = section.required("name", .name, "The name in logs and metrics; each once.")
+        path = section.required(
+            "path", .pathPattern, "The request paths it takes; the first route that takes a request has it.")
+        methods =
+            section.optional(
+                "methods", .list(of: .method, count: 1...32), absent: "all methods", "The methods it takes.")
+            ?? []
+        upstream = section.required("upstream", .name, "The upstream that answers.")
+        protect = section.optionalSection(
+            "protect", absent: "not protected", "How queries on this route are scored and decided.",
+            ProtectSettings.init(reading:))
+    }
+
+    /// Whether every request that `other` takes is taken here too.
+    package func covers(_ other: RouteSettings) -> Bool {
+        guard path.covers(other.path) else { return false }
+        return methods.isEmpty || !other.methods.isEmpty && Set(other.methods).isSubset(of: methods)
+    }
+}

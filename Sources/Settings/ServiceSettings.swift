@@ -1,0 +1,95 @@
+/// The threads that score and how many queries may wait for them.
+package struct ScoringSettings: Sendable, Equatable {
+    /// How many threads score.
+    package enum Workers: Sendable, Equatable {
+        /// One for each processor.
+        case automatic
+        /// So many.
+        case exactly(Int)
+    }
+
+    /// Threads that score.
+    package var workers: Workers
+    /// Queries that may wait; past it `on_overload` decides.
+    package var queue: Int
+
+    init(reading section: Section) {
+        workers = section.value(
+            "workers", .workers(in: 1...1_024), default: .automatic,
+            "Threads that score; `auto` is one for each processor.")
+        queue = section.value(
+            "queue", .integer(in: 1...1_000_000), default: 256,
+            "Queries that may wait to be scored; past it a route's `on_overload` decides.")
+    }
+}
+
+/// Where the gateway's secret key is.
+package struct SecretsSettings: Sendable, Equatable {
+    /// The file of the key, absolute; nil makes a new key at each start.
+    package var keyFile: String?
+
+    /// **Units** bytes of a key.
+    package static let keyBytes = 32...4_096
+
+    init(reading section: Section) {
+        keyFile = section.optional(
+            "key_file",
+            .secretFile(
+                least: SecretsSettings.keyBytes.lowerBound, most: SecretsSettings.keyBytes.upperBound),
+            absent: "a new key at each start",
+            "The key behind noise and challenges. It is never written in this file itself.")
+    }
+}
+
+/// Answers that wait for a proof-of-work.
+package struct WithheldSettings: Sendable, Equatable {
+    /// Answers that wait at once.
+    package var answers: Int
+    /// **Units** bytes of all that wait.
+    package var bytes: Int
+    /// How long one waits, and how long its challenge is good.
+    package var lifetime: Duration
+
+    init(reading section: Section) {
+        answers = section.value(
+            "answers", .integer(in: 1...10_000_000), default: 10_000,
+            "Answers that wait for their proof at once; past it a query that would be challenged gets 503.")
+        bytes = section.value(
+            "bytes", .size(in: 1 << 16...1 << 40), default: 64 << 20,
+            "Memory of all answers that wait; past it a query that would be challenged gets 503.")
+        lifetime = section.value(
+            "lifetime", .duration(in: .seconds(1) ... .seconds(86_400)), default: .seconds(300),
+            "How long an answer waits, and its challenge is good.")
+    }
+}
+
+/// How the daemon ends.
+package struct ShutdownSettings: Sendable, Equatable {
+    /// How long open requests may take to end.
+    package var drain: Duration
+
+    init(reading section: Section) {
+        drain = section.value(
+            "drain", .duration(in: .zero ... .seconds(3_600)), default: .seconds(30),
+            "How long requests in flight may take to end after SIGTERM; past it they are cut off.")
+    }
+}
+
+extension Kind where Value == ScoringSettings.Workers {
+    /// `auto`, or a whole number within bounds.
+    static func workers(in range: ClosedRange<Int>) -> Kind {
+        let number = Kind<Int>.integer(in: range)
+        return Kind(
+            name: "integer or auto", bounds: "auto, or \(number.bounds)", sample: .automatic,
+            render: {
+                switch $0 {
+                case .automatic: "auto"
+                case .exactly(let count): number.render(count)
+                }
+            },
+            read: { reading in
+                if case .scalar(let scalar) = reading.node, scalar.string == "auto" { return .automatic }
+                return number.read(reading).map(ScoringSettings.Workers.exactly)
+            })
+    }
+}

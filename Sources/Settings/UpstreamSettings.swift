@@ -1,0 +1,36 @@
+/// A server that answers requests.
+package struct UpstreamSettings: Sendable, Equatable {
+    /// The name routes refer to.
+    package var name: String
+    /// Where it is.
+    package var url: UpstreamURL
+    /// Connections to it at once.
+    package var connections: Int
+    /// Requests that may wait for a connection.
+    package var queue: Int
+    /// To establish a connection.
+    package var connectTimeout: Duration
+    /// From the request's last byte to the answer's first.
+    package var firstByteTimeout: Duration
+    /// How long an idle connection is kept.
+    package var idleTimeout: Duration
+
+    init(_ name: String, reading section: Section) {
+        self.name = name
+        url = section.required("url", .upstreamURL, "Where requests are sent.")
+        connections = section.value(
+            "connections", .integer(in: 1...100_000), default: 256, "Connections to this upstream at once.")
+        queue = section.value(
+            "queue", .integer(in: 0...1_000_000), default: 1_024,
+            "Requests that may wait for a free connection; further ones are answered 503.")
+        connectTimeout = section.value(
+            "connect_timeout", .duration(in: .milliseconds(1) ... .seconds(600)), default: .seconds(1),
+            "To establish a connection; past it the client gets 504.")
+        firstByteTimeout = section.value(
+            "first_byte_timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: .seconds(30),
+            "From the end of the request to the first byte of the answer; past it the client gets 504.")
+        idleTimeout = section.value(
+            "idle_timeout", .duration(in: .milliseconds(10) ... .seconds(3600)), default: .seconds(60),
+            "How long an unused connection is kept; below the upstream's own keep-alive time is best.")
+    }
+}

@@ -1,0 +1,183 @@
+import CPosix
+import Dispatch
+
+/// One shard: a serial queue, an epoll, and the one Dispatch source that tells when the epoll has something.
+///
+/// A connection belongs to one loop for life, so nothing here locks. One source a loop rather than one a
+/// descriptor halves the CPU a request costs: libdispatch re-arms a source after each handler, and an epoll
+/// drained inside one handler amortises that over every ready connection.
+///
+/// `@unchecked Sendable` because: everything mutable is confined to `queue`, which debug builds check.
+public final class EventLoop: @unchecked Sendable {
+    /// Bytes of the buffer that every connection of the loop reads into.
+    package static let scratchBytes = 64 * 1024
+    private static let eventsMax = 128
+    /// Rounds of one handler call, so that work queued from elsewhere gets its turn.
+    private static let roundsMax = 16
+
+    /// Its place in its group, from 0.
+    package let index: Int
+    /// The serial queue that everything of the loop runs on.
+    package let queue: DispatchQueue
+    /// Where it reads the time.
+    package let clock: any LoopClock
+    /// The time of the present batch of events.
+    package private(set) var now: MonotonicTime
+    /// Where a connection reads to; what it leaves there is gone with the next read.
+    package let scratch: UnsafeMutableRawBufferPointer
+    /// Emptied buffers for reuse.
+    package let buffers = BufferPool()
+    /// How many connections it serves, readable from any thread.
+    package let load = LoopLoad()
+
+    let table: ChannelTable
+    private let events: UnsafeMutableBufferPointer<cposix_event>
+    private let source: any DispatchSourceRead
+    private let alarm: any DispatchSourceTimer
+    private var alarmTime: MonotonicTime = .never
+    private var wheel: TimerWheel
+    private var deferred: [Channel] = []
+    private var isShutDown = false
+    private var attachments: [(key: AnyObject, value: AnyObject)] = []
+
+    /// A loop that runs until `shutdown`. **Throws** when the system has no descriptor left.
+    package init(index: Int = 0, clock: any LoopClock = SystemClock()) throws(TransportError) {
+        self.index = index
+        self.clock = clock
+        queue = DispatchQueue(label: "samegate.loop.\(index)", qos: .userInitiated)
+        table = try ChannelTable()
+        now = clock.now()
+        wheel = TimerWheel(now: now)
+        scratch = .allocate(byteCount: Self.scratchBytes, alignment: 64)
+        events = .allocate(capacity: Self.eventsMax)
+        source = DispatchSource.makeReadSource(fileDescriptor: table.epoll.raw, queue: queue)
+        alarm = DispatchSource.makeTimerSource(queue: queue)
+        start()
+    }
+
+    deinit {
+        scratch.deallocate()
+        events.deallocate()
+    }
+
+    private func start() {
+        source.setEventHandler { @Sendable in self.drain() }
+        // The epoll descriptor must outlive its source: Dispatch still watches it until this runs.
+        source.setCancelHandler { @Sendable [table] in _ = table }
+        alarm.setEventHandler { @Sendable in self.alarmRang() }
+        clock.manual?.register(self)
+        source.activate()
+        alarm.activate()
+    }
+
+    /// Traps in debug builds when called from anywhere but the loop.
+    package func assertOnLoop() {
+        #if DEBUG
+            dispatchPrecondition(condition: .onQueue(queue))
+        #endif
+    }
+
+    /// Runs `work` on the loop, later, in order. **Runs on** any thread.
+    package func execute(_ work: @escaping @Sendable () -> Void) {
+        queue.async { @Sendable in
+            self.now = self.clock.now()
+            work()
+            self.runDeferred()
+        }
+    }
+
+    /// Calls `channelResumed` on the channel when the present event is done, instead of recursing.
+    package func resumeLater(_ channel: Channel) { deferred.append(channel) }
+
+    /// Closes every channel and ends the loop; `completion` runs when its descriptors are closed.
+    package func shutdown(_ completion: @escaping @Sendable () -> Void = {}) {
+        queue.async { @Sendable in
+            guard !self.isShutDown else { return completion() }
+            self.isShutDown = true
+            self.table.closeAll()
+            self.runDeferred()
+            self.attachments.removeAll()
+            self.clock.manual?.unregister(self)
+            self.alarm.cancel()
+            self.source.setCancelHandler { @Sendable [table = self.table] in
+                table.epollMayClose()
+                completion()
+            }
+            self.source.cancel()
+        }
+    }
+
+    // MARK: What others keep here
+
+    /// What was attached for `key`, or nil. **Runs on** the loop.
+    package func attachment(for key: AnyObject) -> AnyObject? {
+        for attachment in attachments where attachment.key === key { return attachment.value }
+        return nil
+    }
+
+    /// Keeps `value` until the loop ends or `detach`. Few keys are expected: they are searched one by one.
+    package func attach(_ value: AnyObject, for key: AnyObject) { attachments.append((key, value)) }
+
+    /// Lets go of what was attached for `key`.
+    package func detach(_ key: AnyObject) { attachments.removeAll { $0.key === key } }
+
+    // MARK: Events
+
+    private func drain() {
+        for _ in 0..<Self.roundsMax {
+            let count = cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count))
+            guard count > 0 else { return }
+            now = clock.now()
+            for event in events[0..<Int(count)] {
+                table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
+            }
+            runDeferred()
+        }
+    }
+
+    private func runDeferred() {
+        // What a resumed channel defers waits for the next pass; the passes end because each one moves bytes.
+        while !deferred.isEmpty {
+            var batch: [Channel] = []
+            swap(&batch, &deferred)
+            for channel in batch where channel.isOpen { channel.channelResumed() }
+        }
+    }
+
+    // MARK: Timers
+
+    /// Sets the timer's deadline, replacing the one it has.
+    package func arm(_ timer: LoopTimer, at deadline: MonotonicTime) {
+        guard let examined = wheel.arm(timer, at: deadline), examined < alarmTime else { return }
+        setAlarm(examined)
+    }
+
+    /// Takes the timer's deadline away.
+    package func disarm(_ timer: LoopTimer) { wheel.disarm(timer) }
+
+    /// Takes the timer out for good; the loop holds no reference to it any more.
+    package func remove(_ timer: LoopTimer) { wheel.remove(timer) }
+
+    /// Runs what has become due by the clock. **Runs on** the loop.
+    func fireTimers() {
+        assertOnLoop()
+        now = clock.now()
+        for timer in wheel.advance(to: now) { timer.fireIfDue() }
+        runDeferred()
+    }
+
+    private func alarmRang() {
+        guard !isShutDown else { return }
+        alarmTime = .never
+        fireTimers()
+        if let next = wheel.nextExamination(), next < alarmTime { setAlarm(next) }
+    }
+
+    private func setAlarm(_ time: MonotonicTime) {
+        guard clock.manual == nil, !isShutDown else { return }
+        alarmTime = time
+        let wait = time.nanoseconds - min(now.nanoseconds, time.nanoseconds)
+        alarm.schedule(
+            deadline: .now() + .nanoseconds(Int(clamping: wait)), leeway: .milliseconds(10))
+    }
+}

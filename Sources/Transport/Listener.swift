@@ -1,0 +1,111 @@
+import CPosix
+import Glibc
+
+/// A listening TCP socket that any number of loops accept from.
+///
+/// One socket in each loop's epoll rather than one socket a loop (SO_REUSEPORT): a loop that goes away would
+/// take the connections with it that the kernel had already queued for it.
+package final class Listener: Sendable {
+    /// Where it listens, with the port the system chose when 0 was asked for.
+    package let localAddress: SocketAddress
+    private let descriptor: OwnedDescriptor
+
+    /// Binds and listens. **Throws** with the address when the system refuses it.
+    package init(binding address: SocketAddress, backlog: Int32 = 1024) throws(TransportError) {
+        var system = address.system
+        let raw = try TransportError.check(cposix_listen(&system, backlog), "listen on \(address)")
+        let owned = Descriptor(owning: raw)
+        _ = try TransportError.check(cposix_local_address(raw, &system), "ask for the local address")
+        localAddress = SocketAddress(system)
+        descriptor = OwnedDescriptor(owned)
+    }
+
+    /// Accepts on `loop`: `accepted` runs there for each connection, which it has to own. Returns what ends it.
+    /// **Runs on** the loop.
+    package func attach(
+        to loop: EventLoop, accepted: @escaping (Int32, SocketAddress) -> Void
+    ) throws(TransportError) -> ListenerChannel {
+        let copy = try descriptor.duplicate()
+        let channel = ListenerChannel(loop: loop, owning: copy.release(), accepted: accepted)
+        try channel.register(asListener: true)
+        return channel
+    }
+}
+
+/// Shares a descriptor that is only ever duplicated.
+final class OwnedDescriptor: Sendable {
+    private let descriptor: Descriptor
+    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
+    func duplicate() throws(TransportError) -> Descriptor { try descriptor.duplicate() }
+}
+
+/// One loop's share in a listener.
+///
+/// `@unchecked Sendable` because: confined to its loop, like its base class.
+package final class ListenerChannel: Channel, @unchecked Sendable {
+    /// Connections taken per event, so that a burst is spread over the loops and over time.
+    private static let batchMax = 16
+    /// How long to leave the queue alone when no descriptor is left. **Units**: nanoseconds.
+    private static let pauseNanoseconds: UInt64 = 250_000_000
+
+    private let accepted: (Int32, SocketAddress) -> Void
+    private var pause: LoopTimer?
+    private var isSuspended = false
+    /// How often the process had no descriptor left for a connection.
+    package private(set) var exhaustions = 0
+
+    init(loop: EventLoop, owning raw: Int32, accepted: @escaping (Int32, SocketAddress) -> Void) {
+        self.accepted = accepted
+        super.init(loop: loop, owning: raw)
+    }
+
+    /// Accepts what waits; level-triggered, so what is left comes again.
+    package override func receivedEvent(_ readiness: Readiness) {
+        var peer = cposix_address()
+        for _ in 0..<Self.batchMax where isOpen {
+            let result = cposix_accept(raw, &peer)
+            if result >= 0 {
+                accepted(result, SocketAddress(peer))
+            } else if Self.isExhausted(-result) {
+                return suspend()
+            } else if !Self.isTransient(-result) {
+                return
+            }
+        }
+    }
+
+    /// The socket is shared with other loops, so closing this copy does not end its events.
+    package func stop() {
+        guard isOpen else { return }
+        if let pause { loop.remove(pause) }
+        if !isSuspended { suspendEvents() }
+        close()
+    }
+
+    /// Ends the events before the loop closes the copy.
+    package override func loopShutsDown() { stop() }
+
+    /// EMFILE and ENFILE leave the connection queued and the socket readable: going on would spin.
+    private func suspend() {
+        exhaustions += 1
+        suspendEvents()
+        isSuspended = true
+        let timer = LoopTimer { [unowned self] in resume() }
+        pause = timer
+        loop.arm(timer, at: loop.now.advanced(byNanoseconds: Self.pauseNanoseconds))
+    }
+
+    private func resume() {
+        guard isOpen else { return }
+        if resumeEvents() { isSuspended = false } else { suspend() }
+    }
+
+    private static func isExhausted(_ code: Int32) -> Bool {
+        [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(code)
+    }
+
+    /// The connection was gone before it was taken; the next one may be there.
+    private static func isTransient(_ code: Int32) -> Bool {
+        [ECONNABORTED, EPROTO, ETIMEDOUT].contains(code)
+    }
+}

@@ -1,0 +1,51 @@
+import Dispatch
+import Synchronization
+
+/// How many connections a loop serves; any thread may ask.
+package final class LoopLoad: Sendable {
+    private let value = Atomic<Int>(0)
+
+    /// The number of connections.
+    package var count: Int { value.load(ordering: .relaxed) }
+
+    /// Counts one more or, with -1, one less.
+    package func add(_ change: Int) { value.wrappingAdd(change, ordering: .relaxed) }
+}
+
+/// The loops of a process, one a core.
+package final class LoopGroup: Sendable {
+    /// In index order.
+    package let loops: [EventLoop]
+
+    /// Starts `count` loops. **Throws** when the system has no descriptor left.
+    package init(count: Int, clock: any LoopClock = SystemClock()) throws(TransportError) {
+        precondition(count > 0, "a group has a loop")
+        var loops: [EventLoop] = []
+        for index in 0..<count { loops.append(try EventLoop(index: index, clock: clock)) }
+        self.loops = loops
+    }
+
+    /// The loop with the fewest connections, preferring `local` unless it has clearly more than another.
+    package func loop(near local: EventLoop) -> EventLoop {
+        var best = local
+        var least = local.load.count - Self.slack
+        for loop in loops where loop !== local && loop.load.count < least {
+            best = loop
+            least = loop.load.count
+        }
+        return best
+    }
+
+    /// Connections one loop may have more than another before new ones are handed over, which costs a hop.
+    private static let slack = 2
+
+    /// Ends every loop; `completion` runs when all descriptors are closed.
+    package func shutdown(_ completion: @escaping @Sendable () -> Void = {}) {
+        let done = DispatchGroup()
+        for loop in loops {
+            done.enter()
+            loop.shutdown { @Sendable in done.leave() }
+        }
+        done.notify(queue: .global()) { @Sendable in completion() }
+    }
+}

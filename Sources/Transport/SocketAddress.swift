@@ -1,0 +1,54 @@
+import CPosix
+
+/// A numeric IPv4 or IPv6 address with its port.
+package struct SocketAddress: Hashable, Sendable {
+    private let high: UInt64
+    private let low: UInt64
+    private let scope: UInt32
+    /// True for IPv6.
+    package let isIPv6: Bool
+    /// The port, 0 for "any" before binding.
+    package let port: UInt16
+
+    /// `host` in numbers, or nil when it is a name.
+    package init?(host: String, port: UInt16) {
+        var system = cposix_address()
+        guard cposix_address_parse(host, port, &system) == 0 else { return nil }
+        self.init(system)
+    }
+
+    init(_ system: cposix_address) {
+        let words = withUnsafeBytes(of: system.bytes) {
+            ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        }
+        (high, low) = words
+        scope = system.scope
+        isIPv6 = system.version == 6
+        port = system.port
+    }
+
+    var system: cposix_address {
+        var system = cposix_address()
+        withUnsafeMutableBytes(of: &system.bytes) {
+            $0.storeBytes(of: high, as: UInt64.self)
+            $0.storeBytes(of: low, toByteOffset: 8, as: UInt64.self)
+        }
+        system.scope = scope
+        system.version = isIPv6 ? 6 : 4
+        system.port = port
+        return system
+    }
+
+    /// The address without port, in its usual notation and without brackets.
+    package var host: String {
+        var system = system
+        var text = [CChar](repeating: 0, count: 64)
+        guard cposix_address_format(&system, &text, text.count) == 0 else { return "unknown" }
+        return text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+    }
+}
+
+extension SocketAddress: CustomStringConvertible {
+    /// `127.0.0.1:80` or `[::1]:80`.
+    package var description: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import Settings
+
+/// `samegate check`: says everything that is wrong with a configuration, without serving.
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Validate a configuration, its bundles and its key, without serving.",
+        discussion: """
+            Every mistake is printed at once, as FILE:LINE:COLUMN: error: PATH: what is wrong. Exits 0 when the gateway \
+            would start (warnings are printed too), 1 otherwise.
+            """)
+
+    @Option(name: .long, help: "The configuration file.")
+    var config: String?
+
+    @Flag(name: .long, help: "Print every value in effect, defaults included; secrets are masked.")
+    var effective = false
+
+    @Flag(name: .long, help: "Print the configuration reference as Markdown instead of checking.")
+    var reference = false
+
+    func validate() throws {
+        guard config != nil || reference else { throw ValidationError("give --config FILE, or --reference") }
+    }
+
+    func run() throws {
+        guard let config, !reference else { return print(SettingsReference().markdown, terminator: "") }
+        let file = ConfigurationFile(config)
+        let loaded = try file.load()
+        let assembly = try file.compile(loaded)
+        for warning in loaded.warnings { print(warning) }
+        if effective {
+            for value in loaded.effective { print("\(value.path): \(value.value)\(value.given ? "" : "  # default")") }
+        }
+        for model in assembly.models {
+            print(
+                "model \(model.name): images \(model.image), \(model.classes) classes, \(model.parameters) parameters,"
+                    + " calibrated on \(model.calibrationSamples) benign queries")
+        }
+        let count = loaded.warnings.count
+        print("\(config): no mistakes, \(count) warning\(count == 1 ? "" : "s")")
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import Foundation
+import Gateway
+import Logging
+import Settings
+
+/// A configuration file on its way to a gateway, with every problem printed before the program gives up.
+struct ConfigurationFile {
+    private let path: String
+
+    init(_ path: String) { self.path = path }
+
+    /// The validated settings. Prints every mistake to standard error and **throws** `ExitCode` 1 otherwise.
+    func load() throws -> LoadedSettings {
+        do {
+            return try LoadedSettings(contentsOf: path)
+        } catch {
+            throw Self.refuse(error.description)
+        }
+    }
+
+    /// The bundles, key, routes and policies behind the settings; **throws** as `load`.
+    func compile(_ loaded: LoadedSettings) throws -> GatewayAssembly {
+        do {
+            return try GatewayAssembly(loaded.settings)
+        } catch {
+            let lines = error.problems.map { loaded.problem($0.message, at: $0.path).description }
+            throw Self.refuse(lines.joined(separator: "\n"))
+        }
+    }
+
+    /// A gateway whose listeners are bound; **throws** as `load`.
+    func assemble(_ loaded: LoadedSettings, log: Logger) throws -> Gateway {
+        let assembly = try compile(loaded)
+        for model in assembly.models {
+            log.info(
+                "model loaded",
+                metadata: [
+                    "model": "\(model.name)", "image": "\(model.image)", "classes": "\(model.classes)",
+                    "parameters": "\(model.parameters)", "calibrated_on": "\(model.calibrationSamples)",
+                ])
+        }
+        do {
+            return try Gateway(assembly, log: log)
+        } catch {
+            throw Self.refuse("\(path): \(error)")
+        }
+    }
+
+    private static func refuse(_ text: String) -> ExitCode {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+        return ExitCode(1)
+    }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Testing
+
+@testable import Observe
+
+@Suite("Records")
+struct RecordTests {
+    private func object(_ line: [UInt8]) throws -> [String: Any] {
+        #expect(line.last == UInt8(ascii: "\n"))
+        #expect(line.count { $0 == UInt8(ascii: "\n") } == 1)
+        let object = try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]
+        return try #require(object)
+    }
+
+    @Test("a decision's line is what another JSON reader expects")
+    func decision() throws {
+        let record = DecisionRecord(
+            time: WallTime(milliseconds: 1_800_000_000_123), requestID: "ab", client: "10.0.0.1",
+            route: "predict",
+            row: 2, rows: 3, reconstruction: 0.1, deviation: 1e-9, score: 3.25, percentile: 99.5,
+            verdict: .proofOfWork, isEnforced: true, difficulty: 1 << 40,
+            latencies: .init(queue: 0.0004, score: 1.23456, upstream: nil, total: 10), digest: "00ff",
+            terms: ["reconstruction", "deviation"], reason: "why")
+        let object = try object(record.line())
+        #expect(object["time"] as? String == "2027-01-15T08:00:00.123Z")
+        #expect(object["row"] as? Int == 2 && object["rows"] as? Int == 3)
+        #expect(object["deviation"] as? Double == 1e-9)
+        #expect(object["verdict"] as? String == "proof-of-work")
+        #expect(object["mode"] as? String == "enforce")
+        #expect(object["difficulty"] as? Int == 1 << 40)
+        let spans = try #require(object["latencies_ms"] as? [String: Any])
+        #expect(spans["score"] as? Double == 1.235 && spans["queue"] as? Double == 0)
+        #expect(spans["upstream"] is NSNull)
+        #expect(object["terms"] as? [String] == ["reconstruction", "deviation"])
+        #expect(Set(object.keys).count == 17)
+    }
+
+    @Test("a decision read back is the decision written")
+    func roundTrip() {
+        for record in [
+            DecisionRecord.make(),
+            .make(score: nil, percentile: nil, verdict: .unscored, isEnforced: false, total: nil),
+            .make(client: "\"\\\u{0}\n\u{1F600}\u{2028}", score: -0.0, percentile: 99.999),
+        ] {
+            #expect(DecisionRecord(line: record.line()) == record)
+        }
+    }
+
+    @Test("whatever a client sends is one line of valid JSON that reads back the same")
+    func hostileText() throws {
+        var generator = SeededGenerator(state: 11)
+        for _ in 0..<500 {
+            var text = ""
+            for _ in 0..<Int.random(in: 0...20, using: &generator) {
+                let scalar = Unicode.Scalar(UInt32.random(in: 0...0x2100, using: &generator)) ?? "x"
+                text.unicodeScalars.append(scalar)
+            }
+            let record = AccessRecord(
+                time: WallTime(milliseconds: 0), requestID: text, client: text, method: "GET", path: text,
+                status: 200,
+                requestBytes: 1, answerBytes: .max, duration: 0.5)
+            let object = try object(record.line())
+            #expect((object["path"] as? String)?.unicodeScalars.elementsEqual(text.unicodeScalars) == true)
+            #expect(object["answer_bytes"] as? Int64 == .max)
+        }
+    }
+
+    @Test("numbers that are not finite are null, all others read back exactly")
+    func numbers() throws {
+        var generator = SeededGenerator(state: 3)
+        for value in [Double.nan, .infinity, -.infinity] {
+            #expect(try object(DecisionRecord.make(score: value, total: value).line())["score"] is NSNull)
+        }
+        for _ in 0..<500 {
+            let value = Double(bitPattern: generator.next())
+            guard value.isFinite, abs(value) > 1e-300, abs(value) < 1e300 else { continue }
+            let line = String(decoding: DecisionRecord.make(score: value).line(), as: UTF8.self)
+            let written = try #require(line.firstMatch(of: #/"score":([^,]+),/#)?.output.1)
+            #expect(strtod(String(written), nil) == value)
+        }
+    }
+
+    @Test(
+        "a line that is no decision is nil",
+        arguments: [
+            "", "{", "[]", "null", "{}", #"{"time":"x","route":"a","verdict":"pass","mode":"enforce"}"#,
+            #"{"time":"2026-01-01T00:00:00Z","route":"a","verdict":"pass","mode":"maybe"}"#, "\u{FFFD}",
+        ])
+    func malformed(_ line: String) {
+        #expect(DecisionRecord(line: Array(line.utf8)) == nil)
+    }
+}
