@@ -32,8 +32,8 @@ struct TrainMeasureCommand: ParsableCommand {
     func run() throws {
         do {
             try measure()
-        } catch let error where !(error is ValidationError) {
-            throw ValidationError("\(error)")
+        } catch {
+            throw TrainSession.plain(error)
         }
     }
 

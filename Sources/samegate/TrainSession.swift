@@ -42,13 +42,21 @@ struct TrainSession: ParsableArguments {
         do {
             try wait { try await body(stop) }
         } catch {
-            guard stop.isRaised, Self.isInterruption(error) else { throw ValidationError("\(error)") }
+            guard stop.isRaised, Self.isInterruption(error) else { throw Self.plain(error) }
             let command = CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]
             Self.say(
                 "\(error). Everything done is kept; to go on:\n  \(command.map(Self.quoted).joined(separator: " "))"
             )
             throw ExitCode(130)
         }
+    }
+
+    /// The error as it leaves a command: a mistake in the options keeps its usage text, anything else is said in one
+    /// line and ends with code 1.
+    static func plain(_ error: any Error) -> any Error {
+        guard !(error is ValidationError || error is ExitCode) else { return error }
+        say("error: \(error)")
+        return ExitCode.failure
     }
 
     /// Prints a line on standard error.

@@ -92,6 +92,20 @@ struct FitTests {
         #expect(anew?.description.contains("--resume") == true)
     }
 
+    @Test(
+        "a run that failed before its first answer leaves nothing in the way; answers received are not thrown away"
+    )
+    func answersKept() throws {
+        let folder = try ScratchFolder()
+        let begun = run(folder)
+        try begun.prepare()
+        var journal = try AnswerJournal(begun.journalPath, imagesDigest: "d", victim: "v")
+        #expect(throws: Never.self) { try begun.prepare() }
+        try journal.append(rows: [0], answers: [[1, 0]])
+        #expect(throws: TrainingError.self) { try begun.prepare() }
+        #expect(throws: Never.self) { try run(folder, resume: true).prepare() }
+    }
+
     @Test("a damaged checkpoint is refused by name")
     func damagedCheckpoint() throws {
         let folder = try ScratchFolder()

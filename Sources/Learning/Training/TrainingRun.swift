@@ -32,7 +32,9 @@ package struct TrainingRun {
     package func prepare() throws(TrainingError) {
         guard let checkpoints else { return }
         let held = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
-        if !resume, !held.isEmpty {
+        let journal = checkpoints + "/" + Self.journalName
+        let holdsWork = held.contains { $0.hasSuffix(".safetensors") } || AnswerJournal.holdsAnswers(journal)
+        if !resume, holdsWork {
             throw .unusable(
                 path: checkpoints,
                 reason:
@@ -51,8 +53,13 @@ package struct TrainingRun {
         if let checkpoints { try? FileManager.default.removeItem(atPath: checkpoints) }
     }
 
+    /// The victim's answers so far, among the checkpoints.
+    private static let journalName = "answers.jsonl"
+    /// The path of the journal of the victim's answers.
+    package var journalPath: String { (checkpoints ?? ".") + "/" + Self.journalName }
+
     /// The path of a file among the checkpoints.
-    package func checkpoint(_ name: String) -> String? { checkpoints.map { $0 + "/" + name } }
+    func checkpoint(_ name: String) -> String? { checkpoints.map { $0 + "/" + name } }
 
     func loop(
         phase: String, module: any Module, schedule: TrainingSchedule, imageCount: Int, seed: UInt64,

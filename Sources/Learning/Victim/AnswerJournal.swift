@@ -35,6 +35,14 @@ package struct AnswerJournal {
         try FileBytes.replace(path, with: Self.encoded([head]))
     }
 
+    /// Whether the file at `path` holds an answer: more than its first line.
+    static func holdsAnswers(_ path: String) -> Bool {
+        guard let handle = FileHandle(forReadingAtPath: path) else { return false }
+        defer { try? handle.close() }
+        let start = (try? handle.read(upToCount: 1 << 16)) ?? Data()
+        return start.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 < start.count } ?? false
+    }
+
     /// Adds answers; they are on the disk when this returns.
     package mutating func append(rows: [Int], answers added: [[Float]]) throws(FileError) {
         let lines = zip(rows, added).map { Line(row: $0, answer: $1) }
