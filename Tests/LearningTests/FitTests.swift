@@ -93,7 +93,7 @@ struct FitTests {
     }
 
     @Test(
-        "a run that failed before its first answer leaves nothing in the way; answers received are not thrown away"
+        "failing before the first answer leaves nothing in the way; answers received are kept"
     )
     func answersKept() throws {
         let folder = try ScratchFolder()
@@ -143,7 +143,8 @@ struct FitTests {
         let folder = try ScratchFolder()
         try FileManager.default.createDirectory(
             atPath: folder.file("checkpoint"), withIntermediateDirectories: false)
-        // The temporary file that the checkpoint is first written to is a door to a device that is always full.
+        // The temporary file that the checkpoint is first written to is a door to a device that is always
+        // full.
         let fresh = folder.file("checkpoint/autoencoder.safetensors.new-\(getpid())")
         try FileManager.default.createSymbolicLink(atPath: fresh, withDestinationPath: "/dev/full")
         let stop = StopFlag()

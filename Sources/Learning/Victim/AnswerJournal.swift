@@ -3,8 +3,8 @@ import SAME
 
 /// The answers received so far, appended batch by batch so that an interruption costs no question twice.
 ///
-/// One JSON object a line: first `{"images":DIGEST,"victim":URL}`, then `{"row":N,"answer":[…]}`. A last line torn by a
-/// crash is dropped.
+/// One JSON object a line: first `{"images":DIGEST,"victim":URL}`, then `{"row":N,"answer":[…]}`. A last line
+/// torn by a crash is dropped.
 package struct AnswerJournal {
     private struct Head: Codable, Equatable {
         var images: String
@@ -20,7 +20,8 @@ package struct AnswerJournal {
     /// The answers by row.
     package private(set) var answers: [Int: [Float]] = [:]
 
-    /// Opens the journal at `path`, or begins one; a journal about other images or another victim is begun anew.
+    /// Opens the journal at `path`, or begins one; a journal about other images or another victim is begun
+    /// anew.
     package init(_ path: String, imagesDigest: String, victim: String) throws(FileError) {
         self.path = path
         let head = Head(images: imagesDigest, victim: victim)
