@@ -62,7 +62,9 @@ struct ModuleMap {
     ]
 
     /// What comes with Swift, for every room.
-    static let system: Set<String> = ["Foundation", "Dispatch", "Synchronization", "Glibc"]
+    static let system: Set<String> = [
+        "Foundation", "FoundationNetworking", "Dispatch", "Synchronization", "Glibc",
+    ]
 
     /// The module that a line imports; nil for any other line.
     static func imported(by line: String) -> String? {

@@ -90,7 +90,7 @@ struct TidyTests {
     @Test("no file holds a marker for work left undone, or a path of one machine")
     func leftovers() {
         // In two pieces, so that this file does not hold them itself.
-        let words = ["TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK", "/ro" + "ot/", "/wo" + "rk/"]
+        let words = ["TO" + "DO", "FIX" + "ME", "XX" + "X:", "HA" + "CK", "/ro" + "ot/", "/wo" + "rk/"]
         expectNone(
             tree.files.flatMap { file in
                 file.lines.enumerated().flatMap { index, line in
@@ -142,13 +142,15 @@ struct TidyParsingTests {
     }
 
     @Test(
-        "a package symbol's doc comment may stand above its attributes, and cases of package enums need one")
+        "a package symbol's doc comment may stand above its attributes and its run of properties")
     func documentation() {
         let lines = [
-            "/// Known.", "@frozen", "package struct A {", "    package var b = 1", "    /// Known.",
-            "    package init() {}", "}",
-            "package", "struct Plain {}", "extension A { package func f() {} }",
+            "/// Known.", "@frozen", "package struct A {", "    package var b = 1", "    package let c = 2",
+            "",
+            "    package var d = 3", "    package init() {}", "    package var description: String { \"\" }",
+            "}",
+            "extension A { package func f() {} }", "/// Known.", "package func g() {}", "package struct B {}",
         ]
-        #expect(Documentation.missing(in: lines).map(\.line) == [4, 10])
+        #expect(Documentation.missing(in: lines).map(\.line) == [7, 11, 14])
     }
 }
