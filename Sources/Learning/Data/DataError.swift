@@ -32,7 +32,7 @@ extension DataError: CustomStringConvertible {
         case .image(let path, let reason): "\(path) cannot be decoded: \(reason)"
         case .wrongShape(let path, let found, let expected):
             "\(path) is \(found), the other images are \(expected) (channels x height x width); "
-                + "use --resize to scale it"
+                + "use --resize to scale and --channels to convert them"
         case .countMismatch(let images, let others, let path):
             "\(path) is for \(others) images, but there are \(images)"
         case .labelOutOfRange(let path, let index, let label, let classes):
