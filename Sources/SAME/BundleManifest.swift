@@ -8,7 +8,9 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package static let autoencoderFile = "mae.safetensors"
     package static let auxiliaryFile = "auxiliary.safetensors"
 
+    /// The name of the format, always the same.
     package var format: String
+    /// The version of the format.
     package var version: Int
     /// The images that are scored, channels first.
     package var image: ImageShape

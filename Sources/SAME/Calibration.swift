@@ -14,6 +14,7 @@ package struct Calibration: Codable, Hashable, Sendable {
         package let tail: TailFunction
     }
 
+    /// How terms become one number.
     package let combination: Combination
     /// The terms of the score, each with its own benign tail.
     package let terms: [Term]

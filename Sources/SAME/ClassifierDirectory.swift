@@ -10,11 +10,17 @@ package struct ClassifierDirectory: Sendable {
         package static let formatVersion = 1
         package static let weightsFile = "weights.safetensors"
 
+        /// The name of the format, always the same.
         package var format: String
+        /// The version of the format.
         package var version: Int
+        /// The kind and sizes of the network.
         package var architecture: ClassifierArchitecture
+        /// The range of the images' canonical values.
         package var range: PixelRange
+        /// Where the weights came from.
         package var provenance: Provenance
+        /// Size and digest of each weights file, by name.
         package var files: [String: FileSeal]
 
         package init(architecture: ClassifierArchitecture, range: PixelRange, provenance: Provenance) {
@@ -39,7 +45,9 @@ package struct ClassifierDirectory: Sendable {
         }
     }
 
+    /// What the directory says of itself.
     package let manifest: Manifest
+    /// The network with its weights.
     package let classifier: Classifier
 
     /// A directory's worth of a trained classifier.

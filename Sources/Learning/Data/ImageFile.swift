@@ -24,10 +24,13 @@ package struct ImageFile: Sendable {
             (width, height) = (size?.width, size?.height)
         }
 
+        /// No conversion: a picture of another form is an error.
         package static let none = Conversion()
     }
 
+    /// The shape of every image.
     package let shape: ImageShape
+    /// The samples of all images, channels first.
     package let bytes: [UInt8]
 
     /// The picture in a PNG or JPEG file, converted. Transparency is always laid over the background: no network here

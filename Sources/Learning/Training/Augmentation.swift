@@ -12,6 +12,7 @@ package struct Augmentation: Codable, Hashable, Sendable {
         self.mirror = mirror
     }
 
+    /// Images as they are.
     package static let none = Augmentation(shift: 0, mirror: false)
 
     /// The batch with each image changed by its own draw. `background` is the value of new pixels.

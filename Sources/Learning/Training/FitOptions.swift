@@ -29,9 +29,13 @@ package struct FitOptions: Codable, Hashable, Sendable {
         }
     }
 
+    /// Which defaults apply.
     package var preset: Preset
+    /// How the masked autoencoder is built and trained.
     package var autoencoder: Autoencoder
+    /// The kind of the auxiliary model.
     package var auxiliary: AuxiliaryKind
+    /// How the auxiliary model is trained.
     package var auxiliarySchedule: TrainingSchedule
     /// Images kept from training to calibrate on.
     package var holdout: Int

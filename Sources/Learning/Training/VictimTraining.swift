@@ -12,6 +12,7 @@ package struct VictimTraining {
         package var schedule = TrainingSchedule(
             epochs: 10, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
             optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
+        /// How training images are varied.
         package var augmentation = Augmentation(shift: 1, mirror: true)
         /// Images not trained on: with the seed of `fit` the very ones that it calibrates on, so that the victim is as
         /// unsure of them as of any benign query.
