@@ -87,7 +87,8 @@ let rooms = [
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
     return .testTarget(
-        name: "\(room)Tests", dependencies: [.target(name: room)] + target.dependencies,
+        name: "\(room)Tests",
+        dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : []),
         resources: [.copy("Fixtures")], swiftSettings: strict)
 }
 
