@@ -11,8 +11,8 @@ struct FitCommand: ParsableCommand {
         commandName: "fit",
         abstract: "Train and calibrate a scorer from training images and the victim's answers.",
         discussion: """
-            The victim is asked as a black box (--victim URL) or its recorded answers are read (--answers FILE). Ctrl-C \
-            leaves a checkpoint; the same command with --resume goes on to the same result.
+            The victim is asked as a black box (--victim URL) or its recorded answers are read (--answers FILE). \
+            Ctrl-C leaves a checkpoint; the same command with --resume goes on to the same result.
             """)
 
     @Option(help: "Training images: an IDX file (plain or gzipped) or a folder of PNG and JPEG files.")

@@ -22,6 +22,8 @@ struct TrainMeasureCommand: ParsableCommand {
         help: ArgumentHelp(
             "Images from elsewhere, of the same shape; may be given several times.", valueName: "path"))
     var foreign: [String] = []
+    @Option(help: ArgumentHelp("Where to write every query's terms (tab-separated).", valueName: "file"))
+    var scores: String?
     @Option(help: "At most this many images of each kind.")
     var count = 10_000
     @Option(help: "Where the noise comes from.")
@@ -32,8 +34,8 @@ struct TrainMeasureCommand: ParsableCommand {
     func run() throws {
         do {
             try measure()
-        } catch let error where !(error is ValidationError) {
-            throw ValidationError("\(error)")
+        } catch {
+            throw TrainSession.plain(error)
         }
     }
 
@@ -46,6 +48,7 @@ struct TrainMeasureCommand: ParsableCommand {
         let benign = images.canonical(0..<min(count, images.count), range: .signed)
         let benignScores = bench.scores(benign)
         print(allowed(benignScores))
+        var lines = ["kind\treconstruction\tdeviation\tdoubt\tscore"] + Self.lines("benign", benignScores)
         var kinds = [
             ("uniform noise", SimpleQueries.uniformNoise(count: benign.rows, image: images.shape, seed: seed))
         ]
@@ -59,7 +62,19 @@ struct TrainMeasureCommand: ParsableCommand {
         print("AUROC / FPR95 in %".padding(toLength: 38, withPad: " ", startingAt: 0) + MeasureBench.header)
         for (name, queries) in kinds {
             let label = name.padding(toLength: 38, withPad: " ", startingAt: 0)
-            print(label + bench.row(attack: bench.scores(queries), benign: benignScores))
+            let attack = bench.scores(queries)
+            lines += Self.lines(name, attack)
+            print(label + bench.row(attack: attack, benign: benignScores))
+        }
+        if let scores { try FileBytes.replace(scores, with: Array(lines.joined(separator: "\n").utf8)) }
+    }
+
+    private static func lines(_ kind: String, _ scores: [AnomalyScore]) -> [String] {
+        scores.map { score in
+            let terms = [
+                score.values.reconstruction, score.values.deviation ?? .nan, score.values.doubt ?? .nan,
+            ]
+            return ([kind] + terms.map(\.description) + [score.raw.description]).joined(separator: "\t")
         }
     }
 

@@ -18,6 +18,7 @@ package enum DataError: Error, Hashable, Sendable {
 }
 
 extension DataError: CustomStringConvertible {
+    /// A sentence with the path and the reason.
     package var description: String {
         switch self {
         case .file(let error): error.description

@@ -18,23 +18,24 @@ package struct ImageFile: Sendable {
         private var width: Int?
         private var height: Int?
 
+        /// A conversion as given.
         package init(size: (width: Int, height: Int)? = nil, channels: Int? = nil, background: UInt8 = 255) {
             self.channels = channels
             self.background = background
             (width, height) = (size?.width, size?.height)
         }
 
-        /// No conversion: a picture of another form is an error.
+        /// Pictures as they are.
         package static let none = Conversion()
     }
 
-    /// The shape of every image.
+    /// The picture's shape after conversion.
     package let shape: ImageShape
-    /// The samples of all images, channels first.
+    /// The samples. **Units** 0 darkest … 255 brightest.
     package let bytes: [UInt8]
 
-    /// The picture in a PNG or JPEG file, converted. Transparency is always laid over the background: no network here
-    /// has a channel for it.
+    /// The picture in a PNG or JPEG file, converted. Transparency is always laid over the background: no
+    /// network here has a channel for it.
     package init(_ path: String, conversion: Conversion = .none) throws(DataError) {
         let encoded: [UInt8]
         do throws(FileError) {

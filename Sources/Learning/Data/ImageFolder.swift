@@ -2,11 +2,13 @@ import Foundation
 import SAME
 import Tensor
 
-/// The PNG and JPEG files of a folder, in the order of their paths; each folder directly inside is a class, where there
-/// are any.
+/// The PNG and JPEG files of a folder, in the order of their paths; each folder directly inside is a class,
+/// where there are any.
 package struct ImageFolder: Sendable {
+    /// The images, in the order of their paths.
     package let images: ImageSet
-    /// The class of each image by its folder's place among the sorted folders; nil for a folder without folders.
+    /// The class of each image by its folder's place among the sorted folders; nil for a folder without
+    /// folders.
     package let labels: Labels?
     /// The names of the classes.
     package let classNames: [String]

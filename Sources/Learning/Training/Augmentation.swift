@@ -7,6 +7,7 @@ package struct Augmentation: Codable, Hashable, Sendable {
     /// Whether to mirror half of the images left to right.
     package var mirror: Bool
 
+    /// Augmentation by shifts and mirroring.
     package init(shift: Int, mirror: Bool) {
         self.shift = shift
         self.mirror = mirror
