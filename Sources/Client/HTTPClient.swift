@@ -40,11 +40,22 @@ package final class HTTPClient {
         deadline = ContinuousClock.now + timeout
         let isReused = descriptor != nil
         do throws(ClientError) {
+            return try attempt(bytes, method)
+        } catch {
+            guard isReused, error == .closedBeforeAnswer, method.isIdempotent || repeatable else {
+                throw error
+            }
+            return try attempt(bytes, method)
+        }
+    }
+
+    /// Sends and receives once. A connection that has failed is never used again.
+    private func attempt(_ bytes: [UInt8], _ method: Method) throws(ClientError) -> ClientResponse {
+        do throws(ClientError) {
             return try exchange(bytes, method)
         } catch {
             close()
-            guard isReused, error == .closedBeforeAnswer, method.isIdempotent || repeatable else { throw error }
-            return try exchange(bytes, method)
+            throw error
         }
     }
 
@@ -60,7 +71,8 @@ package final class HTTPClient {
         _ method: Method, _ target: String, _ fields: HeaderList, _ body: [UInt8]
     ) throws(ClientError) -> [UInt8] {
         do {
-            var head = RequestHead(method: method, target: try RequestTarget(originForm: target), fields: fields)
+            var head = RequestHead(
+                method: method, target: try RequestTarget(originForm: target), fields: fields)
             if !head.fields.contains("host") { try head.fields.add("Host", endpoint.description) }
             var bytes: [UInt8] = []
             let hasBody = !body.isEmpty || method == .post || method == .put
@@ -75,7 +87,7 @@ package final class HTTPClient {
         if descriptor == nil { descriptor = try connect() }
         guard let socket = descriptor else { throw .closedBeforeAnswer }
         let begun = ContinuousClock.now
-        try write(bytes, socket)
+        let isWritten = try write(bytes, socket)
         parser.begin(method: method)
         var body: [UInt8] = []
         var head: ResponseHead?
@@ -88,10 +100,11 @@ package final class HTTPClient {
                 consumed = 0
                 let isFirst = head == nil && received.isEmpty
                 if try !receive(socket, isFirst: isFirst) {
-                    guard let head, case .completesMessage = parser.endOfInput(unconsumed: received.count) else {
+                    guard let head, case .completesMessage = parser.endOfInput(unconsumed: received.count)
+                    else {
                         throw .closedInAnswer
                     }
-                    return finish(head, body, begun)
+                    return finish(head, body, begun, mayGoOn: false)
                 }
                 continue
             case .interimHead: break
@@ -100,27 +113,50 @@ package final class HTTPClient {
             case .end:
                 received.removeFirst(consumed + step.consumed)
                 guard let head else { throw .closedInAnswer }
-                return finish(head, body, begun)
+                // Bytes that nobody asked for would be taken for the next answer.
+                return finish(head, body, begun, mayGoOn: isWritten && received.isEmpty)
             case .failure(let error): throw .malformedAnswer(error)
             }
             consumed += step.consumed
         }
     }
 
-    private func finish(_ head: ResponseHead, _ body: [UInt8], _ begun: ContinuousClock.Instant) -> ClientResponse {
-        if !head.keepsAlive { close() }
+    private func finish(
+        _ head: ResponseHead, _ body: [UInt8], _ begun: ContinuousClock.Instant, mayGoOn: Bool
+    ) -> ClientResponse {
+        if !mayGoOn || !head.keepsAlive || head.framing == .tunnel { close() }
         return ClientResponse(
             status: head.status, fields: head.fields, body: body, latency: ContinuousClock.now - begun)
     }
 
     // MARK: The socket
 
+    /// The most addresses of a name that are tried: `localhost` alone often has two.
+    private static let addressesMax = 8
+
     private func connect() throws(ClientError) -> Int32 {
-        var address = cposix_address()
-        if cposix_address_parse(endpoint.host, endpoint.port, &address) != 0 {
-            let count = cposix_resolve(endpoint.host, endpoint.port, &address, 1)
-            guard count > 0 else { throw .unresolved(endpoint.host) }
+        var last = ClientError.unresolved(endpoint.host)
+        for address in addresses() {
+            do throws(ClientError) {
+                return try connect(to: address)
+            } catch {
+                guard case .connectFailed = error else { throw error }
+                last = error
+            }
         }
+        throw last
+    }
+
+    private func addresses() -> [cposix_address] {
+        var address = cposix_address()
+        if cposix_address_parse(endpoint.host, endpoint.port, &address) == 0 { return [address] }
+        var found = [cposix_address](repeating: cposix_address(), count: Self.addressesMax)
+        let count = cposix_resolve(endpoint.host, endpoint.port, &found, Int32(found.count))
+        return Array(found.prefix(Int(max(0, count))))
+    }
+
+    private func connect(to address: cposix_address) throws(ClientError) -> Int32 {
+        var address = address
         let socket = cposix_connect(&address)
         guard socket >= 0 else { throw .connectFailed(errno: -socket) }
         do throws(ClientError) {
@@ -134,16 +170,20 @@ package final class HTTPClient {
         return socket
     }
 
-    private func write(_ bytes: [UInt8], _ socket: Int32) throws(ClientError) {
+    /// Sends the bytes; false when the server takes no more of them, as one that refuses a request early does: its answer
+    /// may have come all the same.
+    private func write(_ bytes: [UInt8], _ socket: Int32) throws(ClientError) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { cposix_send(socket, $0.baseAddress! + sent, $0.count - sent) }
+            let rest = bytes.span.extracting(sent...)
+            let count = rest.withUnsafeBytes { cposix_send(socket, $0.baseAddress, $0.count) }
             switch count {
             case -Int(EAGAIN): try wait(socket, for: POLLOUT)
-            case ..<0: throw .closedBeforeAnswer
+            case ..<0: return false
             default: sent += count
             }
         }
+        return true
     }
 
     /// Appends what has come; false at the end of the stream.
@@ -173,48 +213,6 @@ package final class HTTPClient {
             var entry = pollfd(fd: socket, events: Int16(events), revents: 0)
             let count = poll(&entry, 1, Int32(milliseconds))
             if count > 0 { return }
-        }
-    }
-}
-
-/// A whole answer.
-package struct ClientResponse: Sendable {
-    package let status: Int
-    package let fields: HeaderList
-    package let body: [UInt8]
-    /// From the first byte sent to the last received.
-    package let latency: Duration
-}
-
-/// Why there is no whole answer.
-package enum ClientError: Error, Hashable, Sendable {
-    /// The method, target or a field cannot be sent.
-    case badRequest(String)
-    /// The host's name has no address.
-    case unresolved(String)
-    /// No connection.
-    case connectFailed(errno: Int32)
-    /// Not done in time.
-    case timeout
-    /// The connection ended before a byte of the answer.
-    case closedBeforeAnswer
-    /// The connection ended inside the answer.
-    case closedInAnswer
-    /// What came is not HTTP/1.1, or beyond a bound.
-    case malformedAnswer(FramingError)
-}
-
-extension ClientError: CustomStringConvertible {
-    /// One sentence for the user.
-    package var description: String {
-        switch self {
-        case .badRequest(let reason): "the request cannot be sent: \(reason)"
-        case .unresolved(let host): "\(host) has no address"
-        case .connectFailed(let number): "no connection: \(String(cString: strerror(number)))"
-        case .timeout: "no whole answer in time"
-        case .closedBeforeAnswer: "the connection was closed before the answer"
-        case .closedInAnswer: "the connection was closed inside the answer"
-        case .malformedAnswer(let error): "the answer is not HTTP/1.1: \(error)"
         }
     }
 }

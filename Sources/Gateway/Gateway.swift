@@ -1,3 +1,4 @@
+import Digest
 import Dispatch
 import Foundation
 import Logging
@@ -17,16 +18,22 @@ package final class Gateway: Sendable {
     package var counters: GatewayCounters { services.counters }
     private let server: ProxyServer
     private let loops: LoopGroup
-    private let services: GatewayServices
+    let services: GatewayServices
     private let upstreams: [Upstream]
     private let drainDeadline: Duration
+    // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
+    nonisolated(unsafe) private let sweeping: any DispatchSourceTimer
+
+    /// How often the store lets go of what has ended.
+    private static let sweepInterval = DispatchTimeInterval.seconds(1)
 
     /// Binds the listeners and starts the loops and workers; connections are accepted from `start` on.
     ///
-    /// **Throws** `TransportError` when an address cannot be bound, `DigestError` when there is no randomness.
-    package init(_ assembly: GatewayAssembly, log: Logger) throws {
+    /// **Throws** `TransportError` when an address cannot be bound, `DigestError` when the cryptographic library or the
+    /// system's randomness cannot be used.
+    package init(_ assembly: GatewayAssembly, log: Logger, clock: any LoopClock = SystemClock()) throws {
+        try Libcrypto.verify()
         let settings = assembly.settings
-        let clock = SystemClock()
         let unix = UnixClock(clock: clock)
         let cores = ProcessInfo.processInfo.activeProcessorCount
         var listeners: [Listener] = []
@@ -39,20 +46,40 @@ package final class Gateway: Sendable {
         }
         let authority = try ChallengeAuthority(secret: assembly.key)
         loops = try LoopGroup(count: cores, clock: clock)
+        let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
+        sweeping = Self.sweeper(of: store)
         services = GatewayServices(
             limits: assembly.limits,
             scoring: ScoringPool(
-                workers: settings.scoring.workers.count(processors: cores), queueRowsMax: settings.scoring.queue),
-            store: MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() },
-            authority: authority, perturber: Perturber(secret: assembly.key),
+                workers: settings.scoring.workers.count(processors: cores),
+                queueRowsMax: settings.scoring.queue),
+            store: store, authority: authority, perturber: Perturber(secret: assembly.key),
             challengeLifetime: settings.withheld.lifetime,
             journal: DecisionJournal(settings.logs, log: log), clock: clock, unix: unix, log: log)
         upstreams = Array(assembly.upstreams.values)
         drainDeadline = settings.shutdown.drain
         let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         server = ProxyServer(
-            listeners: listeners, loops: loops, settings: ProxySettings(limits: assembly.limits), handler: handler)
+            listeners: listeners, loops: loops, settings: ProxySettings(limits: assembly.limits),
+            handler: handler)
     }
+
+    deinit { sweeping.cancel() }
+
+    /// An idle gateway would otherwise keep expired answers until the next challenge.
+    private static func sweeper(of store: MemoryStore) -> any DispatchSourceTimer {
+        let timer = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
+        timer.schedule(deadline: .now() + sweepInterval, repeating: sweepInterval, leeway: .milliseconds(100))
+        timer.setEventHandler { @Sendable [weak store] in store?.sweep() }
+        timer.activate()
+        return timer
+    }
+
+    /// Decision and access lines that a full buffer or a refusing disk has cost so far.
+    package var logLosses: Int { services.journal.losses }
+
+    /// What the store of withheld answers and spent proofs holds.
+    package var storeStatistics: StoreStatistics { services.store.statistics }
 
     /// Where it listens, in the order of the settings.
     package var addresses: [String] { server.addresses.map(\.description) }
@@ -63,6 +90,7 @@ package final class Gateway: Sendable {
     /// Stops accepting, lets what is under way end within the configured deadline, and writes the logs out.
     /// `completion` runs on some queue when everything has ended.
     package func drain(_ completion: @escaping @Sendable () -> Void) {
+        sweeping.cancel()
         server.drain(deadline: drainDeadline) { @Sendable [self] in
             for upstream in upstreams { upstream.close() }
             loops.shutdown { @Sendable in

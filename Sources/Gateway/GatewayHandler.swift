@@ -26,7 +26,18 @@ final class GatewayHandler: RequestHandler {
         }
     }
 
-    func finished(_ outcome: ExchangeOutcome) { services.journal.record(outcome) }
+    func finished(_ outcome: ExchangeOutcome) {
+        guard services.journal.keepsAccesses else { return }
+        services.journal.record(outcome, route: route(of: outcome))
+    }
+
+    /// The route that served the request; found again, since most gateways keep no access log to find it for.
+    private func route(of outcome: ExchangeOutcome) -> Route? {
+        guard let request = outcome.request, case .path(let path) = RoutePath(request.target),
+            case .route(let route) = routes.match(path: path, method: request.method.name)
+        else { return nil }
+        return route
+    }
 
     private func handle(_ exchange: Exchange, path: String, method: String) {
         switch routes.match(path: path, method: method) {

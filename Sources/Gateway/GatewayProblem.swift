@@ -40,7 +40,8 @@ enum GatewayProblem {
         let challenge = issued.challenge
         return ProblemDocument(
             status: 428, type: type("proof-of-work"), title: "Proof-of-work required",
-            detail: "find a number n such that the first 128 bits of SHA-256(SHA-256(challenge) || n as 8 bytes"
+            detail:
+                "find a number n such that the first 128 bits of SHA-256(SHA-256(challenge) || n as 8 bytes"
                 + " big-endian) are below the target, and repeat the request with the header"
                 + " \(ProofField.name): challenge:n",
             extensions: [

@@ -13,12 +13,15 @@ package struct QueryBatch: Sendable {
     package let values: [Float]
     /// One digest a row: SHA-256 over a domain tag, the shape and the little-endian values.
     package let digests: [SHA256Digest]
+    /// How the request spelt them, which an answer follows; no part of what they are, nor of any digest.
+    package let form: QueryEncoder.Form
 
     /// A batch of `values`, whose count is a multiple of the shape's.
-    package init(shape: ImageShape, values: [Float]) {
+    package init(shape: ImageShape, values: [Float], form: QueryEncoder.Form = .rows) {
         precondition(shape.count > 0 && values.count.isMultiple(of: shape.count), "whole pictures")
         self.shape = shape
         self.values = values
+        self.form = form
         rows = values.count / shape.count
         digests = Self.digests(shape: shape, values: values)
     }

@@ -11,6 +11,7 @@ struct TensorFlowServingReader {
     private let order: WireOrder
     private let forms: [[Int]]
 
+    private var form = QueryEncoder.Form.rows
     private var rows = 0
     private var values: [Float] = []
     /// One picture in wire order.
@@ -30,7 +31,7 @@ struct TensorFlowServingReader {
     /// The batch in `body`.
     mutating func read(_ body: [UInt8]) throws(DecodeError) -> QueryBatch {
         try JSONScanner<DecodeError>.scan(body) { scanner throws(DecodeError) in try readBody(&scanner) }
-        return QueryBatch(shape: format.shape, values: values)
+        return QueryBatch(shape: format.shape, values: values, form: form)
     }
 
     private mutating func readBody(_ scanner: inout Scanner) throws(DecodeError) {
@@ -48,7 +49,11 @@ struct TensorFlowServingReader {
             case Self.instances, Self.inputs:
                 guard !hasTensor else { throw .bothForms(offset: offset) }
                 hasTensor = true
-                if key == Self.instances { try readInstances(&scanner) } else { try readInputs(&scanner) }
+                form = key == Self.instances ? .rows : .columns
+                switch form {
+                case .rows: try readInstances(&scanner)
+                case .columns: try readInputs(&scanner)
+                }
             case Self.signatureName:
                 guard scanner.peek() == UInt8(ascii: "\"") else { throw .signatureNotText(offset: offset) }
                 try scanner.skipString()

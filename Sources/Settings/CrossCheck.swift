@@ -56,7 +56,9 @@ struct CrossCheck {
 
     /// An unprotected route to an upstream that another route protects lets queries around the score.
     private func checkBypass(_ route: RouteSettings, at path: String) {
-        let isProtectedElsewhere = settings.routes.contains { $0.protect != nil && $0.upstream == route.upstream }
+        let isProtectedElsewhere = settings.routes.contains {
+            $0.protect != nil && $0.upstream == route.upstream
+        }
         let reads = !route.methods.isEmpty && Set(route.methods).isSubset(of: ["GET", "HEAD", "OPTIONS"])
         guard isProtectedElsewhere, !reads, session.trusts("routes"), session.trusts(path) else { return }
         warn(

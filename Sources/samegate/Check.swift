@@ -32,7 +32,9 @@ struct Check: ParsableCommand {
         let assembly = try file.compile(loaded)
         for warning in loaded.warnings { print(warning) }
         if effective {
-            for value in loaded.effective { print("\(value.path): \(value.value)\(value.given ? "" : "  # default")") }
+            for value in loaded.effective {
+                print("\(value.path): \(value.value)\(value.given ? "" : "  # default")")
+            }
         }
         for model in assembly.models {
             print(

@@ -26,7 +26,9 @@ struct VictimCommand: ParsableCommand {
     @Option(name: .long, help: "The model's name in request paths.")
     var name = "model"
 
-    @Option(name: .long, help: "The address to listen at; port 0 lets the system choose, and the choice is printed.")
+    @Option(
+        name: .long,
+        help: "The address to listen at; port 0 lets the system choose, and the choice is printed.")
     var listen = "127.0.0.1:8501"
 
     @Option(name: .long, help: "How many predictions are computed at once.")
@@ -113,20 +115,18 @@ final class VictimEndpoint: RequestHandler {
         do throws(DecodeError) {
             batch = try decoder.decode(body)
         } catch {
-            let text = "{\"error\":\"\(error.description.replacingOccurrences(of: "\"", with: "'"))\"}"
-            return Response(status: 400, contentType: "application/json", body: Array(text.utf8))
+            // The description may quote the request, so it has to be encoded; a dictionary of text always can be.
+            let body = (try? JSONEncoder().encode(["error": error.description])) ?? Data()
+            return Response(status: 400, contentType: "application/json", body: Array(body))
         }
         let workspace = workspaces.withLock { $0.take() }
         defer { workspaces.withLock { $0.put(workspace) } }
         let rows = Tensor(shape: [batch.rows, batch.shape.count], values: batch.values)
         let probabilities = classifier.probabilities(rows, workspace: workspace.workspace)
-        let form: QueryEncoder.Form = body.firstIndex(of: UInt8(ascii: "\"")).map {
-            body[($0 + 1)...].starts(with: "inputs".utf8) ? .columns : .rows
-        } ?? .rows
         return Response(
             status: 200, contentType: "application/json",
             body: AnswerEncoder.tensorFlowServing(
-                probabilities.values, classes: classifier.architecture.classes, form: form))
+                probabilities.values, classes: classifier.architecture.classes, form: batch.form))
     }
 }
 

@@ -70,6 +70,7 @@ package struct GatewayAssembly: Sendable {
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
             routes.append(Route(route, upstream: upstream, basePath: base, protection: protection))
         }
+        problems += settings.policies.flatMap(Self.problems)
         let key = Self.readKey(settings.secrets, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
@@ -89,7 +90,8 @@ package struct GatewayAssembly: Sendable {
                 scorers[model.name] = Scorer(try ModelBundle(contentsOf: model.bundle))
             } catch {
                 problems.append(
-                    AssemblyProblem(path: "models.\(model.name).bundle", message: "\(model.bundle): \(error)"))
+                    AssemblyProblem(path: "models.\(model.name).bundle", message: "\(model.bundle): \(error)")
+                )
             }
         }
         return scorers
@@ -118,22 +120,28 @@ package struct GatewayAssembly: Sendable {
             let policy = settings.policies.first(where: { $0.name == protect.policy })
         else { return nil }
         let format = QueryFormat(protect, image: scorer.manifest.image)
-        let before = problems.count
+        let tail = scorer.manifest.calibration.full
         problems += format.problems.map { AssemblyProblem(path: "\(path).input", message: $0) }
-        let engine: PolicyEngine?
-        do throws(PolicyProblems) {
-            let tail = scorer.manifest.calibration.full
-            engine = try PolicyEngine(bands: policy.bands.map(Band.init)) { tail.surprise($0) }
-        } catch {
-            engine = nil
-            problems += error.all.map {
-                AssemblyProblem(path: "policies.\(policy.name).bands[\($0.band)]", message: $0.reason)
-            }
-        }
-        guard let engine, problems.count == before else { return nil }
+        // What is wrong with the bands is reported once a policy, not once a route.
+        guard format.problems.isEmpty,
+            let engine = try? PolicyEngine(
+                bands: policy.bands.map(Band.init), surpriseOfScore: { tail.surprise($0) })
+        else { return nil }
         return Protection(
             protect, scorer: scorer, decoder: QueryDecoder(format),
             reader: AnswerReader(AnswerFormat(protect, classes: scorer.manifest.classes)), policy: engine)
+    }
+
+    /// What is wrong with a policy's bands, which no bundle is needed to see.
+    private static func problems(of policy: PolicySettings) -> [AssemblyProblem] {
+        do throws(PolicyProblems) {
+            _ = try PolicyEngine(bands: policy.bands.map(Band.init), surpriseOfScore: { $0 })
+            return []
+        } catch {
+            return error.all.map {
+                AssemblyProblem(path: "policies.\(policy.name).bands[\($0.band)]", message: $0.reason)
+            }
+        }
     }
 }
 

@@ -37,17 +37,22 @@ final class DecisionJournal: Sendable {
     /// Writes one row's decision.
     func record(_ record: DecisionRecord) { decisions?.append(record) }
 
+    /// Whether there is an access log.
+    var keepsAccesses: Bool { accesses != nil }
+
     /// Writes one exchange, protected or not.
-    func record(_ outcome: ExchangeOutcome) {
+    func record(_ outcome: ExchangeOutcome, route: Route?) {
         guard let accesses else { return }
         let end = WallTime.now()
+        let wentUpstream = outcome.upstreamLatency != nil || outcome.upstreamError != nil
         accesses.append(
             AccessRecord(
                 time: end + (.zero - outcome.duration), requestID: outcome.requestID.text,
                 client: outcome.peer.host, method: outcome.request?.method.name ?? "",
                 path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
                 requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
-                duration: outcome.duration.milliseconds, route: nil, upstream: nil))
+                duration: outcome.duration.milliseconds, route: route?.name,
+                upstream: wentUpstream ? route?.upstream.settings.name : nil))
     }
 
     /// Writes out what waits, within a few seconds.

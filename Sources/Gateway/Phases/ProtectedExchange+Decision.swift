@@ -16,30 +16,46 @@ struct Joined {
 extension ProtectedExchange {
     /// Scores every row against the victim's answer, asks the policy, and carries its verdict out.
     func decide(_ joined: Joined) {
-        guard (200...299).contains(joined.response.head.status) else {
+        let status = joined.response.head.status
+        guard (200...299).contains(status) else {
             // An error of the victim carries no prediction: there is nothing to protect.
-            let scores = assess(joined, answer: nil)
-            record(scores, verdicts: nil, joined, reason: "the upstream answered \(joined.response.head.status)")
+            record(
+                Decision(assess(joined, answer: nil), .none, reason: "the upstream answered \(status)"),
+                joined)
             return exchange.respond(joined.response.response)
         }
         let reading = read(joined.response, rows: joined.batch.rows)
         let answer = try? reading.get()
         let scores = assess(joined, answer: answer)
         let verdict = protection.policy.verdict(for: scores.map(Assessment.init))
-        record(scores, verdicts: verdict, joined, reason: reading.failureReason)
-        guard answer != nil || !protection.refuses(protection.onUnreadableAnswer) else {
-            return exchange.respond(GatewayProblem.unreadableAnswer)
+        var decision = Decision(scores, .rows(verdict), reason: reading.failureReason)
+        if answer == nil, protection.onUnreadableAnswer == .reject { decision.verdict = .refused }
+        guard protection.mode == .enforce else {
+            record(decision, joined)
+            return exchange.respond(joined.response.response)
         }
-        guard protection.mode == .enforce else { return exchange.respond(joined.response.response) }
-        carryOut(verdict, joined, answer)
+        carryOut(decision, joined, answer)
     }
 
-    private func carryOut(_ verdict: BatchVerdict, _ joined: Joined, _ answer: Answer?) {
+    private func carryOut(_ decision: Decision, _ joined: Joined, _ answer: Answer?) {
+        guard case .rows(let verdict) = decision.verdict else {
+            record(decision, joined)
+            return exchange.respond(GatewayProblem.unreadableAnswer)
+        }
         switch verdict.outcome {
-        case .answer: exchange.respond(perturbed(verdict, joined, answer))
-        case .reject: exchange.respond(GatewayProblem.rejected)
+        case .answer:
+            record(decision, joined)
+            exchange.respond(perturbed(verdict, joined, answer))
+        case .reject:
+            record(decision, joined)
+            exchange.respond(GatewayProblem.rejected)
         case .proofOfWork(let demand):
-            challenge(demand, withholding: perturbed(verdict, joined, answer), joined.batch)
+            switch challenge(demand, withholding: perturbed(verdict, joined, answer), joined.batch) {
+            case .success(let problem):
+                record(decision, joined)
+                exchange.respond(problem)
+            case .failure(let error): cannotChallenge(error.reason, decision, joined)
+            }
         }
     }
 
@@ -88,31 +104,30 @@ extension ProtectedExchange {
 
     // MARK: Proof-of-work
 
-    /// Keeps the answer and demands work for it; refuses when either cannot be done, since answering free would make
-    /// exhausting the store the way around it.
-    private func challenge(_ demand: WorkDemand, withholding response: Response, _ batch: QueryBatch) {
-        let now = services.unix.now()
-        let issued: IssuedChallenge
+    /// Keeps the answer and demands work for it. It fails when either cannot be done: the query is then refused, since
+    /// answering free would make exhausting the store the way around it.
+    private func challenge(
+        _ demand: WorkDemand, withholding response: Response, _ batch: QueryBatch
+    ) -> Result<ProblemDocument, CannotChallenge> {
         do {
-            issued = try services.authority.issue(
-                demand, for: binding(batch), now: now, lifetime: services.challengeLifetime)
-        } catch {
-            return cannotChallenge("no challenge can be issued: \(error)")
-        }
-        let key = StoreKey(issued.challenge.nonce)
-        do throws(StoreError) {
+            let issued = try services.authority.issue(
+                demand, for: binding(batch), now: services.unix.now(), lifetime: services.challengeLifetime)
             let kept = try services.store.withhold(
-                WithheldAnswer(response), as: key, until: issued.challenge.expires)
-            guard kept == .held else { return cannotChallenge("the answer cannot be withheld: \(kept)") }
+                WithheldAnswer(response), as: StoreKey(issued.challenge.nonce),
+                until: issued.challenge.expires)
+            guard kept == .held else {
+                return .failure(CannotChallenge(reason: "the answer cannot be withheld: \(kept)"))
+            }
+            return .success(GatewayProblem.workDemanded(issued, lifetime: services.challengeLifetime))
         } catch {
-            return cannotChallenge("the store is out: \(error)")
+            return .failure(CannotChallenge(reason: "no challenge can be issued: \(error)"))
         }
-        exchange.respond(GatewayProblem.workDemanded(issued, lifetime: services.challengeLifetime))
     }
 
-    private func cannotChallenge(_ reason: String) {
+    private func cannotChallenge(_ reason: String, _ decision: Decision, _ joined: Joined) {
         services.counters.unchallengeable.wrappingAdd(1, ordering: .relaxed)
         services.log.warning("\(reason)", metadata: ["request_id": "\(exchange.requestID)"])
+        record(Decision(decision.scores, .refused, reason: reason), joined)
         respond(GatewayProblem.cannotWithhold, retryAfterSeconds: 1)
     }
 
@@ -142,7 +157,7 @@ extension ProtectedExchange {
             switch try services.store.claim(key, until: challenge.expires) {
             case .replayed: return refuseProof("this proof has been used already")
             case .expired: return refuseProof(ProofError.expired.publicReason)
-            case .full: return respond(GatewayProblem.storeUnavailable, retryAfterSeconds: 1)
+            case .full: return cannotClaim("no room to remember the proof")
             case .fresh: break
             }
             guard let response = try services.store.redeem(key)?.response else {
@@ -152,16 +167,49 @@ extension ProtectedExchange {
             recordRelease(challenge, batch)
             exchange.respond(response)
         } catch {
-            services.log.warning("the store is out: \(error)", metadata: ["request_id": "\(exchange.requestID)"])
-            respond(GatewayProblem.storeUnavailable, retryAfterSeconds: 1)
+            cannotClaim("the store is out: \(error)")
         }
+    }
+
+    private func cannotClaim(_ reason: String) {
+        services.counters.proofsRefused.wrappingAdd(1, ordering: .relaxed)
+        services.log.warning("\(reason)", metadata: ["request_id": "\(exchange.requestID)"])
+        recordUnscored(reason, as: .refused)
+        respond(GatewayProblem.storeUnavailable, retryAfterSeconds: 1)
     }
 
     private func refuseProof(_ reason: String) {
         services.counters.proofsRefused.wrappingAdd(1, ordering: .relaxed)
-        recordUnscored("proof refused: \(reason)", verdict: .reject)
+        recordUnscored("proof refused: \(reason)", as: .refused)
         exchange.respond(GatewayProblem.proofRefused(reason))
     }
+}
+
+/// What was decided of a scored request, for the log and for carrying it out.
+struct Decision {
+    enum Verdicts {
+        /// There was no prediction to decide about.
+        case none
+        /// Each row's verdict counts.
+        case rows(BatchVerdict)
+        /// The whole request is refused, whatever its scores are.
+        case refused
+    }
+
+    let scores: [AnomalyScore]
+    var verdict: Verdicts
+    let reason: String?
+
+    init(_ scores: [AnomalyScore], _ verdict: Verdicts, reason: String?) {
+        self.scores = scores
+        self.verdict = verdict
+        self.reason = reason
+    }
+}
+
+/// Why a challenge could not be issued or its answer not kept; for the operator.
+struct CannotChallenge: Error {
+    let reason: String
 }
 
 /// Why an answer's probabilities cannot be used; for the decision log.

@@ -2,17 +2,21 @@ import Observe
 import Policy
 import Query
 import SAME
+import Settings
 import Transport
 
 // What the decision log is told. Each row gets one line, whatever became of it.
 extension ProtectedExchange {
-    /// The rows of a scored request; `verdicts` is nil where there was no prediction to decide about.
-    func record(_ scores: [AnomalyScore], verdicts: BatchVerdict?, _ joined: Joined, reason: String?) {
-        for (row, score) in scores.enumerated() {
-            let verdict = verdicts?.rows[row] ?? .pass
+    /// The rows of a scored request.
+    func record(_ decision: Decision, _ joined: Joined) {
+        guard !isRecorded else { return }
+        isRecorded = true
+        for (row, score) in decision.scores.enumerated() {
+            let verdict = decision.verdict.row(row)
             services.counters.count(verdict.severity)
             var record = base(
-                verdict: DecisionRecord.Verdict(rawValue: verdict.severity.rawValue), reason: reason, row: row,
+                verdict: DecisionRecord.Verdict(verdict.severity),
+                reason: decision.reason ?? decision.verdict.decidedElsewhere(row), row: row,
                 batch: joined.batch)
             record.reconstruction = Double(score.values.reconstruction)
             record.deviation = score.values.deviation.map(Double.init)
@@ -20,44 +24,95 @@ extension ProtectedExchange {
             record.percentile = score.percentile
             record.terms = score.terms.map(\.rawValue)
             if case .proofOfWork(let demand) = verdict {
-                record.difficulty = Int64(min(demand.expectedHashes.rounded(), 0x1p62))
+                record.difficulty = Self.difficulty(demand.expectedHashes)
             }
             services.journal.record(record)
         }
     }
 
+    /// How a request without a decision is told to the log.
+    enum Unscored {
+        /// As the route's fallback has it.
+        case fallback(ProtectSettings.Fallback)
+        /// Refused.
+        case refused
+        /// There is no answer to give, or nobody to give it to.
+        case unanswered
+
+        var verdict: DecisionRecord.Verdict {
+            switch self {
+            case .fallback(.reject), .refused: .reject
+            case .fallback(.pass): .unscored
+            case .unanswered: .unanswered
+            }
+        }
+    }
+
     /// The rows of a request that was not scored, or one line for the request when no rows are known.
-    func recordUnscored(_ reason: String, verdict: Severity) {
-        let name: DecisionRecord.Verdict = verdict == .reject ? .reject : .unscored
+    func recordUnscored(_ reason: String, as unscored: Unscored) {
+        guard !isRecorded else { return }
+        isRecorded = true
         guard let batch else {
-            return services.journal.record(base(verdict: name, reason: reason, row: 0, batch: nil))
+            return services.journal.record(
+                base(verdict: unscored.verdict, reason: reason, row: 0, batch: nil))
         }
         for row in 0..<batch.rows {
-            services.journal.record(base(verdict: name, reason: reason, row: row, batch: batch))
+            services.journal.record(base(verdict: unscored.verdict, reason: reason, row: row, batch: batch))
         }
     }
 
     /// A withheld answer that went out on proof.
     func recordRelease(_ challenge: Challenge, _ batch: QueryBatch) {
+        isRecorded = true
         for row in 0..<batch.rows {
             var record = base(verdict: .released, reason: "proof accepted", row: row, batch: batch)
-            record.difficulty = Int64(min(challenge.target.expectedHashes.rounded(), 0x1p62))
+            record.difficulty = Self.difficulty(challenge.target.expectedHashes)
             services.journal.record(record)
         }
+    }
+
+    /// **Units** expected hashes, as a whole number.
+    private static func difficulty(_ expectedHashes: Double) -> Int64 {
+        Int64(min(expectedHashes.rounded(), 0x1p62))
     }
 
     private func base(
         verdict: DecisionRecord.Verdict, reason: String?, row: Int, batch: QueryBatch?
     ) -> DecisionRecord {
         DecisionRecord(
-            time: WallTime.now(), requestID: exchange.requestID.text, client: exchange.peer.host, route: route.name,
+            time: WallTime.now(), requestID: exchange.requestID.text, client: exchange.peer.host,
+            route: route.name,
             row: row, rows: batch?.rows ?? 0, verdict: verdict, isEnforced: protection.mode == .enforce,
             latencies: latencies.record(total: services.clock.now().duration(since: started)),
             digest: batch?.digests[row].hex, reason: reason)
     }
 }
 
+extension Decision.Verdicts {
+    /// The verdict on one row.
+    func row(_ index: Int) -> Verdict {
+        switch self {
+        case .none: .pass
+        case .rows(let batch): batch.rows[index]
+        case .refused: .reject
+        }
+    }
+
+    /// Why a row fares worse than its own verdict says: another row of its batch decides for all.
+    func decidedElsewhere(_ index: Int) -> String? {
+        guard case .rows(let batch) = self, let deciding = batch.decidingRow else { return nil }
+        let worst = batch.rows[deciding].severity
+        guard worst >= .proofOfWork, batch.rows[index].severity < worst else { return nil }
+        return "row \(deciding) decides for its batch: \(worst.rawValue)"
+    }
+}
+
 extension DecisionRecord.Verdict {
     /// The withheld answer went out, its proof accepted.
     static let released = Self(rawValue: "released")
+    /// The upstream gave no answer, or nobody waited for it.
+    static let unanswered = Self(rawValue: "unanswered")
+
+    /// The policy's verdict by the name it has everywhere.
+    init(_ severity: Severity) { self.init(rawValue: severity.rawValue) }
 }

@@ -17,14 +17,6 @@ import Transport
 /// `@unchecked Sendable` because: it is carried to a scoring worker and back, but its state is touched on the
 /// exchange's loop alone, which `exchange` checks in debug builds.
 final class ProtectedExchange: @unchecked Sendable {
-    /// What the scorer has said so far.
-    enum Examined {
-        case pending
-        case rows([Examination])
-        /// Nothing will come, because of this.
-        case unavailable(reason: String)
-    }
-
     let exchange: Exchange
     let route: Route
     let protection: Protection
@@ -32,11 +24,15 @@ final class ProtectedExchange: @unchecked Sendable {
     let started: MonotonicTime
 
     var batch: QueryBatch?
-    var examined = Examined.pending
+    var examinations: [Examination]?
     var answered: CollectedResponse?
     var latencies = DecisionLatencies()
-    /// Nobody waits any more: what still arrives is dropped.
+    /// An answer has been given or nobody waits for one: what still arrives is dropped.
     var isOver = false
+    /// The decision log has its lines: each row gets one, whatever became of it.
+    var isRecorded = false
+    /// Tells the scoring workers, which may not touch `isOver`, that their work would be for nobody.
+    private let isAbandoned = Atomic(false)
 
     /// Bodies longer than this are decoded on the scoring pool: at some hundred MB/s they would hold up the loop's other
     /// connections. **Units** bytes.
@@ -52,8 +48,15 @@ final class ProtectedExchange: @unchecked Sendable {
 
     /// Starts the first phase. **Runs on** the exchange's loop, as everything here but `examine`.
     func begin() {
-        exchange.onCancel { [weak self] _ in self?.isOver = true }
+        exchange.onCancel { self.cancelled($0) }
         exchange.collectBody(bytesMax: services.limits.requestBodyBytesMax) { self.received($0) }
+    }
+
+    private func cancelled(_ reason: CancelReason) {
+        isAbandoned.store(true, ordering: .relaxed)
+        guard !isOver else { return }
+        isOver = true
+        recordUnscored("nobody waits any more: \(reason.rawValue)", as: .unanswered)
     }
 
     // MARK: Decoding
@@ -64,6 +67,7 @@ final class ProtectedExchange: @unchecked Sendable {
         }
         guard body.count > Self.decodeInlineBytesMax else { return decoded(decode(body), body) }
         let admission = services.scoring.submit(rows: 1) { [self] _ in
+            guard !isAbandoned.load(ordering: .relaxed) else { return }
             let result = decode(body)
             exchange.loop.execute { @Sendable in self.decoded(result, body) }
         }
@@ -80,19 +84,26 @@ final class ProtectedExchange: @unchecked Sendable {
         case .failure(let error): undecodable(error.description, body)
         case .success(let batch):
             self.batch = batch
-            if let index = exchange.request.fields.firstIndex(named: ProofField.name) {
-                redeem(exchange.request.fields.value(at: index), batch)
-            } else {
-                score(batch, body)
-            }
+            if let proof = proofField { redeem(proof, batch) } else { score(batch, body) }
         }
+    }
+
+    /// The proof that the request brings; in observe mode nobody is asked for one, so it means nothing. A field that comes
+    /// twice has no one reading: its lines together are no proof.
+    private var proofField: String? {
+        let fields = exchange.request.fields
+        guard protection.mode == .enforce, let index = fields.firstIndex(named: ProofField.name) else {
+            return nil
+        }
+        let repeated = fields.firstIndex(named: ProofField.name, from: index + 1)
+        return repeated == nil ? fields.value(at: index) : ""
     }
 
     private func undecodable(_ reason: String, _ body: [UInt8]) {
         services.counters.undecodable.wrappingAdd(1, ordering: .relaxed)
-        let refused = protection.refuses(protection.onUndecodable)
-        recordUnscored("undecodable: \(reason)", verdict: refused ? .reject : .pass)
-        if refused {
+        recordUnscored("undecodable: \(reason)", as: .fallback(protection.onUndecodable))
+        if protection.refuses(protection.onUndecodable) {
+            isOver = true
             exchange.respond(GatewayProblem.undecodable(reason))
         } else {
             passUnscored(body)
@@ -112,6 +123,7 @@ final class ProtectedExchange: @unchecked Sendable {
 
     /// **Runs on** a scoring worker.
     private func examine(_ batch: QueryBatch, _ scratch: ScoringScratch, submitted: MonotonicTime) {
+        guard !isAbandoned.load(ordering: .relaxed) else { return }
         let begun = services.clock.now()
         let rows = Tensor(shape: [batch.rows, batch.shape.count], values: batch.values)
         let examinations = protection.scorer.examine(rows, workspace: scratch.workspace)
@@ -119,16 +131,16 @@ final class ProtectedExchange: @unchecked Sendable {
         exchange.loop.execute { @Sendable [self] in
             latencies.queue = begun.duration(since: submitted)
             latencies.score = ended.duration(since: begun)
-            examined = .rows(examinations)
+            self.examinations = examinations
             join()
         }
     }
 
     private func overloaded(_ body: [UInt8]) {
         services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
-        let refused = protection.refuses(protection.onOverload)
-        recordUnscored("the scoring queue is full", verdict: refused ? .reject : .pass)
-        if refused {
+        recordUnscored("the scoring queue is full", as: .fallback(protection.onOverload))
+        if protection.refuses(protection.onOverload) {
+            isOver = true
             respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
         } else {
             passUnscored(body)
@@ -138,7 +150,9 @@ final class ProtectedExchange: @unchecked Sendable {
     // MARK: The victim's answer
 
     private func forward(_ body: [UInt8], _ completion: @escaping (CollectedResponse) -> Void) {
+        // The answer has to be read whole and uncoded, to be scored and changed.
         exchange.request.fields.remove("accept-encoding")
+        exchange.request.fields.remove("range")
         exchange.request.fields.remove(named: ProofField.name)
         exchange.forward(body: body, to: route.upstream, answerBytesMax: services.limits.answerBytesMax) {
             switch $0 {
@@ -166,31 +180,27 @@ final class ProtectedExchange: @unchecked Sendable {
     private func failed(_ error: UpstreamError) {
         guard !isOver else { return }
         isOver = true
+        isAbandoned.store(true, ordering: .relaxed)
+        recordUnscored("the upstream failed: \(error.code)", as: .unanswered)
         services.log.warning("\(error)", metadata: ["request_id": "\(exchange.requestID)"])
         respond(ProblemDocument(status: error.status), retryAfterSeconds: error.status == 503 ? 1 : nil)
     }
 
     /// Goes on once both the examination and the answer are there.
     private func join() {
-        guard !isOver, let batch, let answered else { return }
-        switch examined {
-        case .pending: return
-        case .rows(let examinations):
-            isOver = true
-            decide(Joined(batch: batch, examinations: examinations, response: answered))
-        case .unavailable(let reason):
-            isOver = true
-            recordUnscored(reason, verdict: .pass)
-            exchange.respond(answered.response)
-        }
+        guard !isOver, let batch, let answered, let examinations else { return }
+        isOver = true
+        decide(Joined(batch: batch, examinations: examinations, response: answered))
     }
 
     // MARK: Small parts
 
-    /// The content coding of a message, or nil for none (RFC 9110 §8.4).
+    /// The content codings of a message, or nil for none (RFC 9110 §8.4); all lines of the field count.
     func contentCoding(_ fields: HeaderList) -> String? {
-        guard let coding = fields.value("content-encoding"), coding.lowercased() != "identity" else { return nil }
-        return coding.isEmpty ? nil : coding
+        let codings = fields.values("content-encoding").flatMap { $0.split(separator: ",") }
+            .map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
+        let applied = codings.filter { !$0.isEmpty && $0 != "identity" }
+        return applied.isEmpty ? nil : applied.joined(separator: ", ")
     }
 
     /// Answers with a problem document, and `Retry-After` when a repetition may help.

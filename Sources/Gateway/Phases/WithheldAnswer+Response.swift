@@ -46,6 +46,8 @@ extension WithheldAnswer {
     private static func takeText(_ rest: inout ArraySlice<UInt8>) -> String? {
         guard let count = takeNumber(&rest), rest.count >= Int(count) else { return nil }
         defer { rest = rest.dropFirst(Int(count)) }
-        return String(validating: rest.prefix(Int(count)), as: UTF8.self)
+        // Values may be in another encoding (RFC 9110 §5.5): what is no UTF-8 is replaced, as `HeaderList` does, since
+        // an answer that cannot be read back would be lost to a client that has worked for it.
+        return String(decoding: rest.prefix(Int(count)), as: UTF8.self)
     }
 }

@@ -16,6 +16,8 @@ final class Route: Sendable {
     let basePath: String
     /// Nil streams requests unscored.
     let protection: Protection?
+    /// What a protected TensorFlow-Serving route's own path asks for; nil for other routes and for prefixes.
+    private let predictPath: PredictPath?
 
     init(_ settings: RouteSettings, upstream: Upstream, basePath: String, protection: Protection?) {
         name = settings.name
@@ -24,34 +26,19 @@ final class Route: Sendable {
         self.upstream = upstream
         self.basePath = basePath
         self.protection = protection
-    }
-
-    /// Whether the route takes this path.
-    ///
-    /// A protected TensorFlow-Serving route for `/v1/models/M:predict` also takes the spellings of the same model with
-    /// `/versions/V` and `/labels/L`: another version's path must not be a way around the score.
-    func matches(path: String) -> Bool {
-        if pattern.matches(path) { return true }
-        guard protection?.decoder.format.wireProtocol == .tensorFlowServing, case .exact(let own) = pattern else {
-            return false
+        if protection?.decoder.format.wireProtocol == .tensorFlowServing, case .exact(let path) = pattern {
+            predictPath = PredictPath(path)
+        } else {
+            predictPath = nil
         }
-        return PredictPath(path).map { $0.unversioned == own } ?? false
     }
-}
 
-/// A TensorFlow-Serving model path: `/v1/models/M[/versions/V|/labels/L]:verb`.
-struct PredictPath {
-    /// The same path without version and label.
-    let unversioned: String
+    /// Whether the route takes this path, spelt as the settings spell it.
+    func spells(_ path: String) -> Bool { pattern.matches(path) }
 
-    /// Nil when `path` names no version or label.
-    init?(_ path: String) {
-        guard let colon = path.lastIndex(of: ":") else { return nil }
-        let segments = path[..<colon].split(separator: "/", omittingEmptySubsequences: false)
-        guard segments.count >= 3, let kind = segments.dropLast().last, kind == "versions" || kind == "labels"
-        else { return nil }
-        unversioned = segments.dropLast(2).joined(separator: "/") + path[colon...]
-    }
+    /// Whether the route protects the model that `path` asks, spelt in another way: another version's or label's path, or
+    /// another case of the fixed words, must not be a way around the score.
+    func protectsModel(of path: PredictPath) -> Bool { predictPath == path }
 }
 
 /// How a route's queries are read, scored and decided.

@@ -9,16 +9,27 @@ struct RouteTable: Sendable {
     }
 
     private let routes: [Route]
+    /// The paths that routes spell out: such a route has its path to itself, however else others read it.
+    private let spelt: Set<String>
 
-    init(_ routes: [Route]) { self.routes = routes }
+    init(_ routes: [Route]) {
+        self.routes = routes
+        spelt = Set(
+            routes.compactMap { route in
+                if case .exact(let path) = route.pattern { path } else { nil }
+            })
+    }
 
     /// The first route that takes the decoded path and the method.
     ///
     /// A protected route ends the search when its path matches and its method does not: falling through to a
-    /// catch-all would carry a query past the score under another method.
+    /// catch-all would carry a query past the score under another method. It also takes the other spellings of its
+    /// model's path, unless a route spells that path out.
     func match(path: String, method: String) -> Match {
+        let model = spelt.contains(path) ? nil : PredictPath(path)
         var allowed: Set<String> = []
-        for route in routes where route.matches(path: path) {
+        for route in routes {
+            guard route.spells(path) || model.map(route.protectsModel) ?? false else { continue }
             if route.methods.isEmpty || route.methods.contains(method) { return .route(route) }
             allowed.formUnion(route.methods)
             if route.protection != nil { break }
