@@ -91,3 +91,6 @@ package.targets += rooms.map { room in
         dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : []),
         resources: [.copy("Fixtures")], swiftSettings: strict)
 }
+
+/// Reads the sources as text: module map, lengths, doc comments. It depends on no room, so that it runs when none builds.
+package.targets.append(.testTarget(name: "TidyTests", swiftSettings: strict))

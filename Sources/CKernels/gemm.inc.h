@@ -30,10 +30,11 @@ static __attribute__((noinline)) void store(float *c, const float *sums, ptrdiff
     }
 }
 
-// rows (a constant where inlined) x SG_PANEL sums of depth products each.
-static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-                                                       ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
-                                                       ptrdiff_t columns, finish how) {
+// rows x SG_PANEL sums of depth products each, or the panel's left half alone where the rest is past the matrix.
+// rows and whole are constants where this is inlined.
+static inline __attribute__((always_inline)) void tile(
+    const int rows, const int whole, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
+    const float *panel, float *c, ptrdiff_t c_row, ptrdiff_t columns, finish how) {
     sg_vector left[SG_ROWS], right[SG_ROWS];
     const float *third[(SG_ROWS + 2) / 3];
 #pragma clang loop unroll(full)
@@ -49,11 +50,22 @@ static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t
             const float value = third[i / 3][(i % 3) * a_row];
             const sg_vector x = value - (sg_vector){0};
             left[i] = SG_MULTIPLY_ADD(x, b0, left[i]);
-            right[i] = SG_MULTIPLY_ADD(x, b1, right[i]);
+            if (whole) right[i] = SG_MULTIPLY_ADD(x, b1, right[i]);
             if (i % 3 == 2 || i == rows - 1) third[i / 3] += a_column;
         }
     }
-    if (columns < SG_PANEL) {
+    if (!whole || columns < SG_PANEL) {
+        if (columns == SG_LANES) {
+            // As wide as attention's heads often are.
+#pragma clang loop unroll(full)
+            for (int i = 0; i < rows; i++) {
+                sg_vector *out = (sg_vector *)(c + i * c_row);
+                left[i] = how.alpha * left[i];
+                if (how.bias) left[i] += *(const sg_vector *)how.bias;
+                *out = how.accumulate ? left[i] + *out : left[i];
+            }
+            return;
+        }
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
             const sg_vector sums[2] = {left[i], right[i]};
@@ -76,30 +88,48 @@ static inline __attribute__((always_inline)) void tile(const int rows, ptrdiff_t
     }
 }
 
-#define SG_CASE(R) \
-    case R: tile(R, depth, a, a_row, a_column, panel, c, c_row, columns, how); break;
-
-static __attribute__((noinline)) void any_tile(int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-                                               ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
-                                               ptrdiff_t columns, finish how) {
-    switch (rows) {
-        SG_CASE(1)
-        SG_CASE(2)
-        SG_CASE(3)
-        SG_CASE(4)
-#if SG_ROWS >= 6
-        SG_CASE(5)
-        SG_CASE(6)
-#endif
+#define SG_CASE(R, WHOLE) \
+    case R: tile(R, WHOLE, depth, a, a_row, a_column, panel, c, c_row, columns, how); break;
 #if SG_ROWS >= 12
-        SG_CASE(7)
-        SG_CASE(8)
-        SG_CASE(9)
-        SG_CASE(10)
-        SG_CASE(11)
-        SG_CASE(12)
+#define SG_CASES_OVER_6(WHOLE) \
+    SG_CASE(7, WHOLE) SG_CASE(8, WHOLE) SG_CASE(9, WHOLE) SG_CASE(10, WHOLE) SG_CASE(11, WHOLE) SG_CASE(12, WHOLE)
+#else
+#define SG_CASES_OVER_6(WHOLE)
 #endif
-    }
+#if SG_ROWS >= 6
+#define SG_CASES_OVER_4(WHOLE) SG_CASE(5, WHOLE) SG_CASE(6, WHOLE) SG_CASES_OVER_6(WHOLE)
+#else
+#define SG_CASES_OVER_4(WHOLE)
+#endif
+#define SG_CASES(WHOLE) \
+    SG_CASE(1, WHOLE) SG_CASE(2, WHOLE) SG_CASE(3, WHOLE) SG_CASE(4, WHOLE) SG_CASES_OVER_4(WHOLE)
+
+static __attribute__((noinline)) void whole_tile(int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+                                                 ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
+                                                 ptrdiff_t columns, finish how) {
+    switch (rows) { SG_CASES(1) }
+}
+
+static __attribute__((noinline)) void half_tile(int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
+                                                ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
+                                                ptrdiff_t columns, finish how) {
+    switch (rows) { SG_CASES(0) }
+}
+
+typedef float sg_four __attribute__((vector_size(16), aligned(4)));
+
+// Four columns of four contiguous values each, turned into four rows of the panel.
+static inline __attribute__((always_inline)) void turn(const float *b, ptrdiff_t b_column, float *panel) {
+    const sg_four a0 = *(const sg_four *)b, a1 = *(const sg_four *)(b + b_column);
+    const sg_four a2 = *(const sg_four *)(b + 2 * b_column), a3 = *(const sg_four *)(b + 3 * b_column);
+    const sg_four low01 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5);
+    const sg_four high01 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7);
+    const sg_four low23 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5);
+    const sg_four high23 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);
+    *(sg_four *)panel = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
+    *(sg_four *)(panel + SG_PANEL) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
+    *(sg_four *)(panel + 2 * SG_PANEL) = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
+    *(sg_four *)(panel + 3 * SG_PANEL) = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
 }
 
 // panel (depth, SG_PANEL) = columns of b from its rows; columns past the matrix are 0.
@@ -111,14 +141,22 @@ static void pack(const float *b, ptrdiff_t b_row, ptrdiff_t b_column, float *pan
         return;
     }
     if (b_column == 1) {
-        for (ptrdiff_t k = 0; k < depth; k++)
-            memcpy(panel + k * SG_PANEL, b + k * b_row, sizeof(float) * (size_t)columns);
+        for (ptrdiff_t k = 0; k < depth; k++) {
+            ptrdiff_t j = 0;
+            for (; j + SG_LANES <= columns; j += SG_LANES)
+                *(sg_vector *)(panel + k * SG_PANEL + j) = *(const sg_vector *)(b + k * b_row + j);
+            for (; j < columns; j++) panel[k * SG_PANEL + j] = b[k * b_row + j];
+        }
         return;
     }
     // A block of k at a time keeps the panel's lines in the first cache while it is filled column by column.
     for (ptrdiff_t k0 = 0; k0 < depth; k0 += 16) {
         const ptrdiff_t k1 = k0 + 16 < depth ? k0 + 16 : depth;
-        for (ptrdiff_t j = 0; j < columns; j++)
+        ptrdiff_t j = 0;
+        if (b_row == 1 && k1 == k0 + 16)
+            for (; j + 4 <= columns; j += 4)
+                for (ptrdiff_t k = k0; k < k1; k += 4) turn(b + k + j * b_column, b_column, panel + k * SG_PANEL + j);
+        for (; j < columns; j++)
             for (ptrdiff_t k = k0; k < k1; k++) panel[k * SG_PANEL + j] = b[k * b_row + j * b_column];
     }
 }
@@ -167,9 +205,10 @@ static void gemm_block(const sg_gemm *g, sg_block block, float *scratch) {
             const int rows = (int)least(SG_ROWS, block.m1 - i);
             for (ptrdiff_t j = block.n0; j < block.n1; j += SG_PANEL) {
                 const finish how = {g->alpha, g->bias && k0 == 0 ? g->bias + j : NULL, g->accumulate || k0 > 0};
-                any_tile(rows, depth, g->a + i * g->a_row + k0 * g->a_column, g->a_row, g->a_column,
-                         scratch + (j - block.n0) * depth, g->c + i * g->c_row + j, g->c_row,
-                         least(SG_PANEL, block.n1 - j), how);
+                const ptrdiff_t columns = least(SG_PANEL, block.n1 - j);
+                (columns > SG_LANES ? whole_tile : half_tile)(
+                    rows, depth, g->a + i * g->a_row + k0 * g->a_column, g->a_row, g->a_column,
+                    scratch + (j - block.n0) * depth, g->c + i * g->c_row + j, g->c_row, columns, how);
             }
         }
     }

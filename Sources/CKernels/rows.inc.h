@@ -31,18 +31,74 @@ static inline __attribute__((always_inline)) float exponential(float x) {
     return p * power.value;
 }
 
+typedef int32_t sg_integers __attribute__((vector_size(4 * SG_LANES), aligned(4)));
+enum { SG_PARTS = SIXTEEN / SG_LANES };
+
+static inline __attribute__((always_inline)) sg_vector choose(sg_integers mask, sg_vector yes, sg_vector no) {
+    return (sg_vector)((mask & (sg_integers)yes) | (~mask & (sg_integers)no));
+}
+
+// The same as exponential, operation for operation, in lanes. A value that is no number stays one.
+static inline __attribute__((always_inline)) sg_vector exponential_lanes(sg_vector x) {
+    const sg_vector low = (sg_vector){0} - 87.0f, high = (sg_vector){0} + 88.0f;
+    x = choose(x < low, low, x);
+    x = choose(x > high, high, x);
+    const sg_vector n = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
+    sg_vector r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    sg_vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    return p * (sg_vector)((__builtin_convertvector(n, sg_integers) + 127) << 23);
+}
+
+// y = e^(scale * x - high) for sixteen values, the first `count` of which are added to the sums.
+static inline __attribute__((always_inline)) void exponentials(const float *x, float scale, float high, float *y,
+                                                               sg_vector *sums, ptrdiff_t count) {
+    for (int part = 0; part < SG_PARTS; part++) {
+        const sg_vector value = exponential_lanes(scale * *(const sg_vector *)(x + part * SG_LANES) - high);
+        *(sg_vector *)(y + part * SG_LANES) = value;
+        if (count == SIXTEEN) sums[part] += value;
+    }
+    for (ptrdiff_t l = 0; count < SIXTEEN && l < count; l++) sums[l / SG_LANES][l % SG_LANES] += y[l];
+}
+
+// The largest of x, in lanes: compilers do not reorder comparisons on their own.
+static float largest(const float *x, ptrdiff_t columns) {
+    float high = x[0];
+    ptrdiff_t j = 0;
+    if (columns >= SG_LANES) {
+        sg_vector lane = *(const sg_vector *)x;
+        for (j = SG_LANES; j + SG_LANES <= columns; j += SG_LANES) {
+            const sg_vector next = *(const sg_vector *)(x + j);
+            lane = choose(next > lane, next, lane);
+        }
+        for (int l = 0; l < SG_LANES; l++) high = lane[l] > high ? lane[l] : high;
+    }
+    for (; j < columns; j++) high = x[j] > high ? x[j] : high;
+    return high;
+}
+
 static void softmax(const float *x, float *y, ptrdiff_t rows, ptrdiff_t columns, float scale) {
     for (ptrdiff_t row = 0; row < rows; row++, x += columns, y += columns) {
-        float high = scale * x[0];
-        for (ptrdiff_t j = 1; j < columns; j++) high = scale * x[j] > high ? scale * x[j] : high;
-        for (ptrdiff_t j = 0; j < columns; j++) y[j] = exponential(scale * x[j] - high);
-        float lane[SIXTEEN] = {0};
+        const float high = scale * largest(x, columns);
+        sg_vector sums[SG_PARTS] = {{0}};
         ptrdiff_t j = 0;
-        for (; j + SIXTEEN <= columns; j += SIXTEEN)
-            for (int l = 0; l < SIXTEEN; l++) lane[l] += y[j + l];
-        for (int l = 0; j + l < columns; l++) lane[l] += y[j + l];
+        for (; j + SIXTEEN <= columns; j += SIXTEEN) exponentials(x + j, scale, high, y + j, sums, SIXTEEN);
+        if (j < columns) {
+            // The rest of a row in lanes too: one by one, exponentials would take most of attention's time.
+            float rest[SIXTEEN] = {0};
+            memcpy(rest, x + j, sizeof(float) * (size_t)(columns - j));
+            exponentials(rest, scale, high, rest, sums, columns - j);
+            memcpy(y + j, rest, sizeof(float) * (size_t)(columns - j));
+        }
+        float lane[SIXTEEN];
+        memcpy(lane, sums, sizeof lane);
         const float inverse = 1.0f / fold(lane);
-        for (j = 0; j < columns; j++) y[j] *= inverse;
+        for (ptrdiff_t i = 0; i < columns; i++) y[i] *= inverse;
     }
 }
 

@@ -41,6 +41,7 @@ package struct FeatureMap {
         self.width = width
     }
 
+    /// The number of channels: the columns of the activation.
     package var channels: Int { activation.columns }
     /// The number of values of one image.
     var imageCount: Int { height * width * channels }

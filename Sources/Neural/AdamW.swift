@@ -29,6 +29,7 @@ package final class AdamW: Optimizer {
         slots = OptimizerSlots(parameters, names: ["exp_avg", "exp_avg_sq"])
     }
 
+    /// Moves every parameter by one step of its accumulated gradient.
     package func step(learningRate: Float, workspace: Workspace) {
         slots.steps += 1
         let correction1 = 1 - pow(Double(settings.beta1), Double(slots.steps))
@@ -44,7 +45,9 @@ package final class AdamW: Optimizer {
         }
     }
 
+    /// Everything that a resumed run needs to go on to the same result.
     package var state: StateDict { slots.state }
 
+    /// Takes over a state that `state` gave. **Throws** when a slot is missing or of another shape.
     package func restore(_ state: StateDict) throws(StateDictError) { try slots.restore(state) }
 }

@@ -18,8 +18,10 @@ package final class Attention: Module {
         projection = Linear(name + ".proj", channels, channels)
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { qkv.parameters + projection.parameters }
 
+    /// The layer's output for `x`, recorded on the pass for backward when it trains.
     package func forward(_ x: Activation, tokens: Int, _ pass: Pass) -> Activation {
         projection.forward(attend(qkv.forward(x, pass), tokens, pass), pass)
     }

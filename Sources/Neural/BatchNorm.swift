@@ -26,8 +26,10 @@ package final class BatchNorm: Module {
         runningVariance.fill { 1 }
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { [weight, bias, runningMean, runningVariance] }
 
+    /// The layer's output for `x`, recorded on the pass for backward when it trains.
     package func forward(_ x: FeatureMap, _ pass: Pass) -> FeatureMap {
         let y = FeatureMap(
             pass.activation(x.activation.rows, channels), images: x.images, height: x.height, width: x.width)

@@ -27,6 +27,7 @@ package final class Convolution: Module {
         self.bias = bias ? Parameter(name + ".bias", shape: [outputs]) : nil
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 
     /// Draws weights and biases as PyTorch does: uniform within 1/√(inputs·window).
@@ -36,6 +37,7 @@ package final class Convolution: Module {
         }
     }
 
+    /// The layer's output for `x`, recorded on the pass for backward when it trains.
     package func forward(_ x: FeatureMap, _ pass: Pass) -> FeatureMap {
         let window = window(x)
         let y = FeatureMap(

@@ -10,8 +10,10 @@ package final class FeedForward: Module {
         fc2 = Linear(name + ".fc2", hidden, channels)
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { fc1.parameters + fc2.parameters }
 
+    /// The layer's output for `x`, recorded on the pass for backward when it trains.
     package func forward(_ x: Activation, _ pass: Pass) -> Activation {
         fc2.forward(pass.gelu(fc1.forward(x, pass)), pass)
     }

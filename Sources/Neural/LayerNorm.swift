@@ -16,8 +16,10 @@ package final class LayerNorm: Module {
         weight.fill { 1 }
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { [weight, bias] }
 
+    /// The layer's output for `x`, recorded on the pass for backward when it trains.
     package func forward(_ x: Activation, _ pass: Pass) -> Activation {
         let y = pass.activation(x.rows, columns)
         let mean = pass.records ? pass.workspace.arena.allocate(x.rows) : nil

@@ -20,6 +20,7 @@ package final class Linear: Module {
         precondition(weight.count == inputs * outputs)
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 
     /// Draws weights and biases as PyTorch does: uniform within 1/√inputs.
@@ -29,6 +30,7 @@ package final class Linear: Module {
         }
     }
 
+    /// The layer's output for `x`, recorded on the pass for backward when it trains.
     package func forward(_ x: Activation, _ pass: Pass) -> Activation {
         let y = pass.activation(x.rows, outputs)
         Product(x.matrix, weightMatrix.transposed, into: y.values, bias: bias?.constant).run(

@@ -15,7 +15,9 @@ package final class Pass {
         case inputGradient
     }
 
+    /// What the pass is for.
     package let mode: Mode
+    /// Where it computes.
     package let workspace: Workspace
     private let start: Arena.Mark
     private var steps: [() -> Void] = []

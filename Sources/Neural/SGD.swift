@@ -22,6 +22,7 @@ package final class SGD: Optimizer {
         slots = OptimizerSlots(parameters, names: ["momentum_buffer"])
     }
 
+    /// Moves every parameter by one step of its accumulated gradient.
     package func step(learningRate: Float, workspace: Workspace) {
         let first = slots.steps == 0
         slots.steps += 1
@@ -35,7 +36,9 @@ package final class SGD: Optimizer {
         }
     }
 
+    /// Everything that a resumed run needs to go on to the same result.
     package var state: StateDict { slots.state }
 
+    /// Takes over a state that `state` gave. **Throws** when a slot is missing or of another shape.
     package func restore(_ state: StateDict) throws(StateDictError) { try slots.restore(state) }
 }

@@ -14,6 +14,7 @@ package final class TransformerBlock: Module {
         mlp = FeedForward(name + ".mlp", channels, hidden: 4 * channels)
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] {
         norm1.parameters + attention.parameters + norm2.parameters + mlp.parameters
     }

@@ -21,6 +21,9 @@ extension DecisionSummary {
         if findings.malformed > 0 {
             lines.append("\(findings.malformed) of \(findings.lines) lines are no decisions and were skipped")
         }
+        if findings.dropped > 0 {
+            lines.append("\(findings.dropped) decisions were made that the log had no room for")
+        }
         lines += findings.damagedFiles.map { "damaged, read as far as it goes: \($0)" }
         lines += findings.unreadableFiles.map { "not read: \($0)" }
         return lines.joined(separator: "\n")
@@ -104,6 +107,7 @@ extension DecisionSummary {
         line.field("filtered", filtered)
         line.field("lines", findings.lines)
         line.field("malformed", findings.malformed)
+        line.field("dropped", findings.dropped)
         line.field("damaged_files", findings.damagedFiles)
         line.field("unreadable_files", findings.unreadableFiles)
         line.field("first", span?.lowerBound.rfc3339)

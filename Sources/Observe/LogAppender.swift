@@ -19,6 +19,8 @@ final class LogAppender {
     /// Lines on their way, and how many of their bytes are written.
     private var chunk: [UInt8] = []
     private var offset = 0
+    /// Lines at the end of the chunk that are notices, and not counted as written.
+    private var notices = 0
 
     /// After a failed rotation the file grows on for so long before the next attempt.
     static let rotationPause: Duration = .seconds(60)
@@ -41,11 +43,12 @@ final class LogAppender {
     /// Whether all lines given are written.
     var isIdle: Bool { chunk.isEmpty }
 
-    /// Takes the next lines; only when idle.
-    func take(_ lines: [UInt8]) {
+    /// Takes the next lines, so many of them at the end being notices; only when idle.
+    func take(_ lines: [UInt8], notices: Int) {
         precondition(isIdle, "lines are on their way")
         chunk = lines
         offset = 0
+        self.notices = notices
     }
 
     /// Closes the file, so that the next write opens it by its name again.
@@ -62,9 +65,10 @@ final class LogAppender {
             try rotateIfDue()
             let end = isMidLine ? endOfLine(from: offset) : endOfFittingLines()
             let wrote = try write(upTo: end)
-            counters.written.add(chunk[offset..<offset + wrote].count { $0 == UInt8(ascii: "\n") })
+            let lines = chunk[offset..<offset + wrote].count { $0 == UInt8(ascii: "\n") }
             offset += wrote
             size += wrote
+            counters.written.add(offset == chunk.count ? lines - notices : lines)
         }
         chunk = []
         offset = 0

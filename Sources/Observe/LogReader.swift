@@ -8,6 +8,8 @@ package struct LogReader: Sendable {
         package var lines = 0
         /// Lines that are no record, or too long for one; they are skipped.
         package var malformed = 0
+        /// Lines that the log says it lost.
+        package var dropped = 0
         /// Files that end inside a gzip member, or turn into something else; what was before is read.
         package var damagedFiles: [String] = []
         /// Files that could not be read, with the reason.
@@ -27,13 +29,21 @@ package struct LogReader: Sendable {
     package mutating func readDecisions(of path: String, _ take: (DecisionRecord) -> Void) {
         var lines = 0
         var malformed = 0
+        var dropped = 0
         readLines(of: path) { line in
             guard !line.isEmpty else { return }
             lines += 1
-            if let record = DecisionRecord(line: line) { take(record) } else { malformed += 1 }
+            if let record = DecisionRecord(line: line) {
+                take(record)
+            } else if let notice = DropNotice(line: line) {
+                dropped += notice.dropped
+            } else {
+                malformed += 1
+            }
         }
         findings.lines += lines
         findings.malformed += malformed
+        findings.dropped += dropped
     }
 
     /// Gives every line of a file to `take`, without its newline; an unfinished last line too.

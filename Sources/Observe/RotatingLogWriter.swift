@@ -21,6 +21,7 @@ package final class RotatingLogWriter: Sendable {
         let appender: LogAppender
         var pause: Duration = .zero
         var isRetrying = false
+        var droppedNoted = 0
 
         init(_ appender: LogAppender) {
             self.appender = appender
@@ -35,6 +36,7 @@ package final class RotatingLogWriter: Sendable {
     private let pending = Mutex(Pending())
     private let writing: Writing
     private let tidier: LogTidier
+    private let now: @Sendable () -> WallTime
 
     /// A writer of the log of `plan`; the file is opened with its first line, old files are brought in order at once.
     package init(
@@ -46,6 +48,7 @@ package final class RotatingLogWriter: Sendable {
         self.plan = plan
         self.scheduler = scheduler
         self.tidier = tidier
+        self.now = now
         writing = Writing(
             LogAppender(plan, files: files, now: now, counters: counters) {
                 scheduler.run(.tidying, .zero) { tidier.run() }
@@ -132,8 +135,17 @@ package final class RotatingLogWriter: Sendable {
             return lines
         }
         if lines.isEmpty { return false }
-        writing.appender.take(lines)
+        let notice = noticeOfDrops()
+        writing.appender.take(lines + notice, notices: notice.isEmpty ? 0 : 1)
         return true
+    }
+
+    /// The line that says what was lost since the last one; empty when nothing was.
+    private func noticeOfDrops() -> [UInt8] {
+        let dropped = counters.dropped.value
+        defer { writing.droppedNoted = dropped }
+        guard dropped > writing.droppedNoted else { return [] }
+        return DropNotice(time: now(), dropped: dropped - writing.droppedNoted).line()
     }
 
     private func retryLater() {

@@ -1,8 +1,8 @@
-/// How well a score tells attack queries from benign ones, as the paper measures it: attacks are the positives, and a
-/// higher score means attack.
+/// How well a score tells attack queries from benign ones, as the paper measures it: attacks are the
+/// positives, and a higher score means attack.
 package struct DetectionMetrics: Hashable, Sendable {
-    /// Area under the receiver operating characteristic: the chance that an attack scores above a benign query, ties
-    /// counting half. Exact.
+    /// Area under the receiver operating characteristic: the chance that an attack scores above a benign
+    /// query, ties counting half. Exact.
     package let auroc: Double
     /// The false-positive rate where 95 % of attacks are caught, by linear interpolation of the ROC.
     package let fpr95: Double
@@ -11,7 +11,8 @@ package struct DetectionMetrics: Hashable, Sendable {
     /// Area under the precision-recall curve by the trapezoid rule.
     package let aupr: Double
 
-    /// The metrics of two samples of scores, or nil when one is empty or holds a NaN. Infinite scores are ranked.
+    /// The metrics of two samples of scores, or nil when one is empty or holds a NaN. Infinite scores are
+    /// ranked.
     package init?(attack: [Double], benign: [Double]) {
         guard !attack.isEmpty, !benign.isEmpty, !(attack + benign).contains(where: \.isNaN) else {
             return nil
@@ -24,7 +25,8 @@ package struct DetectionMetrics: Hashable, Sendable {
     }
 }
 
-/// The ROC as counts: one corner for each distinct score, from the highest down, beginning with nothing flagged.
+/// The ROC as counts: one corner for each distinct score, from the highest down, beginning with nothing
+/// flagged.
 private struct Curve {
     private var corners: [(caught: Int, false: Int)] = [(0, 0)]
     private let attacks: Int

@@ -8,12 +8,13 @@ package struct AnomalyScore: Hashable, Sendable {
     package var raw: Double
     /// The share of benign queries scoring below this one. Units: percent, 0…100.
     package var percentile: Double
-    /// −ln of the share of benign queries scoring at least this high: what a difficulty is tied to, since it keeps
-    /// growing where the percentile has come to 100. Units: nats.
+    /// −ln of the share of benign queries scoring at least this high: what a difficulty is tied to, since it
+    /// keeps growing where the percentile has come to 100. Units: nats.
     package var surprise: Double
     /// The terms that took part, in order.
     package var terms: [ScoreTerm]
 
+    /// A score with the percentile that its surprise means.
     package init(values: TermValues, raw: Double, surprise: Double, terms: [ScoreTerm]) {
         self.values = values
         self.raw = raw

@@ -18,6 +18,7 @@ package enum BundleError: Error, Hashable, Sendable {
 }
 
 extension BundleError: CustomStringConvertible {
+    /// A sentence that names the file and what is wrong with it.
     package var description: String {
         switch self {
         case .file(let error): error.description

@@ -2,13 +2,20 @@ import Tensor
 
 /// What a bundle says of itself: everything but the weights.
 package struct BundleManifest: Codable, Hashable, Sendable {
+    /// The manifest's own file.
     package static let fileName = "manifest.json"
+    /// What `format` must be.
     package static let formatName = "samegate-bundle"
+    /// The `version` that this program writes and reads.
     package static let formatVersion = 1
+    /// The masked autoencoder's weights.
     package static let autoencoderFile = "mae.safetensors"
+    /// The auxiliary model's weights.
     package static let auxiliaryFile = "auxiliary.safetensors"
 
+    /// ``formatName``.
     package var format: String
+    /// ``formatVersion``.
     package var version: Int
     /// The images that are scored, channels first.
     package var image: ImageShape
@@ -16,15 +23,20 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package var range: PixelRange
     /// The number of classes of the victim's answer.
     package var classes: Int
+    /// The sizes that the autoencoder's weights must have.
     package var autoencoder: MaskedAutoencoderArchitecture
+    /// The sizes that the auxiliary model's weights must have.
     package var auxiliary: ClassifierArchitecture
     /// The share of patches hidden when scoring. Only 0, every patch visible, is scored.
     package var scoringMaskRatio: Double
+    /// What benign queries score.
     package var calibration: Calibration
+    /// What it was made from.
     package var provenance: Provenance
     /// Size and digest of each weights file, by name.
     package var files: [String: FileSeal]
 
+    /// Every field as given.
     package init(
         image: ImageShape, range: PixelRange, classes: Int, autoencoder: MaskedAutoencoderArchitecture,
         auxiliary: ClassifierArchitecture, calibration: Calibration, provenance: Provenance,
@@ -69,24 +81,27 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     }
 }
 
-/// Where a bundle or model came from: enough to make it again, nothing about the machine or the day, so that the same
-/// inputs give the same bytes.
+/// Where a bundle or model came from: enough to make it again, nothing about the machine or the day, so that
+/// the same inputs give the same bytes.
 package struct Provenance: Codable, Hashable, Sendable {
     /// `samegate VERSION`.
     package var program: String
     /// SHA-256 of the training images' values, in order.
     package var imagesDigest: String
+    /// How many images there were.
     package var imageCount: Int
     /// How many images trained the models; the others calibrated or tested them.
     package var trainingCount: Int
     /// SHA-256 of the victim's answers or of the labels, in order.
     package var targetsDigest: String
+    /// Where all chance came from.
     package var seed: UInt64
     /// Every option that shaped the result, by name.
     package var options: [String: String]
     /// What came of it, by name: final losses, accuracies.
     package var results: [String: Double]
 
+    /// Every field as given.
     package init(
         program: String, imagesDigest: String, imageCount: Int, trainingCount: Int, targetsDigest: String,
         seed: UInt64, options: [String: String], results: [String: Double]

@@ -10,17 +10,20 @@ package struct Calibration: Codable, Hashable, Sendable {
 
     /// The tail of one term alone.
     package struct Term: Codable, Hashable, Sendable {
+        /// What is measured.
         package let term: ScoreTerm
+        /// Its benign upper tail.
         package let tail: TailFunction
     }
 
+    /// How the terms become one number.
     package let combination: Combination
     /// The terms of the score, each with its own benign tail.
     package let terms: [Term]
     /// The benign tail of the combination of all terms.
     package let full: TailFunction
-    /// The benign tail of the combination of those terms that need no answer of the victim; a score without an
-    /// answer is judged against this one, so that its percentile stays true.
+    /// The benign tail of the combination of those terms that need no answer of the victim; a score without
+    /// an answer is judged against this one, so that its percentile stays true.
     package let answerless: TailFunction
 
     /// Calibrates on benign held-out queries.
@@ -49,7 +52,8 @@ package struct Calibration: Codable, Hashable, Sendable {
     /// The terms that a score is made of unless it is told otherwise.
     package static let defaultTerms: [ScoreTerm] = [.reconstruction, .deviation]
 
-    /// The calibrated score of a query. It is made of the answerless terms alone when one of the others is missing.
+    /// The calibrated score of a query. It is made of the answerless terms alone when one of the others is
+    /// missing.
     package func score(_ values: TermValues) -> AnomalyScore {
         let complete = terms.allSatisfy { values[$0.term] != nil }
         let used = complete ? terms : terms.filter { !$0.term.needsAnswer }
@@ -60,8 +64,8 @@ package struct Calibration: Codable, Hashable, Sendable {
         return AnomalyScore(values: values, raw: raw, surprise: surprise, terms: used.map(\.term))
     }
 
-    /// The raw score that a share of `percentile` of the benign queries stays below: the stated false-positive rate of
-    /// the threshold is 1 − percentile/100. Units: percent in, raw score out.
+    /// The raw score that a share of `percentile` of the benign queries stays below: the stated
+    /// false-positive rate of the threshold is 1 − percentile/100. Units: percent in, raw score out.
     package func threshold(percentile: Double) -> Double {
         full.value(surprise: AnomalyScore.surprise(percentile: min(max(percentile, 0), 100)))
     }
@@ -73,7 +77,8 @@ package struct Calibration: Codable, Hashable, Sendable {
             guard alpha >= 0, alpha <= 1 else { throw .alphaOutOfRange(alpha) }
             return [.reconstruction, .deviation]
         }
-        // The reconstruction is always there: without it a score would be impossible when an answer is missing.
+        // The reconstruction is always there: without it a score would be impossible when an answer is
+        // missing.
         let used = ScoreTerm.allCases.filter { $0 == .reconstruction || terms.contains($0) }
         guard !terms.isEmpty else { throw .noTerms }
         return used

@@ -8,10 +8,11 @@ package enum CalibrationError: Error, Hashable, Sendable {
 }
 
 extension CalibrationError: CustomStringConvertible {
+    /// A sentence that says what to change.
     package var description: String {
         switch self {
         case .tooFewValues(let count, let minimum):
-            "calibration needs at least \(minimum) held-out images, got \(count): raise --holdout or add images"
+            "calibration needs \(minimum) held-out images or more, got \(count): raise --holdout"
         case .notFinite(let index):
             "held-out image \(index) has a score that is not finite: the model did not train"
         case .termMissing(let term, let index):

@@ -1,22 +1,34 @@
 import Neural
 import Tensor
 
-/// A trained classifier on disk: `model.json` and `weights.safetensors` in one directory, sealed as a bundle is.
+/// A trained classifier on disk: `model.json` and `weights.safetensors` in one directory, sealed as a bundle
+/// is.
 package struct ClassifierDirectory: Sendable {
     /// What `model.json` says.
     package struct Manifest: Codable, Hashable, Sendable {
+        /// The manifest's own file.
         package static let fileName = "model.json"
+        /// What `format` must be.
         package static let formatName = "samegate-model"
+        /// The `version` that this program writes and reads.
         package static let formatVersion = 1
+        /// The weights.
         package static let weightsFile = "weights.safetensors"
 
+        /// ``formatName``.
         package var format: String
+        /// ``formatVersion``.
         package var version: Int
+        /// The sizes that the weights must have.
         package var architecture: ClassifierArchitecture
+        /// The range of canonical values.
         package var range: PixelRange
+        /// What it was made from.
         package var provenance: Provenance
+        /// Size and digest of the weights file, by name.
         package var files: [String: FileSeal]
 
+        /// A manifest without seals; they are made when it is written.
         package init(architecture: ClassifierArchitecture, range: PixelRange, provenance: Provenance) {
             format = Self.formatName
             version = Self.formatVersion
@@ -39,7 +51,9 @@ package struct ClassifierDirectory: Sendable {
         }
     }
 
+    /// Everything but the weights.
     package let manifest: Manifest
+    /// The trained model.
     package let classifier: Classifier
 
     /// A directory's worth of a trained classifier.

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Whole files, read with a bound and written to the disk itself, with the system's own words for what went wrong.
+/// Whole files, read with a bound and written to the disk itself, with the system's own words for what went
+/// wrong.
 package enum FileBytes {
     /// The bytes of a regular file of at most `bytesMax` bytes.
     package static func read(_ path: String, bytesMax: Int) throws(FileError) -> [UInt8] {
@@ -57,7 +58,8 @@ package enum FileBytes {
         guard failure == 0 else { throw .unwritable(path: path, reason: systemReason(failure)) }
     }
 
-    /// Makes a rename in the folder that holds `path` survive a power cut; a file system that cannot is left be.
+    /// Makes a rename in the folder that holds `path` survive a power cut; a file system that cannot is left
+    /// be.
     package static func syncDirectory(holding path: String) {
         let folder = (path as NSString).deletingLastPathComponent
         let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -112,6 +114,7 @@ package enum FileError: Error, Hashable, Sendable {
 }
 
 extension FileError: CustomStringConvertible {
+    /// A sentence with the path and the system's reason.
     package var description: String {
         switch self {
         case .unreadable(let path, let reason): "cannot read \(path): \(reason)"

@@ -3,8 +3,11 @@ import Tensor
 
 /// A fitted scorer on disk: `manifest.json`, `mae.safetensors` and `auxiliary.safetensors` in one directory.
 package struct ModelBundle: Sendable {
+    /// Everything but the weights.
     package let manifest: BundleManifest
+    /// Reconstructs queries.
     package let autoencoder: MaskedAutoencoder
+    /// Predicts the victim's answer from a reconstruction.
     package let auxiliary: Classifier
 
     /// A bundle of trained models. Its manifest's file seals are made when it is written.

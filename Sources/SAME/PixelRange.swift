@@ -1,8 +1,11 @@
 /// The values that the darkest and the brightest pixel have in canonical images.
 package struct PixelRange: Codable, Hashable, Sendable {
+    /// The darkest pixel's value.
     package var low: Float
+    /// The brightest pixel's value.
     package var high: Float
 
+    /// The range from `low` to `high`.
     package init(low: Float, high: Float) {
         self.low = low
         self.high = high

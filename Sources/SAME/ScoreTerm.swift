@@ -14,10 +14,14 @@ package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
 
 /// The terms of one query, each absent when it could not be computed.
 package struct TermValues: Hashable, Sendable {
+    /// Always measurable.
     package var reconstruction: Float
+    /// Absent without the victim's answer.
     package var deviation: Float?
+    /// Absent without the victim's answer.
     package var doubt: Float?
 
+    /// Terms as measured.
     package init(reconstruction: Float, deviation: Float? = nil, doubt: Float? = nil) {
         self.reconstruction = reconstruction
         self.deviation = deviation

@@ -9,16 +9,19 @@ package struct Examination: Hashable, Sendable {
     /// A(x̂), one probability a class.
     package var auxiliaryProbabilities: [Float]
 
+    /// An examination as measured.
     package init(reconstructionLoss: Float, auxiliaryProbabilities: [Float]) {
         self.reconstructionLoss = reconstructionLoss
         self.auxiliaryProbabilities = auxiliaryProbabilities
     }
 }
 
-/// Scores queries with a bundle's models: the dear part beside the victim, the cheap join once it has answered.
+/// Scores queries with a bundle's models: the dear part beside the victim, the cheap join once it has
+/// answered.
 ///
 /// Immutable and shared by all workers; each worker brings a workspace of its own.
 package final class Scorer: Sendable {
+    /// What the bundle says of itself.
     package let manifest: BundleManifest
     private let autoencoder: MaskedAutoencoder
     private let auxiliary: Classifier
@@ -27,6 +30,7 @@ package final class Scorer: Sendable {
     /// How many rows pass through the networks at once: bounds the memory of a worker, changes no score.
     package static let rowsAtOnceMax = 32
 
+    /// A scorer of the bundle's models and calibration.
     package init(_ bundle: ModelBundle) {
         manifest = bundle.manifest
         autoencoder = bundle.autoencoder
@@ -37,7 +41,8 @@ package final class Scorer: Sendable {
     /// A fresh workspace for one worker thread.
     package static func makeWorkspace() -> Workspace { Workspace(threads: 1) }
 
-    /// Reconstruction loss and auxiliary prediction of each row. A row's result does not depend on the rows beside it.
+    /// Reconstruction loss and auxiliary prediction of each row. A row's result does not depend on the rows
+    /// beside it.
     ///
     /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values −1…1.
     /// **Runs on** a scoring worker; blocks for the whole computation.
@@ -46,8 +51,8 @@ package final class Scorer: Sendable {
         return Self.examine(rows, by: autoencoder, auxiliary, workspace: workspace)
     }
 
-    /// The calibrated score of an examined query. Without an answer, or with one that is no distribution over the
-    /// classes, the terms that need it are left out and the others are judged by their own calibration.
+    /// The calibrated score of an examined query. Without an answer, or with one that is no distribution over
+    /// the classes, the terms that need it are left out and the others are judged by their own calibration.
     package func assess(_ examination: Examination, answer: [Float]?) -> AnomalyScore {
         calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
     }
@@ -68,8 +73,8 @@ extension Scorer {
             let batch = part.reshaped([part.rows, part.rowCount])
             let reconstruction = autoencoder.reconstruct(batch, workspace: workspace)
             for row in 0..<batch.rows {
-                // One by one: matrix products of very few rows are summed in another order than larger ones, so that
-                // batching here would let the last bit of a score depend on the batch.
+                // One by one: matrix products of very few rows are summed in another order than larger ones,
+                // so that batching here would let the last bit of a score depend on the batch.
                 let probabilities = auxiliary.probabilities(
                     reconstruction.rows(row..<row + 1), workspace: workspace)
                 examinations.append(
@@ -81,7 +86,8 @@ extension Scorer {
         return examinations
     }
 
-    /// The terms of an examined query; those that need an answer are absent when it is missing or no distribution.
+    /// The terms of an examined query; those that need an answer are absent when it is missing or no
+    /// distribution.
     package static func terms(_ examination: Examination, answer: [Float]?, classes: Int) -> TermValues {
         var values = TermValues(reconstruction: examination.reconstructionLoss)
         if let victim = answer.flatMap({ distribution($0, classes: classes) }) {
@@ -113,8 +119,8 @@ extension Scorer {
         return Float(max(0, sum) / Double(max(victim.count, 1)))
     }
 
-    /// The answer scaled to sum to one, or nil when it is no distribution over so many classes: another length, a
-    /// negative or non-finite entry, or a sum that rounding does not explain.
+    /// The answer scaled to sum to one, or nil when it is no distribution over so many classes: another
+    /// length, a negative or non-finite entry, or a sum that rounding does not explain.
     package static func distribution(_ answer: [Float], classes: Int) -> [Double]? {
         guard answer.count == classes, answer.allSatisfy({ $0.isFinite && $0 >= 0 }) else { return nil }
         let sum = answer.reduce(0.0) { $0 + Double($1) }

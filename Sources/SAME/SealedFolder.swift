@@ -3,10 +3,12 @@ import Foundation
 
 /// The size and digest of one file, as a manifest states them.
 package struct FileSeal: Codable, Hashable, Sendable {
+    /// The file's size.
     package var bytes: Int
     /// Lower-case hexadecimal.
     package var sha256: String
 
+    /// The seal of a file with this content.
     package init(of content: [UInt8]) {
         bytes = content.count
         sha256 = content.withUnsafeBytes { SHA256.digest(of: $0) }.hex
@@ -20,8 +22,8 @@ package enum SealedFolder {
     /// The largest weights file that is read.
     package static let fileBytesMax = 2 << 30
 
-    /// Writes the directory beside its place and then swaps it in. What was there stays until that moment, and is
-    /// replaced only when it holds a manifest of the same name.
+    /// Writes the directory beside its place and then swaps it in. What was there stays until that moment,
+    /// and is replaced only when it holds a manifest of the same name.
     package static func write<Manifest: Encodable>(
         _ manifest: Manifest, named manifestName: String, files: [String: [UInt8]], to path: String
     ) throws(BundleError) {
@@ -104,8 +106,9 @@ package enum SealedFolder {
         if !isOurs && !isEmpty { throw .occupied(path: target) }
     }
 
-    /// Renames the fresh directory into place. An old one is first moved aside, moved back should that fail, and
-    /// removed at the end: for an instant between two renames a reader finds nothing, never half a directory.
+    /// Renames the fresh directory into place. An old one is first moved aside, moved back should that fail,
+    /// and removed at the end: for an instant between two renames a reader finds nothing, never half a
+    /// directory.
     private static func swap(_ fresh: String, into target: String) throws(BundleError) {
         let aside = "\(target).old-\(getpid())"
         let replaces = FileManager.default.fileExists(atPath: target)

@@ -2,10 +2,11 @@ import Foundation
 
 /// The upper tail of a benign distribution: a value → how surprising it is, −ln P(benign ≥ value), and back.
 ///
-/// Up to the 98th percentile of the calibration sample it is the empirical tail, kept as quantile knots and joined by
-/// lines in surprise. Past it a generalised Pareto tail is fitted to the excesses by probability-weighted moments, so
-/// that a score far past the data keeps growing instead of saturating at 1/n. A negative shape would give the tail an
-/// end point and an infinite surprise behind it; it is read as an exponential instead, which is the cautious choice.
+/// Up to the 98th percentile of the calibration sample it is the empirical tail, kept as quantile knots and
+/// joined by lines in surprise. Past it a generalised Pareto tail is fitted to the excesses by
+/// probability-weighted moments, so that a score far past the data keeps growing instead of saturating at
+/// 1/n. A negative shape would give the tail an end point and an infinite surprise behind it; it is read as
+/// an exponential instead, which is the cautious choice.
 package struct TailFunction: Codable, Hashable, Sendable {
     /// Ascending values at which the surprise is stored.
     package let values: [Double]
@@ -55,8 +56,8 @@ package struct TailFunction: Codable, Hashable, Sendable {
         self.sampleCount = count
     }
 
-    /// −ln P(benign ≥ value): 0 for anything below the sample, growing without a plateau above it. A value that is
-    /// not a number is as surprising as can be.
+    /// −ln P(benign ≥ value): 0 for anything below the sample, growing without a plateau above it. A value
+    /// that is not a number is as surprising as can be.
     package func surprise(_ value: Double) -> Double {
         guard !value.isNaN else { return Self.surpriseMax }
         guard value >= values[0] else { return 0 }
@@ -92,8 +93,8 @@ package struct TailFunction: Codable, Hashable, Sendable {
         return (0...bodyKnots).map { $0 * last / bodyKnots }
     }
 
-    /// Probability-weighted moments of a generalised Pareto tail; the shape is held in 0…0.5, where the mean and the
-    /// variance of the excesses exist.
+    /// Probability-weighted moments of a generalised Pareto tail; the shape is held in 0…0.5, where the mean
+    /// and the variance of the excesses exist.
     ///
     /// **Source** Hosking and Wallis, Technometrics 29 (1987), the estimators from a₀ and a₁.
     private static func paretoFit(excesses: [Double]) -> (scale: Double, shape: Double) {

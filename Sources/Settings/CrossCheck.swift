@@ -56,7 +56,9 @@ struct CrossCheck {
 
     /// An unprotected route to an upstream that another route protects lets queries around the score.
     private func checkBypass(_ route: RouteSettings, at path: String) {
-        let isProtectedElsewhere = settings.routes.contains { $0.protect != nil && $0.upstream == route.upstream }
+        let isProtectedElsewhere = settings.routes.contains {
+            $0.protect != nil && $0.upstream == route.upstream
+        }
         let reads = !route.methods.isEmpty && Set(route.methods).isSubset(of: ["GET", "HEAD", "OPTIONS"])
         guard isProtectedElsewhere, !reads, session.trusts("routes"), session.trusts(path) else { return }
         warn(
@@ -98,14 +100,16 @@ struct CrossCheck {
                         "must be above \(pair.0.above) of the band before it; bands ascend", "\(path).above")
                 }
             default:
-                warn(
-                    "cannot be compared with \(pair.0.above) of the band before it before the bundle is read",
+                error(
+                    "goes with \(pair.0.above) of the band before it: use percentiles or raw scores, not both",
                     "\(path).above")
             }
             if pair.1.verdict.severity < pair.0.verdict.severity, session.trusts("\(path).verdict"),
                 session.trusts("\(before).verdict")
             {
-                warn("is milder than \(pair.0.verdict.name) of the band before it", "\(path).verdict")
+                error(
+                    "is milder than \(pair.0.verdict.name) of the band before it: a stranger query would fare better",
+                    "\(path).verdict")
             }
         }
     }

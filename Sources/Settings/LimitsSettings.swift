@@ -22,7 +22,7 @@ package struct LimitsSettings: Sendable, Equatable {
     init(reading section: Section) {
         connections = section.value(
             "connections", .integer(in: 1...1_000_000), default: 10_000,
-            "Downstream connections open at once; further ones wait in the kernel's backlog.")
+            "Downstream connections open at once; further ones are answered 503 and closed.")
         requestHeadBytes = section.value(
             "request_head_bytes", .size(in: 1 << 10...1 << 20), default: 32 << 10,
             "Request line and header section together; longer is answered 431.")

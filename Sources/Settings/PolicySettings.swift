@@ -97,8 +97,7 @@ package struct NoiseSettings: Sendable, Equatable {
 package struct WorkSettings: Sendable, Equatable {
     /// **Units** expected hashes, at the band's beginning and at most.
     package var hashes: ClosedRange<Int>
-    /// The factor on expected hashes for each nat of surprise: each time that the share of benign queries that score
-    /// higher shrinks by a factor of e.
+    /// The factor on expected hashes for each nat of surprise: each time the share of benign queries that score higher falls by e.
     package var growth: Double
 
     init(reading section: Section) {
@@ -107,6 +106,7 @@ package struct WorkSettings: Sendable, Equatable {
             "Expected hashes at the band's beginning, and the most for any score.")
         growth = section.value(
             "growth", .number(in: 1...64), default: 2,
-            "Factor on the expected hashes each time the share of benign queries that score higher shrinks by e.")
+            "Factor on the expected hashes each time the share of benign queries that score higher falls by a factor of e (2.718)."
+        )
     }
 }

@@ -58,7 +58,8 @@ package struct ProtectSettings: Sendable, Equatable {
             "on_undecodable", .choice(), default: .reject, "For a body that is not the protocol's.")
         onUnreadableAnswer = section.value(
             "on_unreadable_answer", .choice(), default: .pass,
-            "For a 2xx answer without readable probabilities; `pass` still lets the score without them decide.")
+            "For a 2xx answer without readable probabilities; `pass` still lets the score without them decide."
+        )
         onOverload = section.value(
             "on_overload", .choice(), default: .pass, "For a query that finds the scoring queue full.")
     }

@@ -83,11 +83,6 @@ final class Session {
             && (path.count == other.count || ".[".contains(path.dropFirst(other.count).first ?? " "))
     }
 
-    /// Whether the document itself gives a value at `path`.
-    func gives(_ path: String) -> Bool {
-        places.marks[path] != nil
-    }
-
     /// Records what a key means (documenting), once.
     func document(_ entry: ReferenceEntry) {
         guard purpose == .documenting, !entries.contains(where: { $0.path == entry.path }) else { return }

@@ -18,7 +18,9 @@ package enum Kernels {
         return try body()
     }
 
+    /// Values that a kernel reads.
     package typealias Values = UnsafePointer<Float>
+    /// Where a kernel writes.
     package typealias Room = UnsafeMutablePointer<Float>
 
     /// y (rows, columns) = softmax of each row of scale · x; x and y may be the same.

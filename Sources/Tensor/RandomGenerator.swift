@@ -51,10 +51,16 @@ package struct RandomGenerator: RandomNumberGenerator, Equatable, Sendable, Coda
         range.lowerBound + (range.upperBound - range.lowerBound) * Float(next() >> 40) * 0x1p-24
     }
 
-    /// An integer in 0..<bound, every value equally likely.
+    /// An integer in 0..<bound, every value equally likely (Lemire's multiplication with rejection; the standard
+    /// library's way is its own affair and may change).
     package mutating func integer(below bound: Int) -> Int {
         precondition(bound > 0, "an empty range has no integer")
-        return Int(next(upperBound: UInt64(bound)))
+        let bound = UInt64(bound)
+        let rejected = (0 &- bound) % bound
+        while true {
+            let product = next().multipliedFullWidth(by: bound)
+            if product.low >= rejected { return Int(product.high) }
+        }
     }
 
     /// A standard normal number (Marsaglia's polar method; the second of each pair is dropped, so that the

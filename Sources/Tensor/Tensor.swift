@@ -5,16 +5,24 @@
 package struct Tensor: Equatable, Sendable {
     /// The extent of each dimension, outermost first; empty for a scalar.
     package private(set) var shape: [Int]
-    /// The values, the last dimension contiguous; always as many as the shape's product.
+    private var storage: [Float]
+
+    /// The values, the last dimension contiguous; always as many as the shape's product. Changed in place.
     package var values: [Float] {
-        didSet { precondition(values.count == oldValue.count, "a tensor keeps its number of values") }
+        get { storage }
+        _modify {
+            // Not `didSet`, whose old value would make every change copy the array.
+            let count = storage.count
+            yield &storage
+            precondition(storage.count == count, "a tensor keeps its number of values")
+        }
     }
 
     /// A tensor of the given values. Traps when their number is not the shape's product.
     package init(shape: [Int], values: [Float]) {
         precondition(shape.allSatisfy { $0 >= 0 } && shape.reduce(1, *) == values.count)
         self.shape = shape
-        self.values = values
+        storage = values
     }
 
     /// A tensor with the same value everywhere.

@@ -17,7 +17,9 @@ package struct Window {
             "the window is larger than the image")
     }
 
+    /// Rows of the output.
     package var outHeight: Int { window.out_height }
+    /// Columns of the output.
     package var outWidth: Int { window.out_width }
     /// The number of places the window takes.
     package var places: Int { window.out_height * window.out_width }

@@ -13,7 +13,7 @@ struct Check: ParsableCommand {
             """)
 
     @Option(name: .long, help: "The configuration file.")
-    var config: String
+    var config: String?
 
     @Flag(name: .long, help: "Print every value in effect, defaults included; secrets are masked.")
     var effective = false
@@ -21,13 +21,20 @@ struct Check: ParsableCommand {
     @Flag(name: .long, help: "Print the configuration reference as Markdown instead of checking.")
     var reference = false
 
+    func validate() throws {
+        guard config != nil || reference else { throw ValidationError("give --config FILE, or --reference") }
+    }
+
     func run() throws {
+        guard let config, !reference else { return print(SettingsReference().markdown, terminator: "") }
         let file = ConfigurationFile(config)
         let loaded = try file.load()
         let assembly = try file.compile(loaded)
         for warning in loaded.warnings { print(warning) }
         if effective {
-            for value in loaded.effective { print("\(value.path): \(value.value)\(value.given ? "" : "  # default")") }
+            for value in loaded.effective {
+                print("\(value.path): \(value.value)\(value.given ? "" : "  # default")")
+            }
         }
         for model in assembly.models {
             print(

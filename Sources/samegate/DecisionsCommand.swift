@@ -20,7 +20,8 @@ struct DecisionsCommand: ParsableCommand {
     @Flag(name: .long, help: "The summary as one JSON object.")
     var json = false
 
-    @Flag(name: .shortAndLong, help: "Go on with the last file as it grows, across its rotation, until Ctrl-C.")
+    @Flag(
+        name: .shortAndLong, help: "Go on with the last file as it grows, across its rotation, until Ctrl-C.")
     var follow = false
 
     @Option(name: .long, help: "Only this route.")
@@ -88,7 +89,9 @@ struct DecisionsCommand: ParsableCommand {
 
     private static func report(_ findings: LogReader.Findings) throws {
         for file in findings.unreadableFiles { complain(file) }
-        for file in findings.damagedFiles { complain("\(file) ends inside its gzip stream; what was before is shown") }
+        for file in findings.damagedFiles {
+            complain("\(file) ends inside its gzip stream; what was before is shown")
+        }
         if !findings.unreadableFiles.isEmpty { throw ExitCode(1) }
     }
 
@@ -104,7 +107,8 @@ struct DecisionsCommand: ParsableCommand {
         }
         return DecisionFilter(
             route: route, verdicts: Set(verdict.map(DecisionRecord.Verdict.init(rawValue:))), client: client,
-            since: try moment(since, "since"), until: try moment(until, "until"), leastPercentile: minPercentile)
+            since: try moment(since, "since"), until: try moment(until, "until"),
+            leastPercentile: minPercentile)
     }
 
     private func replayed() throws -> Replay? {

@@ -11,14 +11,16 @@ struct FitCommand: ParsableCommand {
         commandName: "fit",
         abstract: "Train and calibrate a scorer from training images and the victim's answers.",
         discussion: """
-            The victim is asked as a black box (--victim URL) or its recorded answers are read (--answers FILE). Ctrl-C \
-            leaves a checkpoint; the same command with --resume goes on to the same result.
+            The victim is asked as a black box (--victim URL) or its recorded answers are read (--answers FILE). \
+            Ctrl-C leaves a checkpoint; the same command with --resume goes on to the same result.
             """)
 
     @Option(help: "Training images: an IDX file (plain or gzipped) or a folder of PNG and JPEG files.")
     var images: String
     @Option(help: ArgumentHelp("Scale a folder's images to this size.", valueName: "WIDTHxHEIGHT"))
     var resize: String?
+    @Option(help: ArgumentHelp("Make a folder's images grey (1) or coloured (3).", valueName: "1|3"))
+    var channels: Int?
     @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
     var output: String
     @OptionGroup(title: "The victim") var victim: FitVictimOptions
@@ -32,7 +34,7 @@ struct FitCommand: ParsableCommand {
     private func fit(_ stop: StopFlag) async throws {
         let options = try models.options()
         let printer = ProgressPrinter()
-        let images = try TrainData.images(images, resize: try resizeShape())
+        let images = try TrainData.images(images, conversion: try conversion())
         printer.say("\(images.count) images of \(images.shape)")
         // Whatever can be refused is refused before hours of training.
         try options.autoencoderArchitecture(image: images.shape).validate()
@@ -46,13 +48,14 @@ struct FitCommand: ParsableCommand {
         print(Self.summary(bundle, output))
     }
 
-    private func resizeShape() throws -> ImageShape? {
-        guard let resize else { return nil }
+    private func conversion() throws -> ImageFile.Conversion {
+        if let channels, channels != 1, channels != 3 { throw ValidationError("--channels is 1 or 3") }
+        guard let resize else { return ImageFile.Conversion(channels: channels) }
         let sizes = resize.lowercased().split(separator: "x").map { Int($0) }
-        guard sizes.count == 2, let width = sizes[0], let height = sizes[1], width > 0, height > 0,
-            width <= 1024, height <= 1024
+        guard sizes.count == 2, let width = sizes[0], let height = sizes[1],
+            (1...1024).contains(width), (1...1024).contains(height)
         else { throw ValidationError("--resize takes a size such as 32x32") }
-        return ImageShape(channels: 0, height: height, width: width)
+        return ImageFile.Conversion(size: (width, height), channels: channels)
     }
 
     /// What the bundle says a benign query scores.

@@ -50,8 +50,7 @@ struct FitVictimOptions: ParsableArguments {
     func answers(to images: ImageSet, run: TrainingRun) async throws -> AnswerSet {
         if let answers { return try AnswerSet(contentsOf: answers, for: images) }
         let client = try client(images.shape)
-        let path = run.checkpoint("answers.jsonl") ?? "answers.jsonl"
-        var journal = try AnswerJournal(path, imagesDigest: images.digest, victim: client.name)
+        var journal = try AnswerJournal(run.journalPath, imagesDigest: images.digest, victim: client.name)
         let set = try await client.ask(images, journal: &journal, stop: run.stop, show: run.show)
         if let recordAnswers { try set.write(to: recordAnswers) }
         return set

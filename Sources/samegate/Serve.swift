@@ -11,7 +11,8 @@ import Synchronization
 struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the gateway.",
-        discussion: "SIGTERM and SIGINT end it gracefully: what is under way is finished within shutdown.drain.")
+        discussion:
+            "SIGTERM and SIGINT end it gracefully: what is under way is finished within shutdown.drain.")
 
     @Option(name: .long, help: "The configuration file.")
     var config: String

@@ -31,7 +31,7 @@ struct TrainAnswerCommand: ParsableCommand {
             try AnswerSet(probabilities: answers, imagesDigest: images.digest).write(to: output)
             print("\(images.count) answers written to \(output)")
         } catch {
-            throw ValidationError("\(error)")
+            throw TrainSession.plain(error)
         }
     }
 }

@@ -10,8 +10,8 @@ enum TrainData {
     static let program = "samegate 0.1.0"
 
     /// Images of an IDX file, or of a folder.
-    static func images(_ path: String, resize: ImageShape? = nil) throws -> ImageSet {
-        try isFolder(path) ? ImageFolder(path, resize: resize).images : ImageSet(idx: path)
+    static func images(_ path: String, conversion: ImageFile.Conversion = .none) throws -> ImageSet {
+        try isFolder(path) ? ImageFolder(path, conversion: conversion).images : ImageSet(idx: path)
     }
 
     /// Images with their labels: two IDX files, or a folder with one folder per class.
@@ -23,7 +23,7 @@ enum TrainData {
             let images = try images(path)
             result = (images, try Labels(idx: labels, images: images.count, classes: classes))
         } else if isFolder(path) {
-            let folder = try ImageFolder(path, resize: nil)
+            let folder = try ImageFolder(path)
             guard let labels = folder.labels else {
                 throw ValidationError("\(path) has no folder per class: give --labels")
             }

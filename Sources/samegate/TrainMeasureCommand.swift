@@ -22,6 +22,8 @@ struct TrainMeasureCommand: ParsableCommand {
         help: ArgumentHelp(
             "Images from elsewhere, of the same shape; may be given several times.", valueName: "path"))
     var foreign: [String] = []
+    @Option(help: ArgumentHelp("Where to write every query's terms (tab-separated).", valueName: "file"))
+    var scores: String?
     @Option(help: "At most this many images of each kind.")
     var count = 10_000
     @Option(help: "Where the noise comes from.")
@@ -32,8 +34,8 @@ struct TrainMeasureCommand: ParsableCommand {
     func run() throws {
         do {
             try measure()
-        } catch let error where !(error is ValidationError) {
-            throw ValidationError("\(error)")
+        } catch {
+            throw TrainSession.plain(error)
         }
     }
 
@@ -46,26 +48,48 @@ struct TrainMeasureCommand: ParsableCommand {
         let benign = images.canonical(0..<min(count, images.count), range: .signed)
         let benignScores = bench.scores(benign)
         print(allowed(benignScores))
-        var kinds: [(String, Tensor)] = [
-            ("uniform noise", bench.noise(like: benign, seed: seed)),
-            ("step 0.05 of [0,1] up the loss", bench.perturbed(benign, step: 0.1, towards: .away)),
-            ("step 0.1 of [0,1] up the loss", bench.perturbed(benign, step: 0.2, towards: .away)),
-            ("step 0.05 of [0,1] up its own class", bench.perturbed(benign, step: 0.1, towards: .own)),
-            ("step 0.1 of [0,1] up its own class", bench.perturbed(benign, step: 0.2, towards: .own)),
+        var lines = ["kind\treconstruction\tdeviation\tdoubt\tscore"] + Self.lines("benign", benignScores)
+        var kinds = [
+            ("uniform noise", SimpleQueries.uniformNoise(count: benign.rows, image: images.shape, seed: seed))
         ]
-        for path in foreign {
-            let set = try TrainData.images(path)
-            guard set.shape == images.shape else {
-                throw DataError.wrongShape(path: path, found: set.shape, expected: images.shape)
-            }
-            let name = (path as NSString).lastPathComponent
-            kinds.append((name, set.canonical(0..<min(count, set.count), range: .signed)))
+        for (name, step) in [
+            ("sign-gradient, 0.1 of [-1,1]", Float(0.1)), ("sign-gradient, 0.1 of [0,1]", 0.2),
+        ] {
+            kinds.append((name, SimpleQueries.signGradient(benign, model: bench.victim, step: step)))
+            kinds.append((name + ", adversarial", bench.adversarial(benign, step: step)))
         }
+        kinds += try foreign.map { ($0, try elsewhere($0, images.shape)) }
         print("AUROC / FPR95 in %".padding(toLength: 38, withPad: " ", startingAt: 0) + MeasureBench.header)
         for (name, queries) in kinds {
             let label = name.padding(toLength: 38, withPad: " ", startingAt: 0)
-            print(label + bench.row(attack: bench.scores(queries), benign: benignScores))
+            let attack = bench.scores(queries)
+            lines += Self.lines(name, attack)
+            print(label + bench.row(attack: attack, benign: benignScores))
         }
+        if let scores { try FileBytes.replace(scores, with: Array(lines.joined(separator: "\n").utf8)) }
+    }
+
+    private static func lines(_ kind: String, _ scores: [AnomalyScore]) -> [String] {
+        scores.map { score in
+            let terms = [
+                score.values.reconstruction, score.values.deviation ?? .nan, score.values.doubt ?? .nan,
+            ]
+            return ([kind] + terms.map(\.description) + [score.raw.description]).joined(separator: "\t")
+        }
+    }
+
+    /// The images of an IDX file, or every picture under a folder.
+    private func elsewhere(_ path: String, _ shape: ImageShape) throws -> Tensor {
+        if IDXFile.isNamedSo(path) {
+            let set = try ImageSet(idx: path)
+            guard set.shape == shape else {
+                throw DataError.wrongShape(path: path, found: set.shape, expected: shape)
+            }
+            return set.canonical(0..<min(count, set.count), range: .signed)
+        }
+        let pictures = ForeignPictures(folders: [path], count: count, image: shape, seed: seed)
+        guard !pictures.files.isEmpty else { throw DataError.noImages(path: path) }
+        return pictures.values
     }
 
     private func allowed(_ scores: [AnomalyScore]) -> String {
@@ -82,14 +106,6 @@ struct MeasureBench {
     let scorer: Scorer
     let victim: Classifier
     let workspace: Workspace
-
-    /// Which way a sign-gradient step goes.
-    enum Direction {
-        /// Up the loss of the victim's own class: an adversarial example.
-        case away
-        /// Up the probability of the victim's own class: what JBDA does.
-        case own
-    }
 
     static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] = [
         ("score", { $0.raw }), ("recon", { Double($0.values.reconstruction) }),
@@ -109,31 +125,9 @@ struct MeasureBench {
         }
     }
 
-    /// Uniform noise over the whole range.
-    func noise(like queries: Tensor, seed: UInt64) -> Tensor {
-        var generator = RandomGenerator(seed: seed)
-        return Tensor(shape: queries.shape, values: queries.values.map { _ in generator.uniform(-1..<1) })
-    }
-
-    /// Each query after one step along the sign of the victim's gradient, held in the range.
-    func perturbed(_ queries: Tensor, step: Float, towards direction: Direction) -> Tensor {
-        var values: [Float] = []
-        values.reserveCapacity(queries.count)
-        for start in stride(from: 0, to: queries.rows, by: 128) {
-            let batch = queries.rows(start..<min(start + 128, queries.rows))
-            let answers = victim.probabilities(batch, workspace: workspace)
-            let labels = (0..<answers.rows).map { row -> Int in
-                let answer = Array(answers.row(row))
-                return answer.indices.max { answer[$0] < answer[$1] } ?? 0
-            }
-            let gradient = victim.inputGradient(batch, .labels(labels), workspace: workspace)
-            let signed = direction == .away ? step : -step
-            for (value, slope) in zip(batch.values, gradient.values) {
-                let sign: Float = slope > 0 ? 1 : slope < 0 ? -1 : 0
-                values.append(min(max(value + signed * sign, -1), 1))
-            }
-        }
-        return Tensor(shape: queries.shape, values: values)
+    /// Each query after one step away from the class that the victim gives it: the opposite of JBDA's.
+    func adversarial(_ queries: Tensor, step: Float) -> Tensor {
+        SimpleQueries.signGradient(queries, model: victim, step: -step)
     }
 
     /// The metrics of each column of the table.

@@ -33,8 +33,8 @@ struct TrainSession: ParsableArguments {
         return run
     }
 
-    /// Runs a command's work; an interruption ends with exit code 130 and the command to go on with, any other error
-    /// with its message.
+    /// Runs a command's work; an interruption ends with exit code 130 and the command to go on with, any
+    /// other error with its message.
     static func perform(_ body: @escaping @Sendable (StopFlag) async throws -> Void) throws {
         let stop = StopFlag()
         let signals = [SIGINT, SIGTERM].map { Self.raise(stop, on: $0) }
@@ -42,13 +42,22 @@ struct TrainSession: ParsableArguments {
         do {
             try wait { try await body(stop) }
         } catch {
-            guard stop.isRaised, Self.isInterruption(error) else { throw ValidationError("\(error)") }
-            let command = CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]
+            guard stop.isRaised, Self.isInterruption(error) else { throw Self.plain(error) }
+            let words = CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]
+            let command = words.map(Self.quoted).joined(separator: " ")
             Self.say(
-                "\(error). Everything done is kept; to go on:\n  \(command.map(Self.quoted).joined(separator: " "))"
+                "\(error). Everything done is kept; to go on:\n  \(command)"
             )
             throw ExitCode(130)
         }
+    }
+
+    /// The error as it leaves a command: a mistake in the options keeps its usage text, anything else is said
+    /// in one line and ends with code 1.
+    static func plain(_ error: any Error) -> any Error {
+        guard !(error is ValidationError || error is ExitCode) else { return error }
+        say("error: \(error)")
+        return ExitCode.failure
     }
 
     /// Prints a line on standard error.

@@ -92,6 +92,20 @@ struct FitTests {
         #expect(anew?.description.contains("--resume") == true)
     }
 
+    @Test(
+        "failing before the first answer leaves nothing in the way; answers received are kept"
+    )
+    func answersKept() throws {
+        let folder = try ScratchFolder()
+        let begun = run(folder)
+        try begun.prepare()
+        var journal = try AnswerJournal(begun.journalPath, imagesDigest: "d", victim: "v")
+        #expect(throws: Never.self) { try begun.prepare() }
+        try journal.append(rows: [0], answers: [[1, 0]])
+        #expect(throws: TrainingError.self) { try begun.prepare() }
+        #expect(throws: Never.self) { try run(folder, resume: true).prepare() }
+    }
+
     @Test("a damaged checkpoint is refused by name")
     func damagedCheckpoint() throws {
         let folder = try ScratchFolder()
@@ -129,7 +143,8 @@ struct FitTests {
         let folder = try ScratchFolder()
         try FileManager.default.createDirectory(
             atPath: folder.file("checkpoint"), withIntermediateDirectories: false)
-        // The temporary file that the checkpoint is first written to is a door to a device that is always full.
+        // The temporary file that the checkpoint is first written to is a door to a device that is always
+        // full.
         let fresh = folder.file("checkpoint/autoencoder.safetensors.new-\(getpid())")
         try FileManager.default.createSymbolicLink(atPath: fresh, withDestinationPath: "/dev/full")
         let stop = StopFlag()

@@ -63,8 +63,12 @@ struct WritingTests {
         #expect(bench.writer.counts.dropped == 20)
         bench.manual.run()
         #expect(bench.writer.counts.written == 10)
+        #expect(bench.lines.last == #"{"time":"2027-01-15T08:00:00.000Z","dropped":20}"#)
         bench.write("again")
         #expect(bench.lines.last == "again")
+        var reader = LogReader()
+        reader.readDecisions(of: bench.scratch.file("log")) { _ in }
+        #expect(reader.findings.dropped == 20)
     }
 
     @Test(

@@ -127,6 +127,9 @@ final class BlockingSocket: @unchecked Sendable {
 
     func shutdownWrite() { _ = Glibc.shutdown(raw, Int32(SHUT_WR)) }
 
+    /// Wakes whoever waits in it.
+    func shutdownBoth() { _ = Glibc.shutdown(raw, Int32(SHUT_RDWR)) }
+
     func close() {
         guard isOpen else { return }
         isOpen = false

@@ -94,10 +94,12 @@ final class ScriptedUpstream: @unchecked Sendable {
                     connection.close()
                 }
             }
+            listener.close()
         }
     }
 
-    func stop() { listener.close() }
+    /// Ends the accepting thread, which closes the descriptor itself: nobody else can know when it is done with it.
+    func stop() { listener.shutdownBoth() }
 
     /// Answers each request, however framed by Content-Length or none, with `answer(request)`.
     static func answering(_ answer: @escaping @Sendable (String) -> String) -> ScriptedUpstream {

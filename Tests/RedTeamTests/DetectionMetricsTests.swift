@@ -48,7 +48,8 @@ struct DetectionMetricsTests {
         #expect(abs(metrics.aupr - (1 + 7.0 / 12 + 11.0 / 20) / 3) < 1e-12)
     }
 
-    /// Ten attacks tied with four of ten benign queries, the others below: the rise is a slope from (0,0) to (1,0.4).
+    /// Ten attacks tied with four of ten benign queries, the others below: the rise is a slope from (0,0) to
+    /// (1,0.4).
     @Test("FPR interpolates linearly along a slope of the ROC")
     func interpolates() throws {
         let benign = [Double](repeating: 1, count: 4) + [Double](repeating: 0, count: 6)

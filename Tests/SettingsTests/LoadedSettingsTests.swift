@@ -69,7 +69,7 @@ struct LoadedSettingsTests {
         let url = try #require(fixtures("good").first { $0.lastPathComponent == "raw-scores.yaml" })
         let loaded = try load(String(contentsOf: url, encoding: .utf8))
         let bands = loaded.settings.policies[0].bands
-        #expect(bands.map(\.above) == [.raw(-0.25), .raw(100), .percentile(99.9)])
+        #expect(bands.map(\.above) == [.raw(-0.25), .raw(100), .raw(1000.5)])
         guard case .proofOfWork(let work) = bands[2].verdict else {
             Issue.record("expected proof-of-work")
             return
@@ -78,13 +78,45 @@ struct LoadedSettingsTests {
         #expect(loaded.warnings.contains { $0.message.contains("observes only") })
     }
 
-    @Test("the example configuration loads, and warns only where it fails open")
-    func example() throws {
+    private func shipped(_ name: String) throws -> LoadedSettings {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..")
-        let path = root.appendingPathComponent("Config/samegate.yaml").standardized.path
-        let loaded = try LoadedSettings(contentsOf: path, files: fullDisk)
+        let path = root.appendingPathComponent("Config/\(name)").standardized.path
+        return try LoadedSettings(contentsOf: path, files: fullDisk)
+    }
+
+    @Test("the example configuration loads, warns only where it fails open, and spells out every default")
+    func example() throws {
+        let loaded = try shipped("samegate.yaml")
         #expect(loaded.warnings.allSatisfy { $0.message.hasPrefix("fails open") })
         #expect(loaded.settings.policies[0].bands.count == 3)
+        let left = loaded.effective.filter { !$0.given && !$0.value.hasPrefix("(") }
+        #expect(left.isEmpty)
+    }
+
+    @Test("what the example spells out as defaults are the defaults")
+    func exampleDefaults() throws {
+        let (example, bare) = (try shipped("samegate.yaml").settings, try load(base()).settings)
+        #expect(example.limits == bare.limits)
+        #expect(example.upstreams == bare.upstreams)
+        #expect(example.scoring == bare.scoring)
+        #expect(example.withheld == bare.withheld)
+        #expect(example.shutdown == bare.shutdown)
+        #expect(example.logs.level == bare.logs.level)
+    }
+
+    @Test("the minimal example loads, and says that it has no key and only observes")
+    func minimal() throws {
+        let warnings = try shipped("minimal.yaml").warnings
+        #expect(warnings.map(\.path) == ["secrets.key_file", "routes[0].protect.mode"])
+    }
+
+    @Test("a problem found after reading stands where its value stands, or what encloses it")
+    func later() throws {
+        let loaded = try load(base("logs: {level: debug}"))
+        #expect(
+            loaded.problem("x", at: "upstreams.victim.url").description.hasPrefix("test.yaml:2:27: error: "))
+        #expect(loaded.problem("x", at: "logs.level.deep[3]").line == 4)
+        #expect(loaded.problem("x", at: "nowhere").line == 1)
     }
 
     @Test("choices that fail open are warnings where verdicts are enforced")

@@ -53,7 +53,7 @@ void sg_naive_gemm(const sg_gemm *product);
 
 // MARK: Rows
 
-// y (rows, columns) = softmax of each row of scale * x. x and y may be the same.
+// y (rows, columns) = softmax of each row of scale * x, scale > 0. x and y may be the same.
 void sg_softmax(const float *x, float *y, ptrdiff_t rows, ptrdiff_t columns, float scale);
 // dx = scale * p * (dp - sum(p * dp)) for each row. dp and dx may be the same.
 void sg_softmax_backward(const float *p, const float *dp, float *dx, ptrdiff_t rows, ptrdiff_t columns, float scale);

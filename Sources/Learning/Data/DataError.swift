@@ -18,6 +18,7 @@ package enum DataError: Error, Hashable, Sendable {
 }
 
 extension DataError: CustomStringConvertible {
+    /// A sentence with the path and the reason.
     package var description: String {
         switch self {
         case .file(let error): error.description
@@ -32,7 +33,7 @@ extension DataError: CustomStringConvertible {
         case .image(let path, let reason): "\(path) cannot be decoded: \(reason)"
         case .wrongShape(let path, let found, let expected):
             "\(path) is \(found), the other images are \(expected) (channels x height x width); "
-                + "use --resize to scale it"
+                + "use --resize to scale and --channels to convert them"
         case .countMismatch(let images, let others, let path):
             "\(path) is for \(others) images, but there are \(images)"
         case .labelOutOfRange(let path, let index, let label, let classes):

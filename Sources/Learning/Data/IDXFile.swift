@@ -2,17 +2,19 @@ import Foundation
 
 /// A file in the IDX format of MNIST and its relatives, of unsigned bytes, plain or gzipped.
 ///
-/// **Source** the format's own description: two zero bytes, a type (8 is unsigned byte), the number of dimensions, each
-/// dimension as a big-endian 32-bit number, then the values, the last dimension fastest.
+/// **Source** the format's own description: two zero bytes, a type (8 is unsigned byte), the number of
+/// dimensions, each dimension as a big-endian 32-bit number, then the values, the last dimension fastest.
 package struct IDXFile: Sendable {
+    /// The extents, outermost first.
     package let dimensions: [Int]
+    /// The values, the last dimension fastest.
     package let bytes: [UInt8]
 
     /// The most data one file may announce; a header is checked against it before anything is allocated.
     package static let bytesMax = 8 << 30
 
-    /// Reads a whole file strictly: a header that is not IDX, a file shorter or longer than its header says, and a
-    /// damaged gzip stream are errors.
+    /// Reads a whole file strictly: a header that is not IDX, a file shorter or longer than its header says,
+    /// and a damaged gzip stream are errors.
     package init(contentsOf path: String, bytesMax: Int = Self.bytesMax) throws(DataError) {
         let file = try InflatedFile(path)
         let magic = try file.read(4)

@@ -1,67 +1,60 @@
+import Imaging
 import SAME
 import Tensor
 
 /// One decoded picture: bytes, channels first.
 package struct ImageFile: Sendable {
+    /// How pictures of different kinds become images of one shape.
+    package struct Conversion: Hashable, Sendable {
+        /// The size to scale to; nil leaves pictures as large as they are.
+        package var size: (width: Int, height: Int)? {
+            get { width.flatMap { width in height.map { (width, $0) } } }
+            set { (width, height) = (newValue?.width, newValue?.height) }
+        }
+        /// 1 for grey, 3 for colour; nil leaves pictures as they are.
+        package var channels: Int?
+        /// What a transparent picture lies over. **Units** 0 black … 255 white.
+        package var background: UInt8
+        private var width: Int?
+        private var height: Int?
+
+        /// A conversion as given.
+        package init(size: (width: Int, height: Int)? = nil, channels: Int? = nil, background: UInt8 = 255) {
+            self.channels = channels
+            self.background = background
+            (width, height) = (size?.width, size?.height)
+        }
+
+        /// Pictures as they are.
+        package static let none = Conversion()
+    }
+
+    /// The picture's shape after conversion.
     package let shape: ImageShape
+    /// The samples. **Units** 0 darkest … 255 brightest.
     package let bytes: [UInt8]
 
-    /// The largest picture file that is read.
-    package static let fileBytesMax = 64 << 20
-
-    /// A picture as given. Traps when the bytes are not the shape's.
-    package init(shape: ImageShape, bytes: [UInt8]) {
-        precondition(bytes.count == shape.count)
-        self.shape = shape
-        self.bytes = bytes
-    }
-
-    /// The picture in a PNG or JPEG file.
-    package init(_ path: String) throws(DataError) {
-        throw .image(path: path, reason: "PNG and JPEG files are not read yet")
-    }
-
-    /// The picture at another size: each new pixel is a tent-weighted mean of what it covers, which is the line
-    /// between its neighbours where the picture grows.
-    package func resized(height: Int, width: Int) -> ImageFile {
-        guard height != shape.height || width != shape.width else { return self }
-        let target = ImageShape(channels: shape.channels, height: height, width: width)
-        let columns = Self.weights(from: shape.width, to: width)
-        let lines = Self.weights(from: shape.height, to: height)
-        var scaled: [UInt8] = []
-        scaled.reserveCapacity(target.count)
-        for channel in 0..<shape.channels {
-            let plane = channel * shape.height * shape.width
-            let narrowed = (0..<shape.height).map { y in
-                columns.map { weights in
-                    weights.reduce(0) { $0 + $1.share * Double(bytes[plane + y * shape.width + $1.index]) }
-                }
-            }
-            for weights in lines {
-                for x in 0..<width {
-                    let value = weights.reduce(0) { $0 + $1.share * narrowed[$1.index][x] }
-                    scaled.append(UInt8(min(max(value.rounded(), 0), 255)))
-                }
-            }
+    /// The picture in a PNG or JPEG file, converted. Transparency is always laid over the background: no
+    /// network here has a channel for it.
+    package init(_ path: String, conversion: Conversion = .none) throws(DataError) {
+        let encoded: [UInt8]
+        do throws(FileError) {
+            encoded = try FileBytes.read(path, bytesMax: ImageLimits().encodedBytesMax)
+        } catch {
+            throw .file(error)
         }
-        return ImageFile(shape: target, bytes: scaled)
-    }
-
-    /// For each of `to` new positions the old ones it is made of and their shares, which sum to 1.
-    private static func weights(from: Int, to: Int) -> [[(index: Int, share: Double)]] {
-        let scale = Double(from) / Double(to)
-        // A tent of at least one old pixel to each side: interpolation when growing, an average when shrinking.
-        let reach = max(scale, 1)
-        return (0..<to).map { position in
-            let center = (Double(position) + 0.5) * scale - 0.5
-            let first = max(0, Int((center - reach).rounded(.up)))
-            let last = min(from - 1, Int((center + reach).rounded(.down)))
-            let tents = (first...max(first, last)).map { index in
-                (index: index, share: max(0, 1 - abs(Double(index) - center) / reach))
+        do throws(ImageError) {
+            var image = try Image.decode(encoded.span).flattened(over: conversion.background)
+            if let channels = conversion.channels { image = image.converted(toChannels: channels) ?? image }
+            if let size = conversion.size {
+                let shrinks = size.width < image.width || size.height < image.height
+                image = try image.resized(
+                    width: size.width, height: size.height, by: shrinks ? .area : .bilinear)
             }
-            let sum = tents.reduce(0) { $0 + $1.share }
-            guard sum > 0 else { return [(index: min(max(Int(center.rounded()), 0), from - 1), share: 1)] }
-            return tents.map { (index: $0.index, share: $0.share / sum) }
+            shape = ImageShape(channels: image.channels, height: image.height, width: image.width)
+            bytes = ImageSet.channelsFirst(image.samples, shape)
+        } catch {
+            throw .image(path: path, reason: error.description)
         }
     }
 }

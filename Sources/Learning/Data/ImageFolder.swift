@@ -1,13 +1,14 @@
 import Foundation
-import Imaging
 import SAME
 import Tensor
 
-/// The PNG and JPEG files of a folder, in the order of their paths; each folder directly inside is a class, where there
-/// are any.
+/// The PNG and JPEG files of a folder, in the order of their paths; each folder directly inside is a class,
+/// where there are any.
 package struct ImageFolder: Sendable {
+    /// The images, in the order of their paths.
     package let images: ImageSet
-    /// The class of each image by its folder's place among the sorted folders; nil for a folder without folders.
+    /// The class of each image by its folder's place among the sorted folders; nil for a folder without
+    /// folders.
     package let labels: Labels?
     /// The names of the classes.
     package let classNames: [String]
@@ -15,20 +16,17 @@ package struct ImageFolder: Sendable {
     /// The most bytes of pixels a folder may come to.
     package static let bytesMax = 8 << 30
 
-    /// Reads a folder. All images must have one shape; `resize` scales each to its height and width instead.
+    /// Reads a folder. Once converted, all images must have one shape.
     ///
     /// **Throws** at the first file that is damaged, or of another shape.
     package init(
-        _ path: String, resize: ImageShape?, bytesMax: Int = Self.bytesMax
+        _ path: String, conversion: ImageFile.Conversion = .none, bytesMax: Int = Self.bytesMax
     ) throws(DataError) {
         let (files, names) = try Self.files(in: path)
         var shape: ImageShape?
         var bytes: [UInt8] = []
         for file in files {
-            var image = try ImageFile(file.path)
-            if let resize {
-                image = image.resized(height: resize.height, width: resize.width)
-            }
+            let image = try ImageFile(file.path, conversion: conversion)
             if let shape, image.shape != shape {
                 throw .wrongShape(path: file.path, found: image.shape, expected: shape)
             }

@@ -4,6 +4,7 @@ import Tensor
 
 /// Images of one shape, kept as bytes (a quarter of their size as floats) and made canonical batch by batch.
 package struct ImageSet: Sendable {
+    /// The shape that all images have.
     package let shape: ImageShape
     /// The pixels of all images, each channels first. **Units** 0 darkest … 255 brightest.
     package let bytes: [UInt8]

@@ -2,7 +2,9 @@ import SAME
 
 /// One class a training image.
 package struct Labels: Hashable, Sendable {
+    /// The class of each image.
     package let values: [Int]
+    /// The number of classes.
     package let classes: Int
 
     /// Labels below `classes`. Traps otherwise.
@@ -12,8 +14,8 @@ package struct Labels: Hashable, Sendable {
         self.classes = classes
     }
 
-    /// Labels of a one-dimensional IDX file, for as many images; the number of classes is one more than the largest
-    /// unless it is given.
+    /// Labels of a one-dimensional IDX file, for as many images; the number of classes is one more than the
+    /// largest unless it is given.
     package init(idx path: String, images: Int, classes: Int? = nil) throws(DataError) {
         let file = try IDXFile(contentsOf: path)
         guard file.dimensions.count == 1 else {

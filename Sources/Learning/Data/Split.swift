@@ -4,6 +4,7 @@ import Tensor
 package struct Split: Hashable, Sendable {
     /// Ascending, so that files are read in order; training shuffles them anew each epoch.
     package let training: [Int]
+    /// Ascending too.
     package let heldOut: [Int]
 
     /// Holds `holdout` of `count` images out.
@@ -16,7 +17,8 @@ package struct Split: Hashable, Sendable {
     }
 }
 
-/// What a seed is used for: each purpose draws from its own stream, so that one more draw here moves nothing there.
+/// What a seed is used for: each purpose draws from its own stream, so that one more draw here moves nothing
+/// there.
 enum Stream: UInt64 {
     case split = 1
     case autoencoderWeights
@@ -27,7 +29,8 @@ enum Stream: UInt64 {
     case classifierOrder
     case probes
 
-    /// The generator of one step or epoch: a function of its number, so that a resumed run needs no stored state.
+    /// The generator of one step or epoch: a function of its number, so that a resumed run needs no stored
+    /// state.
     func generator(seed: UInt64, at number: Int) -> RandomGenerator {
         RandomGenerator(seed: seed, stream: rawValue << 48 | UInt64(number))
     }

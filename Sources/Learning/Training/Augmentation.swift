@@ -7,11 +7,13 @@ package struct Augmentation: Codable, Hashable, Sendable {
     /// Whether to mirror half of the images left to right.
     package var mirror: Bool
 
+    /// Augmentation by shifts and mirroring.
     package init(shift: Int, mirror: Bool) {
         self.shift = shift
         self.mirror = mirror
     }
 
+    /// Images as they are.
     package static let none = Augmentation(shift: 0, mirror: false)
 
     /// The batch with each image changed by its own draw. `background` is the value of new pixels.

@@ -3,11 +3,12 @@ import Neural
 import SAME
 import Tensor
 
-/// A training run between two steps: weights, optimiser and counters in one file, so that they cannot disagree.
+/// A training run between two steps: weights, optimiser and counters in one file, so that they cannot
+/// disagree.
 ///
-/// The file is safetensors: weights under `model.`, the optimiser's arrays under its own `optimizer.` names, and the
-/// counters as JSON in the metadata entry `state`. Which images a step takes and what it draws follow from the seed and
-/// the step's number, so no generator is stored.
+/// The file is safetensors: weights under `model.`, the optimiser's arrays under its own `optimizer.` names,
+/// and the counters as JSON in the metadata entry `state`. Which images a step takes and what it draws follow
+/// from the seed and the step's number, so no generator is stored.
 struct Checkpoint {
     /// The counters.
     struct State: Codable, Equatable {

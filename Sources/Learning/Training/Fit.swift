@@ -4,17 +4,22 @@ import Neural
 import SAME
 import Tensor
 
-/// Makes a bundle from images and a victim's answers: autoencoder by Eq. (4), auxiliary model by Eq. (5), calibration on
-/// images that trained neither.
+/// Makes a bundle from images and a victim's answers: autoencoder by Eq. (4), auxiliary model by Eq. (5),
+/// calibration on images that trained neither.
 package struct Fit {
+    /// All images, those held out too.
     package let images: ImageSet
+    /// The victim's answer to each.
     package let answers: AnswerSet
+    /// What is trained and how.
     package let options: FitOptions
+    /// Which images train and which calibrate.
     package let split: Split
     private let program: String
     private let run: TrainingRun
 
-    /// A fit of `images` with the victim's `answers`. Traps when they differ in number or the options have problems.
+    /// A fit of `images` with the victim's `answers`. Traps when they differ in number or the options have
+    /// problems.
     package init(
         images: ImageSet, answers: AnswerSet, options: FitOptions, program: String, run: TrainingRun
     ) throws(DataError) {
@@ -69,8 +74,8 @@ package struct Fit {
 
     // MARK: Eq. (5)
 
-    /// The targets are the victim's answers to the images themselves; the inputs are what the scorer will show it, the
-    /// reconstructions with every patch visible.
+    /// The targets are the victim's answers to the images themselves; the inputs are what the scorer will
+    /// show it, the reconstructions with every patch visible.
     private func trainAuxiliary(_ autoencoder: MaskedAutoencoder) throws -> (Classifier, Double) {
         var generator = Stream.classifierWeights.generator(seed: options.seed, at: 0)
         let architecture = options.auxiliary.architecture(image: images.shape, classes: answers.classes)

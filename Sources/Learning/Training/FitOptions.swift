@@ -5,13 +5,19 @@ import Tensor
 package struct FitOptions: Codable, Hashable, Sendable {
     /// The sizes of the masked autoencoder.
     package struct Autoencoder: Codable, Hashable, Sendable {
+        /// The side of a patch in pixels.
         package var patch: Int
+        /// The number of channels of a token.
         package var embedding: Int
+        /// Blocks of the encoder.
         package var encoderDepth: Int
+        /// Blocks of the decoder.
         package var decoderDepth: Int
+        /// Heads of attention in every block.
         package var heads: Int
         /// The shares of patches hidden in training; each step draws one of them.
         package var maskRatios: [Double]
+        /// How long and how fast.
         package var schedule: TrainingSchedule
     }
 
@@ -29,14 +35,21 @@ package struct FitOptions: Codable, Hashable, Sendable {
         }
     }
 
+    /// Where the other options began.
     package var preset: Preset
+    /// Eq. (4): the reconstruction.
     package var autoencoder: Autoencoder
+    /// Eq. (5): the auxiliary model.
     package var auxiliary: AuxiliaryKind
+    /// How long and how fast the auxiliary model is trained.
     package var auxiliarySchedule: TrainingSchedule
     /// Images kept from training to calibrate on.
     package var holdout: Int
+    /// Where all chance comes from.
     package var seed: UInt64
+    /// What a score is made of.
     package var terms: [ScoreTerm]
+    /// How the terms become one number.
     package var combination: Calibration.Combination
 
     /// A named set of options.

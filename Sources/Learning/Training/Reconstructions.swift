@@ -1,7 +1,8 @@
 import SAME
 import Tensor
 
-/// The reconstructions of training images, computed once when they fit into memory and batch by batch when not.
+/// The reconstructions of training images, computed once when they fit into memory and batch by batch when
+/// not.
 ///
 /// Either way gives the same bits: a reconstruction does not depend on the images beside it.
 struct Reconstructions {

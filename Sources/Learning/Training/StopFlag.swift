@@ -4,6 +4,7 @@ import Synchronization
 package final class StopFlag: Sendable {
     private let raised = Atomic(false)
 
+    /// A flag that nobody has raised.
     package init() {}
 
     /// Asks to stop at the next step.

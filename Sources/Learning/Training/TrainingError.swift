@@ -13,13 +13,14 @@ package enum TrainingError: Error, Hashable, Sendable {
 }
 
 extension TrainingError: CustomStringConvertible {
+    /// A sentence that says where training stood and what to do.
     package var description: String {
         switch self {
         case .interrupted(let phase, let epoch, let step):
             "stopped in epoch \(epoch) of the \(phase), after step \(step)"
         case .diverged(let phase, let epoch, let step, let rate, let checkpoint):
-            "the \(phase)'s loss is not a number any more in epoch \(epoch), step \(step), at learning rate \(rate): "
-                + "lower the learning rate. "
+            "the \(phase)'s loss is not a number any more in epoch \(epoch), step \(step), "
+                + "at learning rate \(rate): lower the learning rate. "
                 + (checkpoint.map { "The last good checkpoint is \($0)" } ?? "There was no checkpoint yet")
         case .checkpoint(let error): "\(error); training stopped, the checkpoint written before is intact"
         case .unusable(let path, let reason): "\(path) cannot be resumed from: \(reason)"

@@ -19,12 +19,18 @@ package enum OptimizerChoice: Codable, Hashable, Sendable {
 
 /// How long and how fast to train.
 package struct TrainingSchedule: Codable, Hashable, Sendable {
+    /// Passes through the images.
     package var epochs: Int
+    /// Images in a step.
     package var batch: Int
+    /// The rate after the warm-up; it falls by half a cosine to 0.
     package var learningRate: Double
+    /// How long the rate rises. **Units** epochs.
     package var warmupEpochs: Double
+    /// The optimiser with its settings.
     package var optimizer: OptimizerChoice
 
+    /// Every field as given.
     package init(
         epochs: Int, batch: Int, learningRate: Double, warmupEpochs: Double, optimizer: OptimizerChoice
     ) {
@@ -38,8 +44,8 @@ package struct TrainingSchedule: Codable, Hashable, Sendable {
 
 /// Runs the steps of one phase: order, rates, checkpoints, progress, interruption, divergence.
 ///
-/// Every step is a function of the seed, its number and the weights before it, so a run that was interrupted and resumed
-/// ends in the same bits as one that was not.
+/// Every step is a function of the seed, its number and the weights before it, so a run that was interrupted
+/// and resumed ends in the same bits as one that was not.
 struct TrainingLoop {
     let phase: String
     let module: any Module
@@ -60,8 +66,9 @@ struct TrainingLoop {
     private var stepsPerEpoch: Int { (imageCount + schedule.batch - 1) / schedule.batch }
     private var totalSteps: Int { stepsPerEpoch * schedule.epochs }
 
-    /// Trains to the end, or from the checkpoint to the end. `gradients` adds a batch's gradients to the parameters'
-    /// and returns its loss; it is given positions below `imageCount` and a generator for this step alone.
+    /// Trains to the end, or from the checkpoint to the end. `gradients` adds a batch's gradients to the
+    /// parameters' and returns its loss; it is given positions below `imageCount` and a generator for this
+    /// step alone.
     ///
     /// **Returns** the mean loss of the last epoch.
     func run(
@@ -152,7 +159,8 @@ struct TrainingLoop {
         return found.state
     }
 
-    /// A checkpoint with a weight that is not finite would be a trap; it is refused and the last good one stays.
+    /// A checkpoint with a weight that is not finite would be a trap; it is refused and the last good one
+    /// stays.
     private func save(
         _ state: Checkpoint.State, _ optimizer: any Optimizer, _ rate: Float
     ) throws(TrainingError) {

@@ -2,18 +2,24 @@ import Foundation
 
 /// How far a phase has come: what one line of progress says.
 package struct TrainingProgress: Hashable, Sendable {
+    /// What is being done.
     package var phase: String
     /// Counted from 1; nil where a phase has none.
     package var epoch: Int?
+    /// How many epochs there will be.
     package var epochs: Int?
+    /// How much of this epoch, or of the phase, is done.
     package var done: Int
+    /// How much there is in all.
     package var total: Int
     /// The mean loss of the epoch so far.
     package var loss: Double?
     /// **Units** images a second, since the phase began or was resumed.
     package var rate: Double
+    /// The time that the phase still needs at this rate.
     package var remaining: Duration?
 
+    /// Every field as given.
     package init(
         phase: String, epoch: Int? = nil, epochs: Int? = nil, done: Int, total: Int, loss: Double? = nil,
         rate: Double, remaining: Duration? = nil
@@ -47,13 +53,15 @@ package struct TrainingProgress: Hashable, Sendable {
     }
 }
 
-/// Shows progress on standard error: one line rewritten in place on a terminal, a plain line now and then elsewhere.
+/// Shows progress on standard error: one line rewritten in place on a terminal, a plain line now and then
+/// elsewhere.
 package final class ProgressPrinter {
     private let isTerminal: Bool
     private let clock = ContinuousClock()
     private var shown: ContinuousClock.Instant?
     private var key = ""
 
+    /// A printer for a terminal, or for a log.
     package init(isTerminal: Bool = isatty(STDERR_FILENO) == 1) { self.isTerminal = isTerminal }
 
     /// Shows a step, unless the last one was shown a moment ago.

@@ -3,19 +3,24 @@ import Neural
 import SAME
 import Tensor
 
-/// What training needs of the machine and its user: threads, checkpoints, a way to stop, a place for progress.
+/// What training needs of the machine and its user: threads, checkpoints, a way to stop, a place for
+/// progress.
 package struct TrainingRun {
+    /// Memory and threads.
     package let workspace: Workspace
     /// The folder of checkpoints; nil to keep none.
     package let checkpoints: String?
     /// Whether to go on from the checkpoints that are there.
     package let resume: Bool
+    /// Raised when someone asks to stop.
     package let stop: StopFlag
+    /// Called after every step.
     package let show: (TrainingProgress) -> Void
     var checkpointPause = Duration.seconds(60)
     /// The most memory that stored reconstructions may take; past it they are made anew in every epoch.
     package var reconstructionBytesMax = 1 << 30
 
+    /// What training needs of the machine and its user.
     package init(
         workspace: Workspace, checkpoints: String?, resume: Bool, stop: StopFlag,
         show: @escaping (TrainingProgress) -> Void
@@ -27,12 +32,14 @@ package struct TrainingRun {
         self.show = show
     }
 
-    /// Makes the folder of checkpoints. One that holds checkpoints already is refused unless the run resumes: they may
-    /// be hours of work.
+    /// Makes the folder of checkpoints. One that holds checkpoints already is refused unless the run resumes:
+    /// they may be hours of work.
     package func prepare() throws(TrainingError) {
         guard let checkpoints else { return }
         let held = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
-        if !resume, !held.isEmpty {
+        let journal = checkpoints + "/" + Self.journalName
+        let holdsWork = held.contains { $0.hasSuffix(".safetensors") } || AnswerJournal.holdsAnswers(journal)
+        if !resume, holdsWork {
             throw .unusable(
                 path: checkpoints,
                 reason:
@@ -51,8 +58,13 @@ package struct TrainingRun {
         if let checkpoints { try? FileManager.default.removeItem(atPath: checkpoints) }
     }
 
+    /// The victim's answers so far, among the checkpoints.
+    private static let journalName = "answers.jsonl"
+    /// The path of the journal of the victim's answers.
+    package var journalPath: String { (checkpoints ?? ".") + "/" + Self.journalName }
+
     /// The path of a file among the checkpoints.
-    package func checkpoint(_ name: String) -> String? { checkpoints.map { $0 + "/" + name } }
+    func checkpoint(_ name: String) -> String? { checkpoints.map { $0 + "/" + name } }
 
     func loop(
         phase: String, module: any Module, schedule: TrainingSchedule, imageCount: Int, seed: UInt64,

@@ -3,8 +3,8 @@ import SAME
 
 /// The answers received so far, appended batch by batch so that an interruption costs no question twice.
 ///
-/// One JSON object a line: first `{"images":DIGEST,"victim":URL}`, then `{"row":N,"answer":[…]}`. A last line torn by a
-/// crash is dropped.
+/// One JSON object a line: first `{"images":DIGEST,"victim":URL}`, then `{"row":N,"answer":[…]}`. A last line
+/// torn by a crash is dropped.
 package struct AnswerJournal {
     private struct Head: Codable, Equatable {
         var images: String
@@ -20,7 +20,8 @@ package struct AnswerJournal {
     /// The answers by row.
     package private(set) var answers: [Int: [Float]] = [:]
 
-    /// Opens the journal at `path`, or begins one; a journal about other images or another victim is begun anew.
+    /// Opens the journal at `path`, or begins one; a journal about other images or another victim is begun
+    /// anew.
     package init(_ path: String, imagesDigest: String, victim: String) throws(FileError) {
         self.path = path
         let head = Head(images: imagesDigest, victim: victim)
@@ -33,6 +34,14 @@ package struct AnswerJournal {
             }
         }
         try FileBytes.replace(path, with: Self.encoded([head]))
+    }
+
+    /// Whether the file at `path` holds an answer: more than its first line.
+    static func holdsAnswers(_ path: String) -> Bool {
+        guard let handle = FileHandle(forReadingAtPath: path) else { return false }
+        defer { try? handle.close() }
+        let start = (try? handle.read(upToCount: 1 << 16)) ?? Data()
+        return start.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 < start.count } ?? false
     }
 
     /// Adds answers; they are on the disk when this returns.

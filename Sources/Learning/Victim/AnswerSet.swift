@@ -6,14 +6,16 @@ import Tensor
 
 /// The victim's answers to a set of images, one row of probabilities an image, in their order.
 ///
-/// **File format** safetensors with one tensor `answers` (N, K) of F32 and the metadata `format` (`samegate-answers`),
-/// `version` (`1`) and `images_sha256`, the digest of the images that were asked about.
+/// **File format** safetensors with one tensor `answers` (N, K) of F32 and the metadata `format`
+/// (`samegate-answers`), `version` (`1`) and `images_sha256`, the digest of the images that were asked about.
 package struct AnswerSet: Sendable {
+    /// What the metadata's `format` must be.
     package static let formatName = "samegate-answers"
     private static let bytesMax = 4 << 30
 
     /// **Shapes** (N, K), each row a distribution.
     package let probabilities: Tensor
+    /// ``ImageSet/digest`` of the images asked about.
     package let imagesDigest: String
 
     /// Answers to the images with the digest. Traps unless the tensor has two dimensions.
@@ -85,6 +87,7 @@ package enum AnswerSetError: Error, Hashable, Sendable {
 }
 
 extension AnswerSetError: CustomStringConvertible {
+    /// A sentence with the path and the reason.
     package var description: String {
         switch self {
         case .file(let error): error.description

@@ -18,8 +18,10 @@ package struct VictimClient: Sendable {
         package var pause = Duration.milliseconds(250)
         /// How long one attempt may take.
         package var timeout = Duration.seconds(60)
+        /// The largest answer that is read.
         package var answerBytesMax = 64 << 20
 
+        /// The defaults: gentle enough for a production endpoint.
         package init() {}
     }
 

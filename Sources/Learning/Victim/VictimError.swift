@@ -13,6 +13,7 @@ package enum VictimError: Error, Hashable, Sendable {
 }
 
 extension VictimError: CustomStringConvertible {
+    /// A sentence with the URL, what it said, and how often it was asked.
     package var description: String {
         switch self {
         case .badURL(let text): "“\(text)” is not an http or https URL"

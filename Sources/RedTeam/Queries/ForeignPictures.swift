@@ -21,7 +21,9 @@ package struct ForeignPictures: Sendable {
         var files: [String] = []
         var seen: Set<[UInt8]> = []
         for index in generator.permutation(found.count) where files.count < count {
-            guard let picture = Self.load(found[index], image), seen.insert(picture).inserted else { continue }
+            guard let picture = Self.load(found[index], image), seen.insert(picture).inserted else {
+                continue
+            }
             values += picture.map { Float($0) / 127.5 - 1 }
             files.append(found[index])
         }

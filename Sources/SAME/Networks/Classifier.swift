@@ -41,6 +41,7 @@ package final class Classifier: Module {
         try load(state, ignoring: ignores)
     }
 
+    /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { network.parameters }
 
     /// Adds the objective's gradients to the parameters' gradients and returns its value and the logits.

@@ -35,7 +35,9 @@ struct DemoCommand: ParsableCommand {
     @Option(name: .long, help: "The gateway's port on 127.0.0.1; 0 takes a free one.")
     var port: UInt16 = 0
 
-    @Option(name: .long, help: "Where configuration, logs and example queries are put (default: a temporary directory).")
+    @Option(
+        name: .long,
+        help: "Where configuration, logs and example queries are put (default: a temporary directory).")
     var directory: String?
 
     func validate() throws {
@@ -52,7 +54,9 @@ struct DemoCommand: ParsableCommand {
         print("victim      \(stage.victim)   (its own process, unprotected)")
         print("gateway     \(stage.gateway)   (configuration \(stage.configuration))")
         let accuracy = try DemoMeasurement.victimAccuracy(stage, traffic)
-        print(String(format: "victim      %.2f %% of %d test pictures right", accuracy * 100, traffic.testCount))
+        print(
+            String(format: "victim      %.2f %% of %d test pictures right", accuracy * 100, traffic.testCount)
+        )
         let measurement = try DemoMeasurement(stage, traffic)
         let report = try DemoReport(measurement, stage: stage, victimAccuracy: accuracy)
         print(report.text)
@@ -81,7 +85,8 @@ enum DemoFolder {
     static func temporary() throws -> String {
         var template = Array((NSTemporaryDirectory() + "samegate-demo-XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw DemoError(description: "no temporary directory can be made: \(String(cString: strerror(errno)))")
+            throw DemoError(
+                description: "no temporary directory can be made: \(String(cString: strerror(errno)))")
         }
         return template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }

@@ -11,7 +11,8 @@ enum DemoConfiguration {
         basedOn path: String, listen: String, upstream: String, bundle: String, log: String, key: String
     ) throws -> String {
         guard let shipped = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw DemoError(description: "\(path) cannot be read; run from the top of a checkout, or give --config")
+            throw DemoError(
+                description: "\(path) cannot be read; run from the top of a checkout, or give --config")
         }
         guard
             FileManager.default.createFile(
@@ -24,7 +25,9 @@ enum DemoConfiguration {
         ]
         var unplaced = Set(places.keys)
         let lines = shipped.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
-            guard let (prefix, value) = places.first(where: { line.hasPrefix($0.key) }) else { return String(line) }
+            guard let (prefix, value) = places.first(where: { line.hasPrefix($0.key) }) else {
+                return String(line)
+            }
             unplaced.remove(prefix)
             let head = prefix.hasSuffix(" ") ? prefix : "    path: "
             return head + quoted(value)
@@ -37,6 +40,7 @@ enum DemoConfiguration {
 
     /// A YAML double-quoted scalar.
     private static func quoted(_ text: String) -> String {
-        "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
+        "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"")
+            + "\""
     }
 }

@@ -13,7 +13,9 @@ struct DemoExamples {
             guard let body = traffic.bodies[kind]?.first else { continue }
             let file = "\(folder)/\(kind.rawValue).json"
             try Data(body).write(to: URL(fileURLWithPath: file))
-            lines.append("  curl -s -d @\(file) \(url)".padding(toLength: 78, withPad: " ", startingAt: 0) + "  # \(kind.title)")
+            lines.append(
+                "  curl -s -d @\(file) \(url)".padding(toLength: 78, withPad: " ", startingAt: 0)
+                    + "  # \(kind.title)")
         }
         lines.append("  tail -f \(stage.decisionLog)")
         lines.append("  # pay for an answer that was withheld (a 428):")

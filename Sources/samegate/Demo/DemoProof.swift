@@ -33,7 +33,8 @@ struct DemoProof {
         let again = try DemoMeasurement.send(body, "proof-again", client, proof: field)
         let hashes = Challenge(unverifiedToken: document.challenge)?.target.expectedHashes ?? .nan
         text = String(
-            format: "one challenge met: %.0f expected hashes, %.2f s of work, answer %d; the same proof again: %d\n",
+            format:
+                "one challenge met: %.0f expected hashes, %.2f s of work, answer %d; the same proof again: %d\n",
             hashes, seconds, paid.status, again.status)
     }
 }

@@ -19,12 +19,14 @@ struct DemoReport {
         }
         let allowed = Self.share(fates[.benign] ?? [], of: ["pass"])
         let latency = Latency(measurement)
-        text = Self.table(fates, metrics) + latency.text
+        text =
+            Self.table(fates, metrics) + latency.text
             + String(format: "benign pictures answered unchanged: %.1f %%\n", allowed * 100)
             + "decisions: samegate decisions --summary \(stage.decisionLog)\n"
         let aurocs = metrics.sorted { $0.key.rawValue < $1.key.rawValue }
             .map { "\"\($0.key.rawValue)\":\(Self.short($0.value.auroc))" }.joined(separator: ",")
-        json = "{\"auroc\":{\(aurocs)},\"benign_allowed\":\(Self.short(allowed)),"
+        json =
+            "{\"auroc\":{\(aurocs)},\"benign_allowed\":\(Self.short(allowed)),"
             + "\"added_ms_p50\":\(Self.short(latency.addedMedian)),"
             + "\"victim_accuracy\":\(Self.short(victimAccuracy))}"
     }

@@ -55,15 +55,18 @@ struct DemoTraffic {
             throw DemoError(description: "\(data) has pictures of \(test.shape), the victim takes \(shape)")
         }
         guard test.count >= queries else {
-            throw DemoError(description: "\(data) has \(test.count) test pictures, fewer than --queries \(queries)")
+            throw DemoError(
+                description: "\(data) has \(test.count) test pictures, fewer than --queries \(queries)")
         }
         let elsewhere = ForeignPictures(folders: foreign, count: queries, image: shape, seed: 2)
         guard elsewhere.files.count == queries else {
             throw DemoError(
                 description: "only \(elsewhere.files.count) of \(queries) pictures from elsewhere found under"
-                    + " \(foreign.joined(separator: ", ")); Scripts/setup installs them, --foreign names others")
+                    + " \(foreign.joined(separator: ", ")); Scripts/setup installs them, --foreign names others"
+            )
         }
-        let encoder = QueryEncoder(QueryFormat(layout: .hwc, range: ValueRange(low: 0, high: 1), shape: shape))
+        let encoder = QueryEncoder(
+            QueryFormat(layout: .hwc, range: ValueRange(low: 0, high: 1), shape: shape))
         // The victim was trained on others, and fit saw none of these; any thousand will do, so the first.
         let benign = test.canonical(0..<queries, range: .signed)
         let tensors: [Kind: Tensor] = [

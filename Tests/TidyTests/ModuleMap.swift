@@ -1,0 +1,83 @@
+/// What Package.swift says of targets, and what they may say: which room may import which.
+struct ModuleMap {
+    /// The dependencies declared for each target.
+    let declared: [String: Set<String>]
+
+    /// Reads the manifest's text; only its plain form, a literal list for each target, is understood.
+    init(manifest: String) {
+        var declared: [String: Set<String>] = [:]
+        for marker in [".target(", ".executableTarget("] {
+            for part in manifest.components(separatedBy: marker).dropFirst() {
+                let arguments = ModuleMap.balanced(part)
+                guard let name = arguments.firstMatch(of: #/name: "([^"]+)"/#)?.output.1 else { continue }
+                // The test targets at the end name their room by a variable, which is no literal.
+                guard !name.contains("\\") else { continue }
+                declared[String(name)] = ModuleMap.dependencies(arguments)
+            }
+        }
+        self.declared = declared
+    }
+
+    /// The text up to the parenthesis that closes what is open.
+    private static func balanced(_ text: String) -> String {
+        var depth = 1
+        return String(
+            text.prefix { character in
+                if "([".contains(character) { depth += 1 }
+                if ")]".contains(character) { depth -= 1 }
+                return depth > 0
+            })
+    }
+
+    private static func dependencies(_ arguments: String) -> Set<String> {
+        guard let start = arguments.firstRange(of: "dependencies: [") else { return [] }
+        let list = balanced(String(arguments[start.upperBound...])).replacing(#/package: "[^"]+"/#, with: "")
+        return Set(list.matches(of: #/"([^"]+)"/#).map { String($0.output.1) })
+    }
+
+    /// What the architecture allows each room to depend on; Package.swift may ask for less, never for more.
+    static let allowed: [String: Set<String>] = [
+        "CKernels": [], "CPosix": [],
+        "Tensor": ["CKernels"],
+        "Neural": ["Tensor", "CKernels"],
+        "SAME": ["Neural", "Tensor", "Digest"],
+        "Learning": ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib", "Client"],
+        "RedTeam": ["SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client"],
+        "Digest": ["COpenSSL"],
+        "Imaging": ["CPNG", "CJPEG"],
+        "Query": ["Tensor", "Digest"],
+        "HTTPWire": [],
+        "Transport": ["CPosix"],
+        "Policy": ["Digest"],
+        "Store": ["Transport"],
+        "Observe": ["CZlib", "Logging"],
+        "Settings": ["Yams"],
+        "Client": ["CPosix", "HTTPWire", "Transport"],
+        "Proxy": ["HTTPWire", "Transport"],
+        "Gateway": [
+            "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+            "Tensor",
+            "Digest", "Logging",
+        ],
+    ]
+
+    /// What comes with Swift, for every room.
+    static let system: Set<String> = [
+        "Foundation", "FoundationNetworking", "Dispatch", "Synchronization", "Glibc",
+    ]
+
+    /// The module that a line imports; nil for any other line.
+    static func imported(by line: String) -> String? {
+        guard line.contains("import ") else { return nil }
+        let words = line.code.split(separator: " ").map(String.init)
+        guard let place = words.firstIndex(of: "import"), words.count > place + 1,
+            words[..<place].allSatisfy({
+                $0.hasPrefix("@") || ["internal", "private", "package", "public"].contains($0)
+            })
+        else { return nil }
+        let kinds: Set<String> = ["struct", "class", "enum", "func", "protocol", "typealias", "let", "var"]
+        let name =
+            kinds.contains(words[place + 1]) && words.count > place + 2 ? words[place + 2] : words[place + 1]
+        return name.split(separator: ".").first.map(String.init)
+    }
+}

@@ -1,0 +1,198 @@
+import Dispatch
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Transport
+
+@Suite("Loops and channels")
+struct EventLoopTests {
+    @Test("a registered channel reads, writes, and sees the end of file")
+    func echo() throws {
+        let loop = try EventLoop()
+        let (ours, theirs) = socketPair()
+        let log = Log()
+        loop.queue.sync { @Sendable in
+            try? EchoChannel(loop: loop, owning: ours, log: log).register()
+        }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        #expect(write(theirs, "hello", 5) == 5)
+        #expect(eventually { read(theirs, &buffer, 16) == 5 })
+        #expect(buffer[..<5].elementsEqual("hello".utf8))
+        close(theirs)
+        #expect(eventually { log.lines == ["bytes 5", "end", "closed"] })
+        loop.shutdown()
+    }
+
+    @Test("an event for a closed channel reaches nobody, even when its slot and number are taken again")
+    func staleEvents() throws {
+        let table = try ChannelTable()
+        let loop = try EventLoop()
+        let log = Log()
+        let (first, _) = socketPair()
+        let (second, _) = socketPair()
+        let old = EchoChannel(loop: loop, owning: first, log: log)
+        let oldToken = table.insert(old)
+        #expect(table.channel(token: oldToken) === old)
+        table.remove(token: oldToken)
+        #expect(table.channel(token: oldToken) == nil)
+        let new = EchoChannel(loop: loop, owning: second, log: log)
+        let newToken = table.insert(new)
+        #expect(newToken & 0xFFFF_FFFF == oldToken & 0xFFFF_FFFF)
+        #expect(table.channel(token: oldToken) == nil)
+        #expect(table.channel(token: newToken) === new)
+        loop.shutdown()
+    }
+
+    @Test("work from elsewhere runs on the loop, in order")
+    func execute() throws {
+        let loop = try EventLoop()
+        let log = Log()
+        for number in 0..<100 {
+            loop.execute { @Sendable in
+                loop.assertOnLoop()
+                log.add("\(number)")
+            }
+        }
+        loop.queue.sync { @Sendable in }
+        #expect(log.lines == (0..<100).map(String.init))
+        loop.shutdown()
+    }
+
+    @Test("a real timer fires without anybody advancing a clock")
+    func realTimer() throws {
+        let loop = try EventLoop()
+        let fired = DispatchSemaphore(value: 0)
+        loop.queue.sync { @Sendable in
+            let timer = LoopTimer { fired.signal() }
+            loop.arm(timer, at: loop.clock.now().advanced(by: .milliseconds(30)))
+        }
+        #expect(fired.wait(timeout: .now() + .seconds(10)) == .success)
+        loop.shutdown()
+    }
+
+    @Test("the next connection goes to the loop that has clearly fewer")
+    func balance() throws {
+        let group = try LoopGroup(count: 2)
+        let (first, second) = (group.loops[0], group.loops[1])
+        #expect(group.loop(near: first) === first)
+        first.load.add(2)
+        #expect(group.loop(near: first) === first)
+        first.load.add(1)
+        #expect(group.loop(near: first) === second)
+        #expect(group.loop(near: second) === second)
+        group.shutdown()
+    }
+
+    @Test("listening on a taken port is an error that names it; port 0 finds a free one")
+    func listen() throws {
+        let any = try #require(SocketAddress(host: "127.0.0.1", port: 0))
+        let listener = try Listener(binding: any)
+        #expect(listener.localAddress.port != 0)
+        let error = #expect(throws: TransportError.self) { try Listener(binding: listener.localAddress) }
+        #expect(error?.description.contains("\(listener.localAddress)") == true)
+    }
+
+    @Test("running out of descriptors pauses the listener instead of spinning, and nobody is lost")
+    func exhaustion() async {
+        await #expect(processExitsWith: .success) {
+            let clock = ManualClock()
+            let loop = try EventLoop(clock: clock)
+            let listener = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
+            let accepted = Log()
+            nonisolated(unsafe) var channel: ListenerChannel?  // because: only touched on the loop's queue
+            loop.queue.sync { @Sendable in
+                channel = try? listener.attach(to: loop) { raw, _ in
+                    accepted.add("\(raw)")
+                    close(raw)
+                }
+            }
+            var limit = rlimit(rlim_cur: 128, rlim_max: 1024)
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            var fillers: [Int32] = []
+            while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
+            close(fillers.removeLast())
+            let descriptor = try Descriptor.connecting(to: listener.localAddress)
+            precondition(eventually { loop.queue.sync { channel?.exhaustions ?? 0 } == 1 })
+            precondition(accepted.lines.isEmpty)
+            close(fillers.removeLast())
+            clock.advance(by: .seconds(1))
+            precondition(eventually { accepted.lines.count == 1 })
+            _ = consume descriptor
+        }
+    }
+}
+
+@Suite("Names")
+struct ResolverTests {
+    @Test("questions share a look-up, answers are remembered for their time, failures for a shorter one")
+    func remembers() throws {
+        let clock = ManualClock()
+        let loop = try EventLoop(clock: clock)
+        let lookups = Log()
+        let gate = DispatchSemaphore(value: 0)
+        let address = try #require(SocketAddress(host: "10.0.0.1", port: 80))
+        let resolver = Resolver { endpoint in
+            lookups.add(endpoint.host)
+            gate.wait()
+            return endpoint.host == "good"
+                ? .success([address]) : .failure(.unresolved(host: "bad", reason: "no"))
+        }
+        let answers = Log()
+        for host in ["good", "good", "bad"] {
+            resolver.resolve(Endpoint(host: host, port: 80), on: loop) { answer in
+                loop.assertOnLoop()
+                answers.add("\(answer)")
+            }
+        }
+        gate.signal()
+        gate.signal()
+        #expect(eventually { answers.lines.count == 3 })
+        #expect(lookups.lines == ["good", "bad"])
+        let good = Endpoint(host: "good", port: 80)
+        let bad = Endpoint(host: "bad", port: 80)
+        #expect(resolver.known(good, now: clock.now()) == .success([address]))
+        #expect(resolver.known(bad, now: clock.now()) != nil)
+        clock.advance(by: .seconds(2))
+        #expect(resolver.known(bad, now: clock.now()) == nil)
+        #expect(resolver.known(good, now: clock.now()) != nil)
+        clock.advance(by: .seconds(30))
+        #expect(resolver.known(good, now: clock.now()) == nil)
+        loop.shutdown()
+    }
+
+    @Test("the system knows localhost and not a name under .invalid (RFC 6761 §6.3, §6.4)")
+    func system() throws {
+        let local = try Resolver.system(Endpoint(host: "localhost", port: 80)).get()
+        #expect(local.contains { $0.host == "127.0.0.1" || $0.host == "::1" })
+        #expect(throws: TransportError.self) {
+            try Resolver.system(Endpoint(host: "nowhere.invalid", port: 80)).get()
+        }
+    }
+}
+
+@Suite("Queued bytes")
+struct ByteQueueTests {
+    @Test("what goes in comes out in order, and an empty queue holds no memory", arguments: [1, 2, 3])
+    func order(seed: UInt64) {
+        var random = Seeded(state: seed)
+        let pool = BufferPool()
+        var queue = ByteQueue()
+        var expected: [UInt8] = []
+        for _ in 0..<2_000 {
+            if Bool.random(using: &random) {
+                let piece = (0..<Int.random(in: 0..<3_000, using: &random)).map {
+                    UInt8(truncatingIfNeeded: $0)
+                }
+                piece.withUnsafeBytes { queue.append($0, pool) }
+                expected += piece
+            } else {
+                let count = Int.random(in: 0...expected.count, using: &random)
+                queue.consume(count, pool)
+                expected.removeFirst(count)
+            }
+            #expect(queue.count == expected.count)
+            #expect(queue.withBytes { $0.elementsEqual(expected) })
+        }
+    }
+}
