@@ -41,7 +41,8 @@ struct TinyModel: Sendable {
             options: [:], results: [:])
         let manifest = BundleManifest(
             image: image, range: .signed, classes: Self.classes, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture, calibration: try Calibration(sample: sample),
+            auxiliary: auxiliary.architecture,
+            calibration: try Calibration(sample: sample, terms: [.reconstruction, .deviation]),
             provenance: provenance)
         self.image = image
         bundle = ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
