@@ -11,6 +11,7 @@ struct RoutingTests {
         arguments: [
             "/v1/models/m:predict", "/v1/models/m/versions/1:predict", "/v1/models/m/labels/stable:predict",
             "/V1/MODELS/m:PREDICT", "/v1/Models/m/Versions/1:Predict",
+            "/v1/model\u{17F}/m/ver\u{17F}ions/1:predict",
         ])
     func spellings(path: String) throws {
         let parsed = try #require(PredictPath(path))
@@ -71,6 +72,17 @@ struct RoutingTests {
         }
         #expect(found == ["predict", "second", "predict", "predict"])
         #expect(Self.name(table.match(path: "/v1/models/m:predict", method: "POST")) == "predict")
+    }
+
+    @Test("a prefix takes every path that begins with its bytes, whatever character they become part of")
+    func prefix() throws {
+        let table = try Self.table { $0.path = "/v1/models/*" }
+        for path in [
+            "/v1/models/m:predict", "/v1/models/", "/v1/models/\u{301}x", "/v1/models/\u{338}:predict",
+        ] {
+            #expect(Self.name(table.match(path: path, method: "POST")) == "predict")
+        }
+        #expect(Self.name(table.match(path: "/v1/models", method: "POST")) == "rest")
     }
 
     static let ways: [(String, HTTPWire.Method, Int)] = [
