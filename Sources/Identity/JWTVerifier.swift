@@ -15,6 +15,8 @@ package struct JWTVerifier: Sendable {
         package var lifetimeMax: Duration?
         /// Whether a token without `exp` is refused.
         package var needsExpiry = true
+        /// The text claim that names the client; `client_id` and `azp` are others in use.
+        package var name = "sub"
         /// Text claims that become attributes of the identity; `iss` always does.
         package var attributes: [String] = []
 
@@ -26,7 +28,7 @@ package struct JWTVerifier: Sendable {
     package static let leewayMax = Duration.seconds(300)
     /// The longest token. **Units**: bytes.
     package static let bytesMax = 8192
-    /// The longest `sub`, since it is a log field and an account's name. **Units**: bytes.
+    /// The longest name, since it is a log field and an account's name. **Units**: bytes.
     package static let nameBytesMax = 256
 
     private let keys: JSONWebKeySet
@@ -92,8 +94,8 @@ package struct JWTVerifier: Sendable {
             guard let issuer, demands.issuers.contains(issuer) else { throw .wrongIssuer }
         }
         try checkAudience(claims)
-        guard let name = try text("sub", in: claims), Self.isName(name) else {
-            throw .malformed(member: "sub")
+        guard let name = try text(demands.name, in: claims), Self.isName(name) else {
+            throw .malformed(member: demands.name)
         }
         var attributes: [String: String] = [:]
         for claim in demands.attributes { attributes[claim] = claims[claim]?.text }

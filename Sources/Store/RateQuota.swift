@@ -18,6 +18,9 @@ package struct RateQuota: Hashable, Sendable {
     /// The time in which a whole burst is refilled.
     let burstNanoseconds: Int64
 
+    /// The time in which a whole burst is refilled.
+    package var refillTime: Duration { .nanoseconds(burstNanoseconds) }
+
     /// A quota of `cells` a `period`, of which `burst` may come at once; nil unless all are positive, a burst is at least one
     /// cell, a cell takes a nanosecond or longer, and neither the period nor refilling a burst takes over a year.
     package init?(cells: Int, period: Duration, burst: RateCost? = nil) {
@@ -34,8 +37,9 @@ package struct RateQuota: Hashable, Sendable {
         burstNanoseconds = refill
     }
 
-    /// The time in which `cost` is refilled, rounded up: rounding never lets in more than the quota. Costs beyond a burst count
-    /// as a burst, so that what one request can owe is bounded.
+    /// The time in which `cost` is refilled, rounded up. So is a burst, once: however many the charges, rounding lets in no more
+    /// than the quota and what one nanosecond refills. Costs beyond a burst count as a burst, so that what one request can owe
+    /// is bounded, and that a query dearer than the burst waits for all of it rather than for ever.
     func increment(_ cost: RateCost) -> Int64 {
         cost >= burst ? burstNanoseconds : Self.increment(cost, periodNanoseconds, cells)
     }
