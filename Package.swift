@@ -46,8 +46,10 @@ let package = Package(
         .target(name: "Transport", dependencies: ["CPosix"], swiftSettings: strict),
 
         // MARK: Decisions
-        .target(name: "Policy", dependencies: ["Digest"], swiftSettings: strict),
+        .target(name: "Policy", dependencies: ["Digest", "Store"], swiftSettings: strict),
         .target(name: "Store", swiftSettings: strict),
+        .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
+        .target(name: "Metrics", swiftSettings: strict),
         .target(
             name: "Observe", dependencies: ["CZlib", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
@@ -82,7 +84,7 @@ let package = Package(
 /// One test target per room, named after it.
 let rooms = [
     "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
-    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
+    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
