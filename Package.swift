@@ -63,7 +63,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
+                "Metrics", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(

@@ -23,7 +23,8 @@ struct DemoExamples {
                 "  \(send) -H \"Samegate-Proof: $(\(send) | \(program) solve)\"",
             ]
         }
-        lines += ["", "  # every decision", "  tail -f \(stage.decisionLog)"]
+        lines += ["", "  # metrics, every decision", "  curl -s http://\(stage.admin)/metrics"]
+        lines += ["  tail -f \(stage.decisionLog)"]
         text = lines.joined(separator: "\n")
     }
 
