@@ -14,8 +14,8 @@ struct FallbackTests {
     static let undecodable: [(String, String)] = [
         ("", "JSON"), ("{", "JSON"), ("hello", "JSON"), ("[1]", "object"), ("{}", "instances"),
         (#"{"instances":[]}"#, "no "), (#"{"instances":[[0,1]]}"#, "shape"),
-        (#"{"instances":[{"b64":"AAAA"}]}"#, "b64"),
-        (#"{"instances":[[]],"inputs":[[]]}"#, ""),
+        (#"{"instances":[{"b64":"AAAA"}]}"#, "base64"),
+        (#"{"instances":[[0]],"inputs":[[0]]}"#, "shape"),
     ]
 
     @Test("a body that is not the protocol's is refused with the reason", arguments: undecodable)

@@ -11,6 +11,7 @@ struct RoutingTests {
         arguments: [
             "/v1/models/m:predict", "/v1/models/m/versions/1:predict", "/v1/models/m/labels/stable:predict",
             "/V1/MODELS/m:PREDICT", "/v1/Models/m/Versions/1:Predict",
+            "/v1/model\u{17F}/m/ver\u{17F}ions/1:predict",
         ])
     func spellings(path: String) throws {
         let parsed = try #require(PredictPath(path))
@@ -73,6 +74,17 @@ struct RoutingTests {
         #expect(Self.name(table.match(path: "/v1/models/m:predict", method: "POST")) == "predict")
     }
 
+    @Test("a prefix takes every path that begins with its bytes, whatever character they become part of")
+    func prefix() throws {
+        let table = try Self.table { $0.path = "/v1/models/*" }
+        for path in [
+            "/v1/models/m:predict", "/v1/models/", "/v1/models/\u{301}x", "/v1/models/\u{338}:predict",
+        ] {
+            #expect(Self.name(table.match(path: path, method: "POST")) == "predict")
+        }
+        #expect(Self.name(table.match(path: "/v1/models", method: "POST")) == "rest")
+    }
+
     static let ways: [(String, HTTPWire.Method, Int)] = [
         ("/v1/models/m/versions/1:predict", .post, 403), ("/v1/models/m/labels/x:predict", .post, 403),
         ("/v1/models/m%3Apredict", .post, 403), ("/%76%31/models/m:predict", .post, 403),
@@ -83,7 +95,7 @@ struct RoutingTests {
         ("/v1/models/m:predict;x=1", .post, 400), ("/v1/models/m%253Apredict", .post, 400),
         ("/v1/models/m:predict%00", .post, 400), ("/v1/models/m:predict", .put, 405),
         ("/v1/models/m:predict", .patch, 405), ("/v1/models/m/versions/1:predict", .get, 405),
-        ("/v1/models/m:predict", .trace, 501),
+        ("/v1/models/m:predict", .trace, 400),
     ]
 
     @Test("no spelling of its path carries a query around a protected route", arguments: ways)
@@ -139,7 +151,8 @@ struct RoutingTests {
         #expect(try fixture.ask(body: [], path: "/health?q", method: .get).status == 200)
         #expect(
             fixture.victim.seen.map(\.target) == ["/base/x/v1/models/m:predict?a=%20b", "/base/x/health?q"])
-        #expect(try fixture.lines("access").compactMap { $0["path"] as? String }.last == "/health?q")
+        let logged = try fixture.lines("access").compactMap { $0["path"] as? String }
+        #expect(logged.sorted() == ["/health?q", "/v1/models/m:predict?a=%20b"])
     }
 
     @Test("an unprotected route is streamed as it is, and nothing is decided about it")
@@ -162,8 +175,11 @@ struct RoutingTests {
 
     @Test("a path that no route takes: 404")
     func notFound() throws {
-        let fixture = try GatewayFixture.make(prepare: { _ in })
         #expect(Self.name(RouteTable([]).match(path: "/", method: "GET")) == "404")
-        #expect(try fixture.ask(body: [], path: "/x", method: .get).status == 200)
+        let fixture = try GatewayFixture.make(Plan(catchAll: "/open/*"))
+        let answer = try fixture.ask(body: [], path: "/x", method: .get)
+        #expect(answer.status == 404)
+        #expect(try answer.problem()["detail"] as? String == "no route takes this path")
+        #expect(try fixture.ask(body: [], path: "/open/x", method: .get).status == 200)
     }
 }

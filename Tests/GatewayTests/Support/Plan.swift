@@ -22,6 +22,9 @@ struct Plan: Sendable {
     /// The path of the protected route.
     var path = "/v1/models/m:predict"
 
+    /// The path of the unprotected route.
+    var catchAll = "/*"
+
     static let perturb = "[{above: p50, verdict: perturb, noise: {l1: 0.2}}]"
     static let proofOfWork = "[{above: p50, verdict: proof-of-work, work: {hashes: [64, 4096], growth: 2}}]"
     static let all = """
@@ -48,7 +51,7 @@ struct Plan: Sendable {
         routes:
           - {name: predict, path: "\(path)", methods: [POST], upstream: victim, protect: \(protect)}
         \(routes)
-          - {name: rest, path: "/*", upstream: victim}
+          - {name: rest, path: "\(catchAll)", upstream: victim}
         policies:
           default: {bands: \(bands)}
         scoring: {workers: 1, queue: \(queue)}

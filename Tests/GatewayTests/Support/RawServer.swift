@@ -78,21 +78,19 @@ final class RawServer: Sendable {
         Thread.detachNewThread { @Sendable [listener] in
             while true {
                 let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { return }
+                guard descriptor >= 0 else { break }
                 Thread.detachNewThread { @Sendable in
                     let connection = RawConnection(owning: descriptor)
                     serve(connection)
                     connection.close()
                 }
             }
+            close(listener)
         }
     }
 
-    /// Ends the listening; a blocked accept returns.
-    func stop() {
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
-    }
+    /// Ends the listening. The accepting thread closes the socket: closed here, its number might already be another's.
+    func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
     static func loopback(_ port: UInt16) -> sockaddr_in {
         var address = sockaddr_in()

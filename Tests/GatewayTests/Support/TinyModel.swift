@@ -72,15 +72,17 @@ struct TinyModel: Sendable {
         return scorer.assess(scorer.examine(rows, workspace: Scorer.makeWorkspace())[0], answer: answer)
     }
 
-    /// A picture whose calibrated score lies in `range` of the benign percentiles.
+    /// A picture whose calibrated score lies in `range` of the benign percentiles, found by halving the interval of
+    /// amplitudes: the score grows with the amplitude, but for small steps that a narrow range may fall between.
     func picture(_ range: Range<Double>, seed: UInt64 = 7) throws -> [Float] {
-        var amplitude: Float = 0.02
-        while amplitude < 1e4 {
-            let picture = Self.picture(image, seed: seed, amplitude: amplitude)
-            if range.contains(score(picture, answer: Self.answer(to: picture[...])).percentile) {
-                return picture
-            }
-            amplitude *= 1.01
+        var low: Float = 1e-3
+        var high: Float = 1e4
+        for _ in 0..<100 {
+            let middle = (low * high).squareRoot()
+            let picture = Self.picture(image, seed: seed, amplitude: middle)
+            let percentile = score(picture, answer: Self.answer(to: picture[...])).percentile
+            if range.contains(percentile) { return picture }
+            if percentile < range.lowerBound { low = middle } else { high = middle }
         }
         throw NoSuchPicture(range: range)
     }
