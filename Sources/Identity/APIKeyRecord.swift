@@ -72,6 +72,10 @@ package struct APIKeyRecord: Hashable, Sendable {
         return (key, try APIKeyRecord(of: key, expires: expires, routes: routes, comment: comment))
     }
 
+    /// The end that `text` names as key files do (`2027-01-31` or `2027-01-31T12:00:00Z`, UTC), as time since the start of the
+    /// Unix era; nil when it is of neither form.
+    package static func expiry(parsing text: String) -> Duration? { CalendarTime.parse(text) }
+
     /// The line of the key file, without its end.
     package var line: String {
         var line = "\(id) sha256:\(Hex.encode(salt)):\(hash.hex)"

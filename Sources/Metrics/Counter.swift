@@ -50,4 +50,7 @@ package struct GaugeFamily: Sendable {
     package subscript(_ values: String...) -> Gauge? {
         series.index(of: values).map { Gauge(cells: cells, cell: $0) }
     }
+
+    /// The series of number `index`, for callers that compute it from the positions of the values.
+    package func gauge(at index: Int) -> Gauge { Gauge(cells: cells, cell: index) }
 }

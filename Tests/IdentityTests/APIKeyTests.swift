@@ -121,6 +121,7 @@ struct APIKeyTests {
     func dates(text: String, seconds: Int64?) {
         let time = CalendarTime.parse(text)
         #expect(time?.components.seconds == seconds)
+        #expect(APIKeyRecord.expiry(parsing: text) == time)
         if let time, text.utf8.count == 20 { #expect(CalendarTime.format(time) == text) }
     }
 }
