@@ -91,38 +91,72 @@ INLINE int tile_rows(ptrdiff_t rows) {
 
 // MARK: What becomes of the sums
 
-INLINE void finish_as(const int activation, const int kind, const sum *sums, int rows, int vectors,
-                      const sg_linear *t, ptrdiff_t column, ptrdiff_t row, const float *addend, void *c) {
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) {
-            const ptrdiff_t j = column + v * SG_LANES;
-            const vec bias = load(t->w->bias + j);
+// What all rows of a panel have in common.
+typedef struct {
+    vec bias;
 #if SG_KIND == 2
-            const vec scale = t->a_scale[row + i] * load(t->w->scale + j);
-            vec x = FMA(all(t->a_zero[row + i]), load(t->w->offset + j), bias);
-            x = FMA(__builtin_convertvector(sums[2 * i + v], vec), scale, x);
-#else
-            vec x = sums[2 * i + v] + bias;
-            (void)row;
+    vec scale, offset;
 #endif
-            if (activation == SG_ACTIVATION_GELU) x = gelu(x);
-            if (activation == SG_ACTIVATION_RELU) x = larger(x, (vec){0});
-            if (addend) x += load(addend + i * t->addend_row + j);
-            store_as(kind, c, i * t->c_row + j, x);
-        }
+} column_terms;
+
+INLINE column_terms terms(const sg_packed *w, ptrdiff_t column) {
+    return (column_terms){
+        .bias = load(w->bias + column),
+#if SG_KIND == 2
+        .scale = load(w->scale + column),
+        .offset = load(w->offset + column),
+#endif
+    };
 }
+
+// activation, kind and addend's presence are constants where this is inlined.
+INLINE void finish_one(const int activation, const int kind, sum s, column_terms w, const sg_linear *t, ptrdiff_t row,
+                       const float *addend, void *c, ptrdiff_t at) {
+#if SG_KIND == 2
+    const vec x0 = FMA(all(t->a_zero[row]), w.offset, w.bias);
+    vec x = FMA(__builtin_convertvector(s, vec), t->a_scale[row] * w.scale, x0);
+#else
+    vec x = s + w.bias;
+    (void)t, (void)row;
+#endif
+    if (activation == SG_ACTIVATION_GELU) x = gelu(x);
+    if (activation == SG_ACTIVATION_RELU) x = larger(x, (vec){0});
+    if (addend) x += load(addend);
+    store_as(kind, c, at, x);
+}
+
+INLINE void finish_as(const int activation, const int kind, const int vectors, const sum *sums, int rows,
+                      const sg_linear *t, ptrdiff_t column, ptrdiff_t row, const float *addend, void *c) {
+    const column_terms left = terms(t->w, column), right = terms(t->w, column + (vectors == 2 ? SG_LANES : 0));
+    ptrdiff_t at = column;
+    for (int i = 0; i < rows; i++, sums += 2, at += t->c_row) {
+        finish_one(activation, kind, sums[0], left, t, row + i, addend, c, at);
+        if (vectors == 2)
+            finish_one(activation, kind, sums[1], right, t, row + i, addend ? addend + SG_LANES : NULL, c,
+                       at + SG_LANES);
+        if (addend) addend += t->addend_row;
+    }
+}
+
+#define FINISH(ACTIVATION, KIND, VECTORS)                                                        \
+    case 4 * ACTIVATION + 2 * KIND + VECTORS - 1:                                                \
+        if (addend)                                                                              \
+            finish_as(ACTIVATION, KIND, VECTORS, sums, rows, t, column, row, addend + column, c); \
+        else                                                                                     \
+            finish_as(ACTIVATION, KIND, VECTORS, sums, rows, t, column, row, NULL, c);           \
+        break;
+#define FINISH_BOTH(ACTIVATION, VECTORS) \
+    FINISH(ACTIVATION, SG_KIND_F32, VECTORS) FINISH(ACTIVATION, SG_KIND_BF16, VECTORS)
 
 static __attribute__((noinline)) void finish(const sum *sums, int rows, int vectors, const sg_linear *t,
                                              ptrdiff_t column, ptrdiff_t row, const float *addend, void *c) {
-#define FINISH(ACTIVATION, KIND) \
-    case 2 * ACTIVATION + KIND: finish_as(ACTIVATION, KIND, sums, rows, vectors, t, column, row, addend, c); break;
-    switch (2 * t->activation + t->c_kind) {
-        FINISH(SG_ACTIVATION_NONE, SG_KIND_F32)
-        FINISH(SG_ACTIVATION_NONE, SG_KIND_BF16)
-        FINISH(SG_ACTIVATION_GELU, SG_KIND_F32)
-        FINISH(SG_ACTIVATION_GELU, SG_KIND_BF16)
-        FINISH(SG_ACTIVATION_RELU, SG_KIND_F32)
-        FINISH(SG_ACTIVATION_RELU, SG_KIND_BF16)
+    switch (4 * t->activation + 2 * t->c_kind + vectors - 1) {
+        FINISH_BOTH(SG_ACTIVATION_NONE, 1)
+        FINISH_BOTH(SG_ACTIVATION_NONE, 2)
+        FINISH_BOTH(SG_ACTIVATION_GELU, 1)
+        FINISH_BOTH(SG_ACTIVATION_GELU, 2)
+        FINISH_BOTH(SG_ACTIVATION_RELU, 1)
+        FINISH_BOTH(SG_ACTIVATION_RELU, 2)
     }
 }
 
