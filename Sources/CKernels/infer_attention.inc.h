@@ -33,10 +33,14 @@ INLINE void transpose(words square[SG_LANES]) {
 
 // `count` words of a row, zeros after them.
 INLINE words some(const uint32_t *row, ptrdiff_t count) {
-    words x = {0};
     if (count >= SG_LANES) return *(const words *)row;
+#if SG_WIDE
+    return (words)_mm512_maskz_loadu_epi32((__mmask16)((1u << count) - 1), row);
+#else
+    words x = {0};
     for (ptrdiff_t l = 0; l < count; l++) x[l] = row[l];
     return x;
+#endif
 }
 
 // panels = the transpose of (tokens, depth words), tokens padded with zeros to whole panels.
@@ -62,9 +66,7 @@ INLINE words values_of(const value *row, ptrdiff_t count) {
     return some((const uint32_t *)(const void *)row, count);
 #else
     if (count >= SG_LANES) return __builtin_convertvector(*(const halves *)row, words);
-    words x = {0};
-    for (ptrdiff_t l = 0; l < count; l++) x[l] = row[l];
-    return x;
+    return (words)_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16((__mmask16)((1u << count) - 1), row));
 #endif
 }
 
@@ -86,37 +88,60 @@ static void pack_values(const value *values, ptrdiff_t row, ptrdiff_t tokens, pt
     }
 }
 
-// Row by row, scores become 2^(scale * (score - largest)) in the table's kind; inverse gets 1 / their sum.
+// Row by row, scores become 2^(scale * (score - largest)) in the table's kind; inverse gets 1 / their sum. Step by step
+// over all rows, so that the reductions of several overlap.
 static void softmax(float *scores, ptrdiff_t width, ptrdiff_t tokens, float scale, int rows, value *weights,
                     float *inverse) {
-    for (int i = 0; i < rows; i++, scores += width, weights += width) {
-        for (ptrdiff_t j = tokens; j < width; j++) scores[j] = -3.0e38f;
-        vec high = load(scores);
-        for (ptrdiff_t j = SG_LANES; j < width; j += SG_LANES) high = larger(high, load(scores + j));
-        const vec shift = all(-scale * highest(high)), factor = all(scale);
-        vec sums = {0};
-        for (ptrdiff_t j = 0; j < width; j += SG_LANES) {
-            const vec p = power(FMA(load(scores + j), factor, shift));
-            sums += p;
-            store_as(SG_KIND, weights, j, p);
+    const ptrdiff_t whole = tokens / SG_LANES * SG_LANES;
+    const ints inside = first(tokens - whole);
+    vec sums[SG_TILE];
+    float high[SG_TILE];
+    for (int i = 0; i < rows; i++) {
+        float *row = scores + i * width;
+        vec most = all(-3.0e38f);
+        for (ptrdiff_t j = 0; j < whole; j += SG_LANES) most = larger(most, load(row + j));
+        for (ptrdiff_t j = whole; j < width; j += SG_LANES) {
+            const vec x = choose(j == whole ? inside : (ints){0}, load(row + j), all(-3.0e38f));
+            store(row + j, x);
+            most = larger(most, x);
         }
-        inverse[i] = 1.0f / total(sums);
+        high[i] = highest(most);
     }
+    for (int i = 0; i < rows; i++) {
+        const float *row = scores + i * width;
+        value *to = weights + i * width;
+        const vec shift = all(-scale * high[i]), factor = all(scale);
+        sums[i] = (vec){0};
+        for (ptrdiff_t j = 0; j < width; j += SG_LANES) {
+            const vec p = power(FMA(load(row + j), factor, shift));
+            sums[i] += p;
+            store_as(SG_KIND, to, j, p);
+        }
+    }
+    for (int i = 0; i < rows; i++) inverse[i] = 1.0f / total(sums[i]);
 }
 
-static void put(const sum *sums, int rows, const float *inverse, value *out, ptrdiff_t out_row, ptrdiff_t count) {
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v * SG_LANES < count && v < 2; v++) {
-            const vec y = sums[2 * i + v] * inverse[i];
-            value *to = out + i * out_row + v * SG_LANES;
-            if (count - v * SG_LANES >= SG_LANES) {
-                store_as(SG_KIND, to, 0, y);
-            } else {
-                value part[SG_LANES];
-                store_as(SG_KIND, part, 0, y);
-                memcpy(to, part, sizeof(value) * (size_t)(count - v * SG_LANES));
-            }
-        }
+// The first `count` values of y.
+INLINE void put_some(value *to, vec y, ptrdiff_t count) {
+    if (count >= SG_LANES) {
+        store_as(SG_KIND, to, 0, y);
+        return;
+    }
+#if SG_WIDE && SG_KIND == 0
+    _mm512_mask_storeu_ps(to, (__mmask16)((1u << count) - 1), (__m512)y);
+#elif SG_WIDE
+    _mm256_mask_storeu_epi16(to, (__mmask16)((1u << count) - 1), (__m256i)narrow(y));
+#else
+    for (ptrdiff_t l = 0; l < count; l++) to[l] = y[l];
+#endif
+}
+
+static void put(const sum *sums, int rows, int vectors, const float *inverse, value *out, ptrdiff_t out_row,
+                ptrdiff_t count) {
+    for (int i = 0; i < rows; i++, out += out_row) {
+        put_some(out, sums[2 * i] * inverse[i], count);
+        if (vectors == 2) put_some(out + SG_LANES, sums[2 * i + 1] * inverse[i], count - SG_LANES);
+    }
 }
 
 // A head's scratch, in order: keys, values, scores, weights.
@@ -149,18 +174,15 @@ static void attend(const sg_attention *t, room r, const value *queries, value *o
     float inverse[SG_TILE];
     for (ptrdiff_t j = 0; j < t->tokens; j += PANEL) {
         tile_sums(rows, 2, over_channels, (const uint32_t *)(const void *)(queries + row * t->qkv_row), qkv_row,
-                  r.keys + j / PANEL * over_channels.run * 2, sums);
-        for (int i = 0; i < rows; i++) {
-            store(r.scores + i * r.width + j, sums[2 * i]);
-            store(r.scores + i * r.width + j + SG_LANES, sums[2 * i + 1]);
-        }
+                  r.keys + j / PANEL * over_channels.run * 2, (sum *)(void *)(r.scores + j), r.width / SG_LANES);
     }
     softmax(r.scores, r.width, t->tokens, t->scale * 1.44269504f, rows, r.weights, inverse);
     const words *panel = r.values;
     for (ptrdiff_t c = 0; c < channels; c += PANEL) {
         const int vectors = channels - c > SG_LANES ? 2 : 1;
-        tile_sums(rows, vectors, over_tokens, (const uint32_t *)(const void *)r.weights, r.width / GROUP, panel, sums);
-        put(sums, rows, inverse, out + row * t->out_row + c, t->out_row, channels - c);
+        tile_sums(rows, vectors, over_tokens, (const uint32_t *)(const void *)r.weights, r.width / GROUP, panel, sums,
+                  2);
+        put(sums, rows, vectors, inverse, out + row * t->out_row + c, t->out_row, channels - c);
         panel += vectors * over_tokens.run;
     }
 }

@@ -32,9 +32,10 @@ typedef struct {
     ptrdiff_t runs, run, stride;
 } reach;
 
-// sums[2 * row], sums[2 * row + 1] = rows of a times a panel. rows and vectors are constants where this is inlined.
+// sums[row * sums_row], and the vector after it, = rows of a times a panel. rows and vectors are constants where this is
+// inlined.
 INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel,
-                 sum *sums) {
+                 sum *sums, ptrdiff_t sums_row) {
     sum left[SG_TILE], right[SG_TILE];
     const uint32_t *third[(SG_TILE + 2) / 3];
 #pragma clang loop unroll(full)
@@ -57,13 +58,13 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
     }
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
-        sums[2 * i] = left[i];
-        if (vectors == 2) sums[2 * i + 1] = right[i];
+        sums[i * sums_row] = left[i];
+        if (vectors == 2) sums[i * sums_row + 1] = right[i];
     }
 }
 
 #define CASE(R, V) \
-    case R: tile(R, V, r, a, a_row, panel, sums); break;
+    case R: tile(R, V, r, a, a_row, panel, sums, sums_row); break;
 #if SG_TILE == 12
 #define CASES(V)                                                                                      \
     CASE(1, V) CASE(2, V) CASE(3, V) CASE(4, V) CASE(5, V) CASE(6, V) CASE(7, V) CASE(8, V) CASE(9, V) \
@@ -75,7 +76,7 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
 #endif
 
 static __attribute__((noinline)) void tile_sums(int rows, int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
-                                                const words *panel, sum *sums) {
+                                                const words *panel, sum *sums, ptrdiff_t sums_row) {
     if (vectors == 2)
         switch (rows) { CASES(2) }
     else
@@ -179,7 +180,8 @@ static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_
     for (ptrdiff_t i = 0; i < t->rows;) {
         const int rows = tile_rows(t->rows - i);
         const ptrdiff_t row = line * t->rows + i;
-        tile_sums(rows, vectors, r, (const uint32_t *)(const void *)(a + i * t->a_row), t->a_row / word, panel, sums);
+        tile_sums(rows, vectors, r, (const uint32_t *)(const void *)(a + i * t->a_row), t->a_row / word, panel, sums,
+                  2);
         if (line == 0) prefetch(next, end, i / SG_TILE, t->rows / SG_TILE + 1);
         finish(sums, rows, vectors, t, column, row, t->addend ? t->addend + row * t->addend_row : NULL,
                (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row));

@@ -37,13 +37,15 @@ INLINE vec smaller(vec x, vec y) {
 
 // The sum, and the largest, over the lanes: halves are folded, always in one order.
 static inline float total(vec x) {
+#if SG_WIDE
+    return _mm512_reduce_add_ps((__m512)x);
+#else
     float lane[SG_LANES];
     memcpy(lane, &x, sizeof lane);
-#pragma clang loop unroll(full)
     for (int width = SG_LANES / 2; width > 0; width /= 2)
-#pragma clang loop unroll(full)
         for (int l = 0; l < width; l++) lane[l] += lane[l + width];
     return lane[0];
+#endif
 }
 
 static inline float highest(vec x) {

@@ -21,7 +21,8 @@ struct AutoencoderPlan {
     /// Activations of images that pass together stay within half of a usual second-level cache.
     private static let groupBytes = 512 << 10
 
-    init(_ model: MaskedAutoencoder, _ kernels: KernelSet, in store: WeightStore, _ layout: inout ArenaLayout) {
+    init(_ model: MaskedAutoencoder, _ kernels: KernelSet, in store: WeightStore, _ layout: inout ArenaLayout)
+    {
         let (a, weights) = (model.architecture, Weights(tensors: model.stateDict))
         architecture = a
         let tokens = a.patches + 1
@@ -43,7 +44,9 @@ struct AutoencoderPlan {
         encoderPositions = table("encoder.pos_embedding")
         decoderPositions = table("decoder.pos_embedding")
         func blocks(_ name: String, _ depth: Int, _ heads: Int) -> [BlockPlan] {
-            (0..<depth).map { BlockPlan("\(name).transformer.\($0)", heads: heads, weights, kernels, in: store) }
+            (0..<depth).map {
+                BlockPlan("\(name).transformer.\($0)", heads: heads, weights, kernels, in: store)
+            }
         }
         embed = PackedLayer(kernels.plain, linear: "encoder.patchify", weights, in: store)
         encoder = blocks("encoder", a.encoderDepth, a.encoderHeads)

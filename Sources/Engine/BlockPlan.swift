@@ -26,7 +26,8 @@ struct StackPlan {
     let hiddenKind: Kind
 
     init(
-        _ kernels: KernelSet, channels: Int, tokens: Int, heads: [Int], images: Int, _ layout: inout ArenaLayout
+        _ kernels: KernelSet, channels: Int, tokens: Int, heads: [Int], images: Int,
+        _ layout: inout ArenaLayout
     ) {
         self.kernels = kernels
         self.channels = channels
@@ -86,13 +87,16 @@ struct BlockPlan {
         let rows = images * stack.tokens
         let x = arena.floats(stack.x)
         norm1.run(stack, rows: rows, arena)
-        run(qkv, stack, rows: rows, arena.raw(stack.operand), into: arena.raw(stack.qkv), stack.attentionKind, arena)
+        run(
+            qkv, stack, rows: rows, arena.raw(stack.operand), into: arena.raw(stack.qkv), stack.attentionKind,
+            arena)
         for image in 0..<images { attend(stack, image, arena) }
         let attended = operand(arena.raw(stack.attended), stack.attentionKind, stack.row, rows, stack, arena)
         run(projection, stack, rows: rows, attended, into: x, .f32, arena, addend: x)
         norm2.run(stack, rows: rows, arena)
         run(
-            fc1, stack, rows: rows, arena.raw(stack.operand), into: arena.raw(stack.hidden), stack.hiddenKind, arena,
+            fc1, stack, rows: rows, arena.raw(stack.operand), into: arena.raw(stack.hidden), stack.hiddenKind,
+            arena,
             activation: SG_ACTIVATION_GELU)
         let hidden = operand(arena.raw(stack.hidden), stack.hiddenKind, fc1.columns, rows, stack, arena)
         run(fc2, stack, rows: rows, hidden, into: x, .f32, arena, addend: x)
@@ -100,7 +104,8 @@ struct BlockPlan {
 
     private func run(
         _ layer: PackedLayer, _ stack: StackPlan, rows: Int, _ a: UnsafeRawPointer,
-        into c: UnsafeMutableRawPointer, _ kind: Kind, _ arena: PlanArena, addend: UnsafePointer<Float>? = nil,
+        into c: UnsafeMutableRawPointer, _ kind: Kind, _ arena: PlanArena,
+        addend: UnsafePointer<Float>? = nil,
         activation: Int = SG_ACTIVATION_NONE
     ) {
         var product = layer.product(a, rows: rows, into: c, kind)
@@ -130,7 +135,8 @@ struct BlockPlan {
     private func attend(_ stack: StackPlan, _ image: Int, _ arena: PlanArena) {
         let (first, size) = (image * stack.tokens, stack.attentionKind.size)
         let attention = sg_attention(
-            qkv: arena.raw(stack.qkv) + first * qkv.columns * size, qkv_row: qkv.columns, tokens: stack.tokens,
+            qkv: arena.raw(stack.qkv) + first * qkv.columns * size, qkv_row: qkv.columns,
+            tokens: stack.tokens,
             channels: stack.channels, heads: heads, out: arena.raw(stack.attended) + first * stack.row * size,
             out_row: stack.row, scale: 1 / Float(stack.channels / heads).squareRoot(),
             scratch: arena.raw(stack.scratch))
@@ -169,7 +175,8 @@ struct NormPlan {
 
     private func make(_ stack: StackPlan, rows: Int, _ arena: PlanArena) -> sg_norm {
         sg_norm(
-            x: arena.floats(stack.x), x_row: stack.row, rows: rows, columns: stack.channels, gamma: gamma, beta: beta,
+            x: arena.floats(stack.x), x_row: stack.row, rows: rows, columns: stack.channels, gamma: gamma,
+            beta: beta,
             epsilon: Self.epsilon, addend: nil, addend_row: 0, out: nil, out_row: stack.row,
             scale: arena.floats(stack.scale), zero: arena.floats(stack.zero), line: arena.floats(stack.line))
     }

@@ -48,7 +48,8 @@ struct ClassifierPlan {
         let row = arena.raw(features) + index * layers[0].depth * kind.size
         guard let convolutions else {
             let convert = sg_convert(
-                x: arena.raw(picture), x_kind: Int32(SG_KIND_F32), x_row: 0, rows: 1, columns: roundUp(image.count),
+                x: arena.raw(picture), x_kind: Int32(SG_KIND_F32), x_row: 0, rows: 1,
+                columns: roundUp(image.count),
                 out: row, out_row: 0, scale: nil, zero: nil, line: nil)
             withUnsafePointer(to: convert) { sg_infer_convert(layers[0].kernels, $0) }
             return
@@ -70,7 +71,8 @@ struct ClassifierPlan {
         let logits = arena.floats(between[layers.count - 1])
         for row in 0..<count {
             Kernels.softmax(
-                logits + row * layers[layers.count - 1].columns, into: probabilities + row * classes, 1, classes)
+                logits + row * layers[layers.count - 1].columns, into: probabilities + row * classes, 1,
+                classes)
         }
     }
 }

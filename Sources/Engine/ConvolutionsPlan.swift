@@ -38,7 +38,8 @@ struct ConvolutionsPlan {
             let map = layout.reserve(bytes: out.height * out.width * layer.columns * kernels.innerKind.size)
             let stage = Stage(
                 layer: layer, width: width, channels: channels, out: out, map: map,
-                pooled: pools ? layout.reserve(rows: out.height * out.width, layer.columns, kernels.innerKind) : nil)
+                pooled: pools
+                    ? layout.reserve(rows: out.height * out.width, layer.columns, kernels.innerKind) : nil)
             stages.append(stage)
             (height, width) = pools ? (out.height / Self.poolSide, out.width / Self.poolSide) : out
             (channels, real) = (layer.columns, weights[name + ".bias"].count)
@@ -54,7 +55,8 @@ struct ConvolutionsPlan {
         let weight = weights[name + ".weight"]
         let inputs = weight.shape[1]
         return PackedLayer(
-            kernels, depth: side * side * channels, outputs: weight.rows, bias: weights[name + ".bias"], in: store
+            kernels, depth: side * side * channels, outputs: weight.rows, bias: weights[name + ".bias"],
+            in: store
         ) { row, column in
             let (place, channel) = row.quotientAndRemainder(dividingBy: channels)
             return channel < inputs ? weight.values[(column * inputs + channel) * side * side + place] : 0
@@ -68,7 +70,8 @@ struct ConvolutionsPlan {
         let weight = weights[name + ".weight"]
         let row = roundUp(last.channels)
         return PackedLayer(
-            kernels.inner, depth: last.pixels * row, outputs: weight.rows, bias: weights[name + ".bias"], in: store
+            kernels.inner, depth: last.pixels * row, outputs: weight.rows, bias: weights[name + ".bias"],
+            in: store
         ) { index, column in
             let (pixel, channel) = index.quotientAndRemainder(dividingBy: row)
             return channel < last.channels

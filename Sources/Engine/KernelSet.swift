@@ -12,7 +12,9 @@ struct KernelSet {
     let innerKind: Kind
 
     init(_ precision: Plan.Precision, level: Int32) throws(PlanError) {
-        guard let plain = sg_infer_find(level, Int32(SG_KIND_F32)), let main = Self.find(precision.kind, level) else {
+        guard let plain = sg_infer_find(level, Int32(SG_KIND_F32)),
+            let main = Self.find(precision.kind, level)
+        else {
             throw .unsupported(precision, needs: precision == .int8 ? "AVX-512-VNNI" : "AVX-512-BF16")
         }
         self.plain = plain

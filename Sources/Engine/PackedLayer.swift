@@ -29,7 +29,8 @@ struct PackedLayer {
         packed = store.room(bytes: MemoryLayout<sg_packed>.size).bindMemory(to: sg_packed.self, capacity: 1)
         packed.initialize(
             to: sg_packed(
-                panels: panels, bias: store.padded(bias.values), scale: scale, offset: offset, depth: self.depth,
+                panels: panels, bias: store.padded(bias.values), scale: scale, offset: offset,
+                depth: self.depth,
                 columns: columns))
     }
 
@@ -37,16 +38,20 @@ struct PackedLayer {
     init(_ kernels: OpaquePointer, linear name: String, _ weights: Weights, in store: WeightStore) {
         let weight = weights[name + ".weight"]
         let (outputs, inputs) = (weight.rows, weight.rowCount)
-        self.init(kernels, depth: roundUp(inputs), outputs: outputs, bias: weights[name + ".bias"], in: store) {
+        self.init(kernels, depth: roundUp(inputs), outputs: outputs, bias: weights[name + ".bias"], in: store)
+        {
             $0 < inputs ? weight.values[$1 * inputs + $0] : 0
         }
     }
 
     /// The product with rows that follow each other, `rows` of them.
-    func product(_ a: UnsafeRawPointer, rows: Int, into c: UnsafeMutableRawPointer, _ kind: Kind) -> sg_linear {
+    func product(_ a: UnsafeRawPointer, rows: Int, into c: UnsafeMutableRawPointer, _ kind: Kind) -> sg_linear
+    {
         sg_linear(
-            w: packed, a: a, a_row: depth, a_line: 0, segments: 1, segment: depth, segment_stride: 0, lines: 1,
-            rows: rows, a_scale: nil, a_zero: nil, addend: nil, addend_row: 0, c: c, c_row: columns, c_line: 0,
+            w: packed, a: a, a_row: depth, a_line: 0, segments: 1, segment: depth, segment_stride: 0,
+            lines: 1,
+            rows: rows, a_scale: nil, a_zero: nil, addend: nil, addend_row: 0, c: c, c_row: columns,
+            c_line: 0,
             c_kind: Int32(kind.rawValue), activation: Int32(SG_ACTIVATION_NONE))
     }
 

@@ -80,7 +80,8 @@ struct BenchScoreCommand: ParsableCommand {
         let values = list.split(separator: ",").map { Int($0) }
         guard !values.isEmpty, values.allSatisfy({ $0.map(allowed.contains) ?? false }) else {
             throw ValidationError(
-                "--\(name) “\(list)” must be numbers from \(allowed.lowerBound) to \(allowed.upperBound), with commas")
+                "--\(name) “\(list)” must be numbers from \(allowed.lowerBound) to \(allowed.upperBound), with commas"
+            )
         }
         return values.compactMap(\.self)
     }
@@ -161,7 +162,8 @@ extension BenchNetworks {
             var (losses, painted) = ([Float](repeating: 0, count: count), images)
             var probabilities = [Float](repeating: 0, count: count * plan.classes)
             plan.examine(
-                rows: images, count: count, arena: plan.makeArena(), losses: &losses, probabilities: &probabilities,
+                rows: images, count: count, arena: plan.makeArena(), losses: &losses,
+                probabilities: &probabilities,
                 reconstructions: &painted)
             try write(painted, "reconstructions-\(precision.rawValue).f32")
         }
@@ -184,7 +186,8 @@ struct ScoreBench {
     private var cells: [Cell] = []
 
     init(
-        networks: BenchNetworks, batches: [Int], threads: [Int], precisions: [Plan.Precision], milliseconds: Int
+        networks: BenchNetworks, batches: [Int], threads: [Int], precisions: [Plan.Precision],
+        milliseconds: Int
     ) throws(PlanError) {
         self.networks = networks
         self.milliseconds = milliseconds
@@ -218,9 +221,11 @@ struct ScoreBench {
         // Each thread answers a query in `threads` times as long as all of them together need for one.
         let speed = networks.operations / seconds / Double(cell.threads)
         return String(
-            format: "%@ %@ %7d %6d %10.4f   %.4f … %.4f %10.0f %8.1f %8.1f", pad(cell.plan.precision.rawValue, 10),
+            format: "%@ %@ %7d %6d %10.4f   %.4f … %.4f %10.0f %8.1f %8.1f",
+            pad(cell.plan.precision.rawValue, 10),
             pad(cell.plan.precision.instructions ?? "", 13), cell.threads, cell.batch, 1e3 * seconds,
-            1e3 * (sorted.first ?? 0), 1e3 * (sorted.last ?? 0), 1 / seconds, 1e-9 * speed, 100 * speed / peak)
+            1e3 * (sorted.first ?? 0), 1e3 * (sorted.last ?? 0), 1 / seconds, 1e-9 * speed, 100 * speed / peak
+        )
     }
 
     private func object(_ cell: Cell) -> String {

@@ -11,20 +11,30 @@ struct Models: Sendable, CustomTestStringConvertible {
     let autoencoder: MaskedAutoencoderArchitecture
     let auxiliary: ClassifierArchitecture
 
-    var testDescription: String { "\(autoencoder.image), patch \(autoencoder.patch), \(autoencoder.embedding)" }
+    var testDescription: String {
+        "\(autoencoder.image), patch \(autoencoder.patch), \(autoencoder.embedding)"
+    }
 
     static let levels = Array(Int32(SG_PLAIN)...sg_level_best())
 
     /// The shipped one, the paper's two, and sizes that fill no tile and no vector.
     static let all: [Models] = [
-        make(ImageShape(channels: 1, height: 28, width: 28), patch: 4, embedding: 32, heads: 4, blocks: (2, 1)),
-        make(ImageShape(channels: 1, height: 28, width: 28), patch: 4, embedding: 192, heads: 3, blocks: (3, 1)),
-        make(ImageShape(channels: 3, height: 32, width: 32), patch: 2, embedding: 192, heads: 3, blocks: (1, 1)),
-        make(ImageShape(channels: 3, height: 18, width: 15), patch: 3, embedding: 36, heads: 3, blocks: (1, 2)),
-        make(ImageShape(channels: 2, height: 20, width: 14), patch: 2, embedding: 33, heads: 3, blocks: (2, 0)),
+        make(
+            ImageShape(channels: 1, height: 28, width: 28), patch: 4, embedding: 32, heads: 4, blocks: (2, 1)),
+        make(
+            ImageShape(channels: 1, height: 28, width: 28), patch: 4, embedding: 192, heads: 3, blocks: (2, 1)
+        ),
+        make(
+            ImageShape(channels: 3, height: 32, width: 32), patch: 2, embedding: 192, heads: 3, blocks: (1, 1)
+        ),
+        make(
+            ImageShape(channels: 3, height: 18, width: 15), patch: 3, embedding: 36, heads: 3, blocks: (1, 2)),
+        make(
+            ImageShape(channels: 2, height: 20, width: 14), patch: 2, embedding: 33, heads: 3, blocks: (2, 0)),
         Models(
             autoencoder: MaskedAutoencoderArchitecture(
-                image: ImageShape(channels: 1, height: 16, width: 16), patch: 16, embedding: 40, encoderDepth: 1,
+                image: ImageShape(channels: 1, height: 16, width: 16), patch: 16, embedding: 40,
+                encoderDepth: 1,
                 encoderHeads: 2, decoderDepth: 1, decoderHeads: 5),
             auxiliary: .mlp(image: ImageShape(channels: 1, height: 16, width: 16), classes: 3, hidden: 19)),
     ]

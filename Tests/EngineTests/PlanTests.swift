@@ -10,7 +10,8 @@ import Testing
 
 /// Whole plans against the networks they are compiled from, with random weights.
 @Suite struct PlanTests {
-    @Test("a Float32 plan reconstructs and classifies as the networks do", arguments: Models.all, Models.levels)
+    @Test(
+        "a Float32 plan reconstructs and classifies as the networks do", arguments: Models.all, Models.levels)
     func reference(models: Models, level: Int32) throws {
         let (found, wanted) = try compare(models, .f32, level: level)
         #expect(found.worst(\.losses, wanted) < 2e-6)
