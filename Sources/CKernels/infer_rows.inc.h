@@ -12,48 +12,46 @@ static void quantise(const float *line, ptrdiff_t padded, uint8_t *bytes, float 
     const vec inverse = all(range > 0 ? 255.0f / range : 0), shift = all(range > 0 ? -least * (255.0f / range) : 0);
     for (ptrdiff_t j = 0; j < padded; j += SG_LANES) {
         const __m512i whole = _mm512_cvtps_epi32((__m512)FMA(load(line + j), inverse, shift));
-        _mm_storeu_si128((__m128i *)(void *)(bytes + j),
-                         _mm512_cvtusepi32_epi8(_mm512_max_epi32(whole, _mm512_setzero_si512())));
+        _mm_storeu_si128((__m128i *)(void *)(bytes + j), _mm512_cvtusepi32_epi8(whole));
     }
     *scale = range / 255.0f;
     *zero = least;
 }
 #endif
 
-// The row's values less their mean, 0 past the columns, into line; returns 1 / sqrt(variance + epsilon).
-static inline float centre(const float *x, ptrdiff_t columns, float epsilon, vec *mean) {
+// Rows are normalised so many at a time, step by step, so that their reductions overlap.
+enum { NORM_ROWS = 8 };
+
+// The sum over a row's columns of x - shift, or of its square.
+INLINE vec gather(const float *x, ptrdiff_t columns, vec shift, const int squared) {
     vec even = {0}, odd = {0};
     ptrdiff_t j = 0;
     for (; j + 2 * SG_LANES <= columns; j += 2 * SG_LANES) {
-        even += load(x + j);
-        odd += load(x + j + SG_LANES);
-    }
-    const ptrdiff_t rest = j;
-    for (; j < columns; j += SG_LANES) even += choose(first(columns - j), load(x + j), (vec){0});
-    *mean = all(total(even + odd) / (float)columns);
-    even = odd = (vec){0};
-    for (j = 0; j < rest; j += 2 * SG_LANES) {
-        const vec e = load(x + j) - *mean, o = load(x + j + SG_LANES) - *mean;
-        even = FMA(e, e, even);
-        odd = FMA(o, o, odd);
+        const vec e = load(x + j) - shift, o = load(x + j + SG_LANES) - shift;
+        even = squared ? FMA(e, e, even) : even + e;
+        odd = squared ? FMA(o, o, odd) : odd + o;
     }
     for (; j < columns; j += SG_LANES) {
-        const vec e = choose(first(columns - j), load(x + j) - *mean, (vec){0});
-        even = FMA(e, e, even);
+        const vec e = choose(first(columns - j), load(x + j) - shift, (vec){0});
+        even = squared ? FMA(e, e, even) : even + e;
     }
-    return 1.0f / __builtin_sqrtf(total(even + odd) / (float)columns + epsilon);
+    return even + odd;
 }
 
-static void norm(const sg_norm *t) {
+static void norm_rows(const sg_norm *t, ptrdiff_t row, int rows) {
     const ptrdiff_t padded = (t->columns + SG_INFER_PAD - 1) / SG_INFER_PAD * SG_INFER_PAD;
-    for (ptrdiff_t row = 0; row < t->rows; row++) {
-        const float *x = t->x + row * t->x_row;
+    const float share = 1.0f / (float)t->columns;
+    const float *x = t->x + row * t->x_row;
+    vec mean[NORM_ROWS], rstd[NORM_ROWS];
+    for (int i = 0; i < rows; i++) mean[i] = gather(x + i * t->x_row, t->columns, (vec){0}, 0);
+    for (int i = 0; i < rows; i++) mean[i] = all(total(mean[i]) * share);
+    for (int i = 0; i < rows; i++) rstd[i] = gather(x + i * t->x_row, t->columns, mean[i], 1);
+    for (int i = 0; i < rows; i++) rstd[i] = all(1.0f / __builtin_sqrtf(total(rstd[i]) * share + t->epsilon));
+    for (int i = 0; i < rows; i++, row++, x += t->x_row) {
         const float *addend = t->addend ? t->addend + row * t->addend_row : NULL;
-        vec mean;
-        const vec rstd = all(centre(x, t->columns, t->epsilon, &mean));
         value *out = (value *)t->out + row * t->out_row;
         for (ptrdiff_t j = 0; j < padded; j += SG_LANES) {
-            vec y = FMA((load(x + j) - mean) * rstd, load(t->gamma + j), load(t->beta + j));
+            vec y = FMA((load(x + j) - mean[i]) * rstd[i], load(t->gamma + j), load(t->beta + j));
             if (addend) y += load(addend + j);
 #if SG_KIND == 2
             store(t->line + j, y);
@@ -65,6 +63,11 @@ static void norm(const sg_norm *t) {
         quantise(t->line, padded, out, t->scale + row, t->zero + row);
 #endif
     }
+}
+
+static void norm(const sg_norm *t) {
+    for (ptrdiff_t row = 0; row < t->rows; row += NORM_ROWS)
+        norm_rows(t, row, (int)(t->rows - row < NORM_ROWS ? t->rows - row : NORM_ROWS));
 }
 
 static void convert(const sg_convert *t) {

@@ -131,7 +131,8 @@ INLINE vec gelu(vec x) {
     p = FMA(p, t, look(gelu_fine[0], shifted));
     return FMA(size, p, 0.5f * x);
 #else
-    const vec held = smaller(larger(x, all(-4.0f)), all(3.874f));
+    // The one nearer to 0 of |x| and the bound, with x's sign.
+    const vec held = (vec)_mm512_range_ps((__m512)x, (__m512)all(3.874f), 2);
     const vec shifted = FMA(held, all(4.0f), all(12582912.0f)), t = FMA(held, all(4.0f), 12582912.0f - shifted);
     vec p = FMA(look(gelu_coarse[2], shifted), t, look(gelu_coarse[1], shifted));
     p = FMA(p, t, look(gelu_coarse[0], shifted));
