@@ -95,15 +95,15 @@ class Timed:
     def __init__(self, run):
         self.run = run
 
-    def milliseconds(self, batch, budget):
+    def milliseconds(self, batch, budget, clock):
         self.run()
-        begin = time.perf_counter()
+        begin = clock()
         self.run()
-        repeats = max(1, int(budget / 1e3 / (time.perf_counter() - begin)))
-        begin = time.perf_counter()
+        repeats = max(1, int(budget / 1e3 / max(1e-6, clock() - begin)))
+        begin = clock()
         for _ in range(repeats):
             self.run()
-        return 1e3 * (time.perf_counter() - begin) / repeats / batch
+        return 1e3 * (clock() - begin) / repeats / batch
 
 
 def engines(model, network, folder, images, batch):
@@ -133,12 +133,14 @@ def compiled_output(request):
     return request.model_outputs[0]
 
 
-def samegate(arguments, model, batch, extra):
+def samegate(arguments, model, batch):
     command = [
         arguments.samegate, "bench", "score", "--architecture", model["architecture"], "--autoencoder-only",
         "--batch", str(batch), "--threads", "1", "--json", "--rounds", "1", "--milliseconds", str(arguments.milliseconds),
     ]
-    lines = subprocess.run(command + extra, check=True, capture_output=True, text=True).stdout.splitlines()
+    if arguments.processor_time:
+        command.append("--processor-time")
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return {row["precision"]: row["ms"] for row in map(json.loads, lines)}
 
 
@@ -166,6 +168,7 @@ def compare(arguments, name):
     network.float()
     error = lambda painted: float(np.max(np.abs(losses(images, painted) - exact) / exact))
     errors, times = {}, {}
+    clock = time.process_time if arguments.processor_time else time.perf_counter
     for file in sorted(os.listdir(folder)):
         if file.startswith("reconstructions-"):
             painted = np.fromfile(os.path.join(folder, file), dtype=np.float32).reshape(images.shape)
@@ -179,11 +182,11 @@ def compare(arguments, name):
             order = ["samegate"] + list(others[batch])
             for engine in order[turn % len(order) :] + order[: turn % len(order)]:
                 if engine == "samegate":
-                    for precision, ms in samegate(arguments, model, batch, []).items():
+                    for precision, ms in samegate(arguments, model, batch).items():
                         times.setdefault((f"samegate-{precision}", batch), []).append(ms)
                 else:
                     run = Timed(lambda: others[batch][engine](images[:batch]))
-                    times.setdefault((engine, batch), []).append(run.milliseconds(batch, arguments.milliseconds))
+                    times.setdefault((engine, batch), []).append(run.milliseconds(batch, arguments.milliseconds, clock))
     return report(name, arguments, times, errors)
 
 
@@ -210,6 +213,8 @@ def main():
     parser.add_argument("--batches", default="1,8", type=lambda text: [int(size) for size in text.split(",")])
     parser.add_argument("--rounds", default=9, type=int)
     parser.add_argument("--milliseconds", default=150, type=int, help="how long one measurement takes")
+    parser.add_argument("--processor-time", action="store_true",
+                        help="count the processor time used in place of the clock's, where others use the machine too")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     result, f32, errors = {}, {}, {}

@@ -72,8 +72,9 @@ void sg_infer_join(const sg_patches *how, const float *patches, float *image, pt
 double sg_infer_distance(const sg_patches *how, const float *x, const float *y) {
     const ptrdiff_t patches = how->height / how->patch * (how->width / how->patch);
     const ptrdiff_t count = how->channels * how->patch * how->patch;
-    double sum = 0;
+    // Four sums, since one alone would wait for each addition.
+    double sums[4] = {0};
     for (ptrdiff_t patch = 0; patch < patches; patch++, x += how->patch_row, y += how->patch_row)
-        for (ptrdiff_t i = 0; i < count; i++) sum += (double)(x[i] - y[i]) * (double)(x[i] - y[i]);
-    return sum;
+        for (ptrdiff_t i = 0; i < count; i++) sums[i % 4] += (double)(x[i] - y[i]) * (double)(x[i] - y[i]);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }

@@ -43,21 +43,20 @@ INLINE words some(const uint32_t *row, ptrdiff_t count) {
 #endif
 }
 
-// panels = the transpose of (tokens, depth words), tokens padded with zeros to whole panels.
+// panels = the transpose of (tokens, depth words), tokens padded with zeros to whole vectors; the last panel is one
+// vector wide where that is enough.
 static void pack_keys(const uint32_t *keys, ptrdiff_t row, ptrdiff_t tokens, ptrdiff_t depth, words *panels) {
     for (ptrdiff_t j = 0; j < tokens; j += SG_LANES) {
-        words *panel = panels + j / PANEL * depth * 2 + j / SG_LANES % 2;
+        const ptrdiff_t start = j / PANEL * PANEL, vectors = tokens - start > SG_LANES ? 2 : 1;
+        words *panel = panels + start / SG_LANES * depth + j / SG_LANES % 2;
         for (ptrdiff_t k = 0; k < depth; k += SG_LANES) {
             words square[SG_LANES];
             for (int l = 0; l < SG_LANES; l++)
                 square[l] = j + l < tokens ? some(keys + (j + l) * row + k, depth - k) : (words){0};
             transpose(square);
-            for (ptrdiff_t l = 0; l < SG_LANES && k + l < depth; l++) panel[2 * (k + l)] = square[l];
+            for (ptrdiff_t l = 0; l < SG_LANES && k + l < depth; l++) panel[vectors * (k + l)] = square[l];
         }
     }
-    // The right half of the last panel, where there are no tokens for it.
-    if ((tokens + SG_LANES - 1) / SG_LANES % 2)
-        for (ptrdiff_t k = 0; k < depth; k++) panels[tokens / PANEL * depth * 2 + 2 * k + 1] = (words){0};
 }
 
 // `count` of a row's values as words, each shifted to the word's place for the row; zeros after them.
@@ -149,13 +148,13 @@ typedef struct {
     words *keys, *values;
     float *scores;
     value *weights;
-    // The tokens padded to whole panels.
+    // The tokens padded to whole vectors.
     ptrdiff_t width;
 } room;
 
 static room rooms(const sg_attention *t) {
     const ptrdiff_t channels = t->channels / t->heads;
-    const ptrdiff_t width = (t->tokens + PANEL - 1) / PANEL * PANEL;
+    const ptrdiff_t width = (t->tokens + SG_LANES - 1) / SG_LANES * SG_LANES;
     const ptrdiff_t padded = (channels + SG_LANES - 1) / SG_LANES * SG_LANES;
     float *scratch = t->scratch;
     room r = {.keys = (words *)(void *)scratch, .width = width};
@@ -173,8 +172,8 @@ static void attend(const sg_attention *t, room r, const value *queries, value *o
     sum sums[2 * SG_TILE];
     float inverse[SG_TILE];
     for (ptrdiff_t j = 0; j < t->tokens; j += PANEL) {
-        tile_sums(rows, 2, over_channels, (const uint32_t *)(const void *)(queries + row * t->qkv_row), qkv_row,
-                  r.keys + j / PANEL * over_channels.run * 2, (sum *)(void *)(r.scores + j), r.width / SG_LANES);
+        tile_sums(rows, t->tokens - j > SG_LANES ? 2 : 1, over_channels, (const uint32_t *)(const void *)(queries + row * t->qkv_row), qkv_row,
+                  r.keys + j / SG_LANES * over_channels.run, (sum *)(void *)(r.scores + j), r.width / SG_LANES);
     }
     softmax(r.scores, r.width, t->tokens, t->scale * 1.44269504f, rows, r.weights, inverse);
     const words *panel = r.values;

@@ -32,6 +32,9 @@ struct BenchScoreCommand: ParsableCommand {
     var rounds = 7
     @Option(help: ArgumentHelp("How long one measurement takes.", valueName: "ms"))
     var milliseconds = 100
+    @Flag(
+        help: "Count the threads' processor time in place of the clock's, where others use the machine too.")
+    var processorTime = false
     @Flag(help: "Leave the auxiliary model out of the architecture: the smallest one takes its place.")
     var autoencoderOnly = false
     @Flag(help: "Print one JSON object a line in place of the table.")
@@ -49,7 +52,8 @@ struct BenchScoreCommand: ParsableCommand {
             let bench = try ScoreBench(
                 networks: networks, batches: numbers(batch, "batch", 1...4096),
                 threads: numbers(threads, "threads", 1...1024), precisions: precisions(),
-                milliseconds: max(1, milliseconds))
+                milliseconds: max(1, milliseconds),
+                processorTime: processorTime)
             bench.run(rounds: max(1, rounds), json: json).forEach { print($0) }
         } catch let error where !(error is ValidationError) {
             throw ValidationError("\(error)")
@@ -182,15 +186,18 @@ struct ScoreBench {
 
     let networks: BenchNetworks
     let milliseconds: Int
+    let processorTime: Bool
     private let precisions: [Plan.Precision]
     private var cells: [Cell] = []
 
     init(
         networks: BenchNetworks, batches: [Int], threads: [Int], precisions: [Plan.Precision],
-        milliseconds: Int
+        milliseconds: Int,
+        processorTime: Bool
     ) throws(PlanError) {
         self.networks = networks
         self.milliseconds = milliseconds
+        self.processorTime = processorTime
         self.precisions = precisions
         for precision in precisions {
             let plan = try Plan(networks.autoencoder, networks.auxiliary, precision: precision)
@@ -249,14 +256,17 @@ struct ScoreBench {
         return time(cell, repeats: repeats) / Double(repeats * cell.batch * cell.threads)
     }
 
-    /// The seconds that every thread's examining a batch of its own so many times takes.
+    /// The seconds that every thread's examining a batch of its own so many times takes: by the clock, or as the mean
+    /// over the threads of the processor time they used.
     private func time(_ cell: Cell, repeats: Int) -> Double {
         let workers = (0..<cell.threads).map { BenchWorker(cell.plan, batch: cell.batch, seed: UInt64($0)) }
-        return ContinuousClock().measure {
+        let elapsed = ContinuousClock().measure {
             DispatchQueue.concurrentPerform(iterations: cell.threads) { @Sendable thread in
-                for _ in 0..<repeats { workers[thread].run() }
+                workers[thread].run(repeats)
             }
-        } / .seconds(1)
+        }
+        guard processorTime else { return elapsed / .seconds(1) }
+        return workers.reduce(0) { $0 + $1.seconds } / Double(cell.threads)
     }
 }
 
@@ -270,6 +280,8 @@ private final class BenchWorker: @unchecked Sendable {
     private let rows: [Float]
     private var losses: [Float]
     private var probabilities: [Float]
+    /// The processor time that the last run used.
+    private(set) var seconds = 0.0
 
     init(_ plan: Plan, batch: Int, seed: UInt64) {
         var generator = RandomGenerator(seed: seed)
@@ -279,10 +291,22 @@ private final class BenchWorker: @unchecked Sendable {
         rows = (0..<batch * plan.image.count).map { _ in generator.uniform(-1..<1) }
         losses = Array(repeating: 0, count: batch)
         probabilities = Array(repeating: 0, count: batch * plan.classes)
-        run()
+        run(1)
     }
 
-    func run() {
-        plan.examine(rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities)
+    func run(_ repeats: Int) {
+        let start = Self.processorTime
+        for _ in 0..<repeats {
+            plan.examine(
+                rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities)
+        }
+        seconds = Self.processorTime - start
+    }
+
+    /// The processor time this thread has used. Units: seconds.
+    private static var processorTime: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
     }
 }
