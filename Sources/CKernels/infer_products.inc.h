@@ -175,14 +175,17 @@ static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_
     const value *a = (const value *)t->a + line * t->a_line;
     const size_t c_size = t->c_kind == SG_KIND_BF16 ? 2 : 4;
     const char *next = (const char *)(panel + vectors * (t->w->depth / GROUP));
-    const char *end = next + (column + PANEL < t->w->columns ? (next - (const char *)panel) : 0);
+    // After the last panel comes what was packed next: the weights needed then.
+    const char *end = next + (next - (const char *)panel);
+    const ptrdiff_t tiles = (t->rows + SG_TILE - 1) / SG_TILE;
+    ptrdiff_t done = 0;
     sum sums[2 * SG_TILE];
     for (ptrdiff_t i = 0; i < t->rows;) {
         const int rows = tile_rows(t->rows - i);
         const ptrdiff_t row = line * t->rows + i;
         tile_sums(rows, vectors, r, (const uint32_t *)(const void *)(a + i * t->a_row), t->a_row / word, panel, sums,
                   2);
-        if (line == 0) prefetch(next, end, i / SG_TILE, t->rows / SG_TILE + 1);
+        if (line == 0) prefetch(next, end, done++, tiles);
         finish(sums, rows, vectors, t, column, row, t->addend ? t->addend + row * t->addend_row : NULL,
                (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row));
         i += rows;

@@ -6,14 +6,18 @@ package final class PlanArena {
     /// The bytes held.
     package let bytesHeld: Int
 
+    private let block: UnsafeMutableRawBufferPointer
+
     init(_ layout: ArenaLayout) {
         bytesHeld = layout.bytes
-        base = .allocate(byteCount: max(layout.bytes, 64), alignment: 4096)
-        // Padding between rows is read, with weights of zero: it must be finite.
-        base.initializeMemory(as: UInt8.self, repeating: 0, count: max(layout.bytes, 64))
+        // Zeros, since padding between rows is read, with weights of zero: it must be finite. Whole large pages, of
+        // which the last would not be one otherwise.
+        block = LargePages.allocate(bytes: roundUp(max(layout.bytes, 1), to: LargePages.bytes))
+        // A block has at least a page.
+        base = block.baseAddress!
     }
 
-    deinit { base.deallocate() }
+    deinit { block.deallocate() }
 
     /// The floats of a region.
     func floats(_ region: Region) -> UnsafeMutablePointer<Float> {

@@ -1,11 +1,5 @@
 import CKernels
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// The memory of a plan's packed weights: written while the plan is made, then only read.
 ///
 /// Few large blocks on large pages: weights of tens of megabytes in pages of 4 KiB would not fit the processor's
@@ -14,7 +8,6 @@ final class WeightStore {
     private var blocks: [UnsafeMutableRawBufferPointer] = []
     private var used = 0
     private static let blockBytes = 4 << 20
-    private static let pageBytes = 2 << 20
 
     deinit {
         for block in blocks { block.deallocate() }
@@ -45,13 +38,8 @@ final class WeightStore {
     }
 
     private func addBlock(atLeast bytes: Int) {
-        let size = roundUp(max(bytes, blocks.isEmpty ? 1 : Self.blockBytes), to: Self.pageBytes)
-        let block = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: Self.pageBytes)
-        #if os(Linux)
-            // Only a hint: where the system declines, the pages stay small.
-            _ = madvise(block.baseAddress, size, MADV_HUGEPAGE)
-        #endif
-        block.initializeMemory(as: UInt8.self, repeating: 0)
+        let size = roundUp(max(bytes, blocks.isEmpty ? 1 : Self.blockBytes), to: LargePages.bytes)
+        let block = LargePages.allocate(bytes: size)
         blocks.append(block)
         used = 0
     }
