@@ -34,6 +34,7 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Neural", dependencies: ["Tensor"], swiftSettings: strict),
         .target(name: "SAME", dependencies: ["Neural", "Tensor", "Digest"], swiftSettings: strict),
+        .target(name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
         .target(
             name: "Learning", dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
             swiftSettings: strict),
@@ -72,7 +73,7 @@ let package = Package(
         .executableTarget(
             name: "samegate",
             dependencies: [
-                "Gateway", "Learning", "RedTeam", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
+                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -83,8 +84,8 @@ let package = Package(
 
 /// One test target per room, named after it.
 let rooms = [
-    "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
-    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
+    "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
+    "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
