@@ -34,7 +34,8 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Neural", dependencies: ["Tensor"], swiftSettings: strict),
         .target(name: "SAME", dependencies: ["Neural", "Tensor", "Digest"], swiftSettings: strict),
-        .target(name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
+        .target(
+            name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
         .target(
             name: "Learning", dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
             swiftSettings: strict),
@@ -71,7 +72,8 @@ let package = Package(
         .executableTarget(
             name: "samegate",
             dependencies: [
-                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
+                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor",
+                "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -82,8 +84,8 @@ let package = Package(
 
 /// One test target per room, named after it.
 let rooms = [
-    "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
-    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
+    "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
+    "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!

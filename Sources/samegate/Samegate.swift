@@ -7,7 +7,8 @@ struct Samegate: AsyncParsableCommand {
         commandName: "samegate", abstract: "A gateway that protects a model against extraction.",
         subcommands: [
             Serve.self, Check.self, DecisionsCommand.self, FitCommand.self, TrainVictimCommand.self,
-            TrainAnswerCommand.self, TrainMeasureCommand.self, VictimCommand.self, Solve.self, DemoCommand.self,
+            TrainAnswerCommand.self, TrainMeasureCommand.self, VictimCommand.self, Solve.self,
+            DemoCommand.self,
             BenchCommand.self,
         ])
 }
