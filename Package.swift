@@ -67,7 +67,7 @@ let package = Package(
         .target(
             name: "RedTeam",
             dependencies: [
-                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire",
+                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire", "Digest",
                 "Transport",
             ],
             swiftSettings: strict),

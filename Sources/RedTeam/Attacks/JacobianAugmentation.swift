@@ -18,11 +18,13 @@ package struct JacobianAugmentation: Attack {
     /// **Units** canonical values.
     package var inkAbove: Float?
     package var training = SubstituteTraining()
+    /// The name in reports, where several variants stand side by side.
+    package var title: String?
 
     /// An attack that starts from these pictures.
     package init(seeds: PicturePool) { self.seeds = seeds }
 
-    package var name: String { inkAbove == nil ? "jbda" : "jbda-ink" }
+    package var name: String { title ?? (inkAbove == nil ? "jbda" : "jbda-ink") }
     package var options: [String: String] {
         let own = [
             "seeds": "\(seeds.count)", "step": "\(step)", "rounds": "\(rounds)",
