@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -53,11 +54,11 @@ static uint32_t readiness_of(uint32_t events) {
     return readiness;
 }
 
-int cposix_epoll_poll(int epoll, cposix_event *events, int count) {
+int cposix_epoll_poll(int epoll, cposix_event *events, int count, int milliseconds) {
     struct epoll_event ready[128];
     int wanted = count < 128 ? count : 128;
     int found;
-    do found = epoll_wait(epoll, ready, wanted, 0);
+    do found = epoll_wait(epoll, ready, wanted, milliseconds);
     while (found < 0 && errno == EINTR);
     if (found < 0) return -errno;
     for (int i = 0; i < found; i++) {
@@ -65,6 +66,21 @@ int cposix_epoll_poll(int epoll, cposix_event *events, int count) {
         events[i].readiness = readiness_of(ready[i].events);
     }
     return found;
+}
+
+int cposix_wake_create(int epoll, uint64_t token) {
+    int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (wake < 0) return -errno;
+    int result = epoll_add(epoll, wake, token, EPOLLIN | EPOLLET);
+    if (result < 0) close(wake);
+    return result < 0 ? result : wake;
+}
+
+// Edge-triggered, so it is never read: each write is an event, and 2^64 writes do not happen.
+void cposix_wake(int wake) {
+    uint64_t one = 1;
+    ssize_t ignored = write(wake, &one, sizeof one);
+    (void)ignored;
 }
 
 static socklen_t to_system(const cposix_address *from, struct sockaddr_storage *to) {

@@ -38,6 +38,8 @@ package final class HTTPClient {
     ) throws(ClientError) -> ClientResponse {
         let bytes = try message(method, target, fields, body)
         deadline = ContinuousClock.now + timeout
+        // Closed meanwhile, or speaking without being asked: nothing has been sent on it yet, so any request may do without.
+        if let descriptor, cposix_is_stale(descriptor) != 0 { close() }
         let isReused = descriptor != nil
         do throws(ClientError) {
             return try attempt(bytes, method)

@@ -19,7 +19,7 @@ package final class Gateway: Sendable {
     private let server: ProxyServer
     private let loops: LoopGroup
     let services: GatewayServices
-    private let upstreams: [Upstream]
+    let upstreams: [Upstream]
     private let drainDeadline: Duration
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
     nonisolated(unsafe) private let sweeping: any DispatchSourceTimer

@@ -43,6 +43,9 @@ final class LogAppender {
     /// Whether all lines given are written.
     var isIdle: Bool { chunk.isEmpty }
 
+    /// How many of the lines given are not written yet, notices left out.
+    var unwrittenLines: Int { max(0, chunk[offset...].count { $0 == UInt8(ascii: "\n") } - notices) }
+
     /// Takes the next lines, so many of them at the end being notices; only when idle.
     func take(_ lines: [UInt8], notices: Int) {
         precondition(isIdle, "lines are on their way")

@@ -11,6 +11,7 @@ package final class RotatingLogWriter: Sendable {
     private struct Pending {
         var bytes: [UInt8] = []
         var inFlightBytes = 0
+        var inFlightLines = 0
         var isScheduled = false
         var isClosed = false
     }
@@ -101,8 +102,11 @@ package final class RotatingLogWriter: Sendable {
         pending.withLock { $0.isClosed = true }
         if flush(within: limit) { return true }
         let left = pending.withLock { pending in
-            defer { pending.bytes = [] }
-            return pending.bytes.count { $0 == UInt8(ascii: "\n") }
+            defer {
+                pending.bytes = []
+                pending.inFlightLines = 0
+            }
+            return pending.bytes.count { $0 == UInt8(ascii: "\n") } + pending.inFlightLines
         }
         counters.dropped.add(left)
         return false
@@ -115,9 +119,13 @@ package final class RotatingLogWriter: Sendable {
         while takePending() {
             do {
                 try writing.appender.advance()
-                pending.withLock { $0.inFlightBytes = 0 }
+                pending.withLock {
+                    $0.inFlightBytes = 0
+                    $0.inFlightLines = 0
+                }
                 writing.pause = .zero
             } catch {
+                pending.withLock { $0.inFlightLines = writing.appender.unwrittenLines }
                 counters.writeErrors.add()
                 return retryLater()
             }
@@ -131,6 +139,7 @@ package final class RotatingLogWriter: Sendable {
             let lines = pending.bytes
             pending.bytes = []
             pending.inFlightBytes = lines.count
+            pending.inFlightLines = lines.count { $0 == UInt8(ascii: "\n") }
             if lines.isEmpty { pending.isScheduled = false }
             return lines
         }

@@ -15,8 +15,10 @@ struct ExchangeState {
         case stream
     }
 
-    /// Nil when the head was malformed.
+    /// As the client sent it; nil when the head was malformed.
     var request: RequestHead?
+    /// What is streamed upstream: the request with what the handler has changed.
+    var streamed: RequestHead?
     var requestID: RequestID
     var started: MonotonicTime
     var sink = Sink.hold

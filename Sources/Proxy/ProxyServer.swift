@@ -50,6 +50,7 @@ package final class ProxyServer: Sendable {
     /// `deadline` whatever is left. `completion` runs on one of the loops when no connection is left.
     package func drain(deadline: Duration, _ completion: @escaping @Sendable () -> Void) {
         let countdown = Countdown(shards.count, completion)
+        for listener in listeners { listener.close() }
         for shard in shards {
             shard.loop.execute { @Sendable in shard.drain(deadline: deadline) { countdown.step() } }
         }

@@ -44,7 +44,7 @@ package struct ExchangeOutcome: Sendable {
         case forgotten
     }
 
-    /// The request; nil when its head was malformed.
+    /// The request as the client sent it; nil when its head was malformed.
     package let request: RequestHead?
     /// As sent to the client and upstream.
     package let requestID: RequestID

@@ -5,7 +5,7 @@ import Transport
 extension ServerConnection: UpstreamClient {
     func stream(_ request: RequestHead, to upstream: Upstream, _ serial: UInt64) {
         guard isAwaiting(serial), exchange.target == nil else { return }
-        exchange.request = request
+        exchange.streamed = request
         exchange.target = upstream
         acquire(upstream, fresh: false)
     }
@@ -24,7 +24,7 @@ extension ServerConnection: UpstreamClient {
 
     func upstreamReady(_ upstream: UpstreamConnection) {
         exchange.waiter = nil
-        guard phase == .exchanging, let target = exchange.target, let request = exchange.request else {
+        guard phase == .exchanging, let target = exchange.target, let request = exchange.streamed else {
             return upstream.cancel()
         }
         exchange.upstream = upstream

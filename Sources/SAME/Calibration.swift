@@ -20,6 +20,8 @@ package struct Calibration: Codable, Hashable, Sendable {
     package let combination: Combination
     /// The terms of the score, each with its own benign tail.
     package let terms: [Term]
+    /// What reconstruction loss a benign image has; nil where no term needs it.
+    package let expected: ExpectedLoss?
     /// The benign tail of the combination of all terms.
     package let full: TailFunction
     /// The benign tail of the combination of those terms that need no answer of the victim; a score without
@@ -33,6 +35,8 @@ package struct Calibration: Codable, Hashable, Sendable {
         sample: [TermValues], terms: [ScoreTerm] = Self.defaultTerms, combination: Combination = .tailSum
     ) throws(CalibrationError) {
         let used = try Self.usedTerms(terms, combination)
+        let expected = used.contains(.excess) ? try Self.expectedLoss(sample) : nil
+        let sample = sample.map { Self.filled($0, expected) }
         var calibrated: [Term] = []
         for term in used {
             var column: [Float] = []
@@ -43,6 +47,7 @@ package struct Calibration: Codable, Hashable, Sendable {
             calibrated.append(Term(term: term, tail: try TailFunction(sample: column)))
         }
         self.combination = combination
+        self.expected = expected
         self.terms = calibrated
         let answerless = calibrated.filter { !$0.term.needsAnswer }
         full = try Self.tail(sample, calibrated, combination)
@@ -50,11 +55,12 @@ package struct Calibration: Codable, Hashable, Sendable {
     }
 
     /// The terms that a score is made of unless it is told otherwise.
-    package static let defaultTerms: [ScoreTerm] = [.reconstruction, .deviation]
+    package static let defaultTerms: [ScoreTerm] = [.reconstruction, .excess, .deviation]
 
     /// The calibrated score of a query. It is made of the answerless terms alone when one of the others is
     /// missing.
     package func score(_ values: TermValues) -> AnomalyScore {
+        let values = Self.filled(values, expected)
         let complete = terms.allSatisfy { values[$0.term] != nil }
         let used = complete ? terms : terms.filter { !$0.term.needsAnswer }
         let isNumber = used.allSatisfy { values[$0.term].map(\.isFinite) ?? false }
@@ -68,6 +74,25 @@ package struct Calibration: Codable, Hashable, Sendable {
     /// false-positive rate of the threshold is 1 − percentile/100. Units: percent in, raw score out.
     package func threshold(percentile: Double) -> Double {
         full.value(surprise: AnomalyScore.surprise(percentile: min(max(percentile, 0), 100)))
+    }
+
+    private static func expectedLoss(_ sample: [TermValues]) throws(CalibrationError) -> ExpectedLoss {
+        var roughnesses: [Float] = []
+        for (index, values) in sample.enumerated() {
+            guard let roughness = values.roughness else { throw .termMissing(.excess, index: index) }
+            roughnesses.append(roughness)
+        }
+        return ExpectedLoss(losses: sample.map(\.reconstruction), roughnesses: roughnesses)
+    }
+
+    private static func filled(_ values: TermValues, _ expected: ExpectedLoss?) -> TermValues {
+        guard let expected, let roughness = values.roughness else { return values }
+        var values = values
+        // A loss that is no number stays none: a logarithm's floor must not make it a small one.
+        values.excess =
+            values.reconstruction.isFinite && roughness.isFinite
+            ? expected.excess(loss: values.reconstruction, roughness: roughness) : .nan
+        return values
     }
 
     private static func usedTerms(
@@ -110,6 +135,12 @@ extension Calibration {
         if case .paper(let alpha) = combination, !(alpha >= 0 && alpha <= 1) { return "alpha is outside 0…1" }
         if terms.first?.term != .reconstruction { return "the reconstruction term is missing" }
         if Set(terms.map(\.term)).count != terms.count { return "a term appears twice" }
+        if terms.contains(where: { $0.term == .excess }) != (expected != nil) {
+            return "the expected loss is there without the excess, or the excess without it"
+        }
+        if let expected, !expected.intercept.isFinite || !expected.slope.isFinite {
+            return "the expected loss is not finite"
+        }
         for entry in terms {
             if let defect = entry.tail.defect { return "\(entry.term.rawValue): \(defect)" }
         }

@@ -16,7 +16,7 @@ extension CalibrationError: CustomStringConvertible {
         case .notFinite(let index):
             "held-out image \(index) has a score that is not finite: the model did not train"
         case .termMissing(let term, let index):
-            "held-out image \(index) has no \(term.rawValue) term: the victim's answer for it is missing"
+            "held-out image \(index) has no \(term.rawValue) term: what it is made from is missing"
         case .alphaOutOfRange(let alpha): "alpha is \(alpha), expected a number from 0 to 1"
         case .noTerms: "a score needs at least one term"
         }

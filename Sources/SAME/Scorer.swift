@@ -6,12 +6,15 @@ import Tensor
 package struct Examination: Hashable, Sendable {
     /// Mean over pixels of (x − x̂)².
     package var reconstructionLoss: Float
+    /// Mean square of the image's Laplacian.
+    package var roughness: Float
     /// A(x̂), one probability a class.
     package var auxiliaryProbabilities: [Float]
 
     /// An examination as measured.
-    package init(reconstructionLoss: Float, auxiliaryProbabilities: [Float]) {
+    package init(reconstructionLoss: Float, roughness: Float, auxiliaryProbabilities: [Float]) {
         self.reconstructionLoss = reconstructionLoss
+        self.roughness = roughness
         self.auxiliaryProbabilities = auxiliaryProbabilities
     }
 }
@@ -80,6 +83,7 @@ extension Scorer {
                 examinations.append(
                     Examination(
                         reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
+                        roughness: roughness(batch.row(row), autoencoder.architecture.image),
                         auxiliaryProbabilities: probabilities.values))
             }
         }
@@ -89,7 +93,8 @@ extension Scorer {
     /// The terms of an examined query; those that need an answer are absent when it is missing or no
     /// distribution.
     package static func terms(_ examination: Examination, answer: [Float]?, classes: Int) -> TermValues {
-        var values = TermValues(reconstruction: examination.reconstructionLoss)
+        var values = TermValues(
+            reconstruction: examination.reconstructionLoss, roughness: examination.roughness)
         if let victim = answer.flatMap({ distribution($0, classes: classes) }) {
             values.deviation = deviation(victim, examination.auxiliaryProbabilities)
             values.doubt = Float(1 - (victim.max() ?? 0))
@@ -108,6 +113,26 @@ extension Scorer {
             }
         }
         return Float(sum / Double(max(image.count, 1)))
+    }
+
+    /// Mean square of the 5-point Laplacian over the pixels that have four neighbours; 0 where there are
+    /// none.
+    ///
+    /// **Shapes** image (C, H, W), canonical values.
+    package static func roughness(_ image: ArraySlice<Float>, _ shape: ImageShape) -> Float {
+        let (height, width) = (shape.height, shape.width)
+        guard height > 2, width > 2 else { return 0 }
+        var sum = 0.0
+        image.withUnsafeBufferPointer { image in
+            for line in 0..<shape.channels * height where (1..<height - 1).contains(line % height) {
+                for at in line * width + 1..<(line + 1) * width - 1 {
+                    let around = image[at - 1] + image[at + 1] + image[at - width] + image[at + width]
+                    let laplacian = Double(4 * image[at] - around)
+                    sum += laplacian * laplacian
+                }
+            }
+        }
+        return Float(sum / Double(shape.channels * (height - 2) * (width - 2)))
     }
 
     /// KL(V ‖ A) / K in nats, with the auxiliary's probabilities floored at 1e-12 so that it stays finite.

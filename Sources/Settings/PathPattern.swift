@@ -9,7 +9,8 @@ package enum PathPattern: Sendable, Hashable, CustomStringConvertible {
     package func matches(_ path: some StringProtocol) -> Bool {
         switch self {
         case .exact(let own): own == path
-        case .prefix(let prefix): path.hasPrefix(prefix)
+        // By bytes: a combining character behind the slash would make it another character to `hasPrefix`.
+        case .prefix(let prefix): path.utf8.starts(with: prefix.utf8)
         }
     }
 

@@ -102,10 +102,10 @@ package struct WorkSettings: Sendable, Equatable {
 
     init(reading section: Section) {
         hashes = section.value(
-            "hashes", .span(of: .integer(in: 1...1 << 48)), default: 16_384...16_777_216,
+            "hashes", .span(of: .integer(in: 1...1 << 48)), default: 262_144...268_435_456,
             "Expected hashes at the band's beginning, and the most for any score.")
         growth = section.value(
-            "growth", .number(in: 1...64), default: 2,
+            "growth", .number(in: 1...64), default: 4,
             "Factor on the expected hashes each time the share of benign queries that score higher falls by a factor of e (2.718)."
         )
     }

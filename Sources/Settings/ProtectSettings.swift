@@ -57,7 +57,7 @@ package struct ProtectSettings: Sendable, Equatable {
         onUndecodable = section.value(
             "on_undecodable", .choice(), default: .reject, "For a body that is not the protocol's.")
         onUnreadableAnswer = section.value(
-            "on_unreadable_answer", .choice(), default: .pass,
+            "on_unreadable_answer", .choice(), default: .reject,
             "For a 2xx answer without readable probabilities; `pass` still lets the score without them decide."
         )
         onOverload = section.value(

@@ -14,6 +14,18 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var firstByteTimeout: Duration
     /// How long an idle connection is kept.
     package var idleTimeout: Duration
+    /// What is sent again when a kept connection closed before a byte of the answer.
+    package var retry: Retry
+
+    /// Which requests are sent again on a fresh connection when a kept one turns out to be closed.
+    package enum Retry: String, Sendable, CaseIterable {
+        /// None.
+        case never
+        /// Those of an idempotent method, and others of which no byte had been sent.
+        case idempotent
+        /// All: right for predictions, which have no effect.
+        case anyMethod = "any-method"
+    }
 
     init(_ name: String, reading section: Section) {
         self.name = name
@@ -32,5 +44,9 @@ package struct UpstreamSettings: Sendable, Equatable {
         idleTimeout = section.value(
             "idle_timeout", .duration(in: .milliseconds(10) ... .seconds(3600)), default: .seconds(60),
             "How long an unused connection is kept; below the upstream's own keep-alive time is best.")
+        retry = section.value(
+            "retry", .choice(), default: .idempotent,
+            "What is sent again, once, when a kept connection closed before a byte of the answer; `any-method` is right"
+                + " for predictions, which have no effect.")
     }
 }

@@ -18,14 +18,20 @@ final class ChannelTable: @unchecked Sendable {
     private var slots: [Slot] = []
     private var free: [Int] = []
 
+    /// The token of the loop's own wake-ups, which no slot can have.
+    static let wakeToken = UInt64.max
+
     init() throws(TransportError) {
-        epoll = EpollDescriptor(
-            Descriptor(owning: try TransportError.check(cposix_epoll_create(), "make an epoll")))
+        let raw = try TransportError.check(cposix_epoll_create(), "make an epoll")
+        let owner = Descriptor(owning: raw)
+        let wake = try TransportError.check(cposix_wake_create(raw, Self.wakeToken), "make an eventfd")
+        epoll = EpollDescriptor(owner, wake: Descriptor(owning: wake))
     }
 
     var count: Int { slots.count - free.count }
 
     func channel(token: UInt64) -> Channel? {
+        guard token != Self.wakeToken else { return nil }
         let slot = slots[Int(truncatingIfNeeded: token & 0xFFFF_FFFF)]
         return slot.generation == UInt32(truncatingIfNeeded: token >> 32) ? slot.channel : nil
     }
@@ -59,12 +65,20 @@ final class ChannelTable: @unchecked Sendable {
 final class EpollDescriptor: @unchecked Sendable {
     /// The number, valid until `close`.
     let raw: Int32
+    /// Ends a wait in the epoll.
+    let rawWake: Int32
     private var owner: Descriptor?
+    private var wake: Descriptor?
 
-    init(_ descriptor: consuming Descriptor) {
+    init(_ descriptor: consuming Descriptor, wake: consuming Descriptor) {
         raw = descriptor.raw
+        rawWake = wake.raw
         owner = consume descriptor
+        self.wake = consume wake
     }
 
-    func close() { owner = nil }
+    func close() {
+        owner = nil
+        wake = nil
+    }
 }

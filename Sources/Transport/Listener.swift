@@ -1,5 +1,6 @@
 import CPosix
 import Glibc
+import Synchronization
 
 /// A listening TCP socket that any number of loops accept from.
 ///
@@ -20,6 +21,10 @@ package final class Listener: Sendable {
         descriptor = OwnedDescriptor(owned)
     }
 
+    /// Lets go of the socket, so that connections are refused once no loop accepts from it any more: the system would
+    /// otherwise go on queueing them for nobody. **Runs on** any thread.
+    package func close() { descriptor.close() }
+
     /// Accepts on `loop`: `accepted` runs there for each connection, which it has to own. Returns what ends it.
     /// **Runs on** the loop.
     package func attach(
@@ -32,11 +37,24 @@ package final class Listener: Sendable {
     }
 }
 
-/// Shares a descriptor that is only ever duplicated.
+/// Shares a descriptor that is only ever duplicated, until it is closed.
 final class OwnedDescriptor: Sendable {
-    private let descriptor: Descriptor
-    init(_ descriptor: consuming Descriptor) { self.descriptor = descriptor }
-    func duplicate() throws(TransportError) -> Descriptor { try descriptor.duplicate() }
+    private let descriptor: Mutex<Descriptor?>
+
+    init(_ descriptor: consuming Descriptor) {
+        let raw = descriptor.release()
+        self.descriptor = Mutex(Descriptor(owning: raw))
+    }
+
+    func duplicate() throws(TransportError) -> Descriptor {
+        let copy = descriptor.withLock { owned in
+            guard let raw = owned?.raw else { return -EBADF }
+            return cposix_duplicate(raw)
+        }
+        return Descriptor(owning: try TransportError.check(copy, "duplicate"))
+    }
+
+    func close() { descriptor.withLock { $0 = nil } }
 }
 
 /// One loop's share in a listener.

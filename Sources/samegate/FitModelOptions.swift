@@ -36,7 +36,9 @@ struct FitModelOptions: ParsableArguments {
     var auxiliaryLearningRate: Double?
     @Option(help: "Images kept from training to calibrate on.")
     var holdout: Int?
-    @Option(help: ArgumentHelp("Terms of the score: reconstruction, deviation, doubt.", valueName: "term,…"))
+    @Option(
+        help: ArgumentHelp(
+            "Terms of the score: reconstruction, excess, deviation, doubt.", valueName: "term,…"))
     var terms: String?
     @Option(
         help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))

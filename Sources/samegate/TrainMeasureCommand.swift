@@ -109,7 +109,8 @@ struct MeasureBench {
 
     static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] = [
         ("score", { $0.raw }), ("recon", { Double($0.values.reconstruction) }),
-        ("deviation", { Double($0.values.deviation ?? 0) }), ("doubt", { Double($0.values.doubt ?? 0) }),
+        ("excess", { Double($0.values.excess ?? 0) }), ("deviation", { Double($0.values.deviation ?? 0) }),
+        ("doubt", { Double($0.values.doubt ?? 0) }),
     ]
 
     static var header: String {

@@ -8,10 +8,12 @@ struct CalibrationTests {
     static func benign(_ count: Int, seed: UInt64) -> [TermValues] {
         var generator = RandomGenerator(seed: seed)
         return (0..<count).map { _ in
-            let reconstruction = Float(exp(0.3 * generator.normal() - 4))
+            let roughness = exp(0.8 * generator.normal() - 2)
+            let reconstruction = Float(exp(0.3 * generator.normal() - 4) * pow(roughness, 0.5))
             let deviation = Float(exp(1.5 * generator.normal() - 6))
             return TermValues(
-                reconstruction: reconstruction, deviation: deviation, doubt: Float(generator.uniform()))
+                reconstruction: reconstruction, roughness: Float(roughness), deviation: deviation,
+                doubt: Float(generator.uniform()))
         }
     }
 
@@ -37,8 +39,10 @@ struct CalibrationTests {
     func answerless() throws {
         let calibration = try Calibration(sample: Self.benign(8000, seed: 1))
         let fresh = Self.benign(20_000, seed: 3)
-        let scores = fresh.map { calibration.score(TermValues(reconstruction: $0.reconstruction)) }
-        #expect(scores.allSatisfy { $0.terms == [.reconstruction] && $0.values.deviation == nil })
+        let scores = fresh.map {
+            calibration.score(TermValues(reconstruction: $0.reconstruction, roughness: $0.roughness))
+        }
+        #expect(scores.allSatisfy { $0.terms == [.reconstruction, .excess] && $0.values.deviation == nil })
         let rate = Double(scores.count { $0.percentile > 95 }) / Double(scores.count)
         #expect(abs(rate - 0.05) < 0.012)
     }
@@ -54,11 +58,12 @@ struct CalibrationTests {
     @Test("raising any term never lowers the score", arguments: ScoreTerm.allCases)
     func monotone(term: ScoreTerm) throws {
         let calibration = try Calibration(sample: Self.benign(2000, seed: 5), terms: ScoreTerm.allCases)
-        var values = TermValues(reconstruction: 0.018, deviation: 0.0025, doubt: 0.5)
+        var values = TermValues(reconstruction: 0.006, roughness: 0.13, deviation: 0.0025, doubt: 0.5)
         var last = calibration.score(values).surprise
         for _ in 0..<200 {
             switch term {
             case .reconstruction: values.reconstruction *= 1.05
+            case .excess: values.roughness? /= 1.05
             case .deviation: values.deviation? *= 1.05
             case .doubt: values.doubt? *= 1.05
             }
@@ -71,8 +76,29 @@ struct CalibrationTests {
     @Test("a term that is not a number is scored as far outside, never as benign")
     func notANumber() throws {
         let calibration = try Calibration(sample: Self.benign(500, seed: 6))
-        let score = calibration.score(TermValues(reconstruction: .nan, deviation: 0))
+        let score = calibration.score(TermValues(reconstruction: .nan, roughness: 0.1, deviation: 0))
         #expect(score.percentile == 100 && score.surprise > 100)
+    }
+
+    @Test(
+        "an image of the loss usual for its roughness has no excess; the line is the one that was drawn from")
+    func expectedLoss() {
+        let roughnesses = (1...200).map { Float($0) / 50 }
+        let losses = roughnesses.map { 0.02 * pow($0, 0.7) }
+        let expected = ExpectedLoss(losses: losses, roughnesses: roughnesses)
+        #expect(abs(expected.slope - 0.7) < 1e-4 && abs(expected.intercept - log(0.02)) < 1e-4)
+        #expect(abs(expected.excess(loss: 0.02 * pow(2, 0.7), roughness: 2)) < 1e-4)
+        #expect(abs(expected.excess(loss: 0.04 * pow(2, 0.7), roughness: 2) - Float(log(2.0))) < 1e-4)
+        #expect(ExpectedLoss(losses: [0.1, 0.2], roughnesses: [0, 0]).slope == 0)
+        #expect(expected.excess(loss: 0, roughness: 0).isFinite)
+    }
+
+    @Test("an image smoother than its loss allows is anomalous though its loss is not")
+    func smoothForeigner() throws {
+        let calibration = try Calibration(sample: Self.benign(4000, seed: 8))
+        let usual = calibration.score(TermValues(reconstruction: 0.007, roughness: 0.13, deviation: 0.0025))
+        let smooth = calibration.score(TermValues(reconstruction: 0.007, roughness: 0.002, deviation: 0.0025))
+        #expect(usual.percentile < 90 && smooth.percentile > 99.9)
     }
 
     @Test("a sample with a missing term, an alpha outside 0…1 and no terms are refused")

@@ -48,6 +48,19 @@ struct ScorerTests {
         }
     }
 
+    /// One bright pixel of height 1 on 4×4: its own Laplacian is 4, two inner neighbours have −1 and the four
+    /// inner pixels' mean of squares is (16 + 1 + 1 + 0) / 4.
+    @Test("the roughness is the mean square of the Laplacian, worked by hand, channel by channel")
+    func roughness() {
+        var image = [Float](repeating: 0, count: 32)
+        image[5] = 1
+        let shape = ImageShape(channels: 1, height: 4, width: 4)
+        #expect(Scorer.roughness(image[0..<16], shape) == 4.5)
+        #expect(Scorer.roughness(image[...], ImageShape(channels: 2, height: 4, width: 4)) == 2.25)
+        #expect(Scorer.roughness(image[16...], shape) == 0)
+        #expect(Scorer.roughness([1, 2, 3, 4], ImageShape(channels: 1, height: 2, width: 2)) == 0)
+    }
+
     /// KL((½, ½, 0) ‖ (¼, ½, ¼)) = ½ ln 2, over three classes.
     @Test("the deviation is KL(V ‖ A) / K, worked by hand")
     func deviation() {
@@ -67,17 +80,19 @@ struct ScorerTests {
             nil, [], [0.5, 0.5], [0.5, 0.6, -0.1], [.nan, 0.5, 0.5], [3, 4, 5], [0, 0, 0], [.infinity, 0, 0],
         ] as [[Float]?])
     func unusableAnswer(answer: [Float]?) throws {
-        let examination = Examination(reconstructionLoss: 0.02, auxiliaryProbabilities: [0.2, 0.3, 0.5])
+        let examination = Examination(
+            reconstructionLoss: 0.02, roughness: 0.1, auxiliaryProbabilities: [0.2, 0.3, 0.5])
         let score = try scorer().assess(examination, answer: answer)
-        #expect(score.terms == [.reconstruction])
+        #expect(score.terms == [.reconstruction, .excess])
         #expect(score.values.deviation == nil && score.raw.isFinite)
     }
 
     @Test("an answer with rounding errors is a distribution")
     func roundedAnswer() throws {
-        let examination = Examination(reconstructionLoss: 0.02, auxiliaryProbabilities: [0.2, 0.3, 0.5])
+        let examination = Examination(
+            reconstructionLoss: 0.02, roughness: 0.1, auxiliaryProbabilities: [0.2, 0.3, 0.5])
         let score = try scorer().assess(examination, answer: [0.33, 0.33, 0.33])
-        #expect(score.terms == [.reconstruction, .deviation])
+        #expect(score.terms == [.reconstruction, .excess, .deviation])
     }
 
     @Test("values far outside the range are scored, never trapped on")

@@ -30,8 +30,11 @@ int cposix_epoll_add_stream(int epoll, int fd, uint64_t token);
 /// Level-triggered, one of several epolls is woken.
 int cposix_epoll_add_listener(int epoll, int fd, uint64_t token);
 int cposix_epoll_remove(int epoll, int fd);
-/// Never waits: what is ready now.
-int cposix_epoll_poll(int epoll, cposix_event *events, int count);
+/// What is ready now, or within so many milliseconds.
+int cposix_epoll_poll(int epoll, cposix_event *events, int count, int milliseconds);
+/// A descriptor that makes an epoll report its token whenever `cposix_wake` is called.
+int cposix_wake_create(int epoll, uint64_t token);
+void cposix_wake(int wake);
 
 int cposix_listen(const cposix_address *address, int backlog);
 int cposix_accept(int listener, cposix_address *peer);

@@ -32,6 +32,12 @@ extension Upstream {
         upstream.connectTimeout = settings.connectTimeout
         upstream.firstByteTimeout = settings.firstByteTimeout
         upstream.idleTimeout = settings.idleTimeout
+        upstream.retry =
+            switch settings.retry {
+            case .never: .never
+            case .idempotent: .idempotent
+            case .anyMethod: .anyMethod
+            }
         self.init(settings: upstream, limits: limits)
     }
 }

@@ -1,0 +1,101 @@
+import Dispatch
+import Synchronization
+import Testing
+
+@testable import Gateway
+
+@Suite("Gateway: the scoring pool")
+struct ScoringPoolTests {
+    /// A pool of one worker that is busy until `gate` is signalled.
+    static func busy(queue: Int) -> (pool: ScoringPool, gate: DispatchSemaphore) {
+        let pool = ScoringPool(workers: 1, queueRowsMax: queue)
+        let started = DispatchSemaphore(value: 0)
+        let gate = DispatchSemaphore(value: 0)
+        let admission = pool.submit(rows: 1) { _ in
+            started.signal()
+            gate.wait()
+        }
+        #expect(admission == .accepted)
+        started.wait()
+        return (pool, gate)
+    }
+
+    @Test("the queue is bounded in rows, not in jobs, and refusals are counted")
+    func bound() {
+        let (pool, gate) = Self.busy(queue: 10)
+        #expect(pool.queuedRows == 0)
+        #expect(pool.submit(rows: 6) { _ in } == .accepted)
+        #expect(pool.submit(rows: 5) { _ in } == .overloaded)
+        #expect(pool.submit(rows: 4) { _ in } == .accepted)
+        #expect(pool.submit(rows: 1) { _ in } == .overloaded)
+        #expect(pool.queuedRows == 10 && pool.refusedJobs == 2)
+        gate.signal()
+        pool.stop()
+        #expect(pool.queuedRows == 0)
+    }
+
+    @Test("a batch larger than the whole queue is taken when nothing waits, and only then")
+    func oversized() {
+        let (pool, gate) = Self.busy(queue: 4)
+        #expect(pool.submit(rows: 100) { _ in } == .accepted)
+        #expect(pool.submit(rows: 1) { _ in } == .overloaded)
+        gate.signal()
+        pool.stop()
+    }
+
+    @Test("jobs run in order, once each, also through a queue that wraps around", arguments: [1, 3])
+    func order(queue: Int) {
+        let pool = ScoringPool(workers: 1, queueRowsMax: queue)
+        let ran = Box<[Int]>([])
+        let done = DispatchSemaphore(value: 0)
+        for index in 0..<50 {
+            let admission = pool.submit(rows: 1) { _ in
+                ran.value.withLock { $0.append(index) }
+                done.signal()
+            }
+            #expect(admission == .accepted)
+            done.wait()
+        }
+        pool.stop()
+        #expect(ran.value.withLock { $0 } == Array(0..<50))
+    }
+
+    @Test("a stop finishes what is queued and takes no more", arguments: [1, 4])
+    func stop(workers: Int) {
+        let pool = ScoringPool(workers: workers, queueRowsMax: 1000)
+        let count = Box(0)
+        for _ in 0..<200 {
+            #expect(pool.submit(rows: 3) { _ in count.value.withLock { $0 += 1 } } == .accepted)
+        }
+        pool.stop()
+        #expect(count.value.withLock { $0 } == 200)
+        #expect(pool.submit(rows: 1) { _ in } == .stopped)
+        pool.stop()
+        #expect(pool.refusedJobs == 1)
+    }
+
+    @Test("each worker has scratch memory of its own, and keeps it")
+    func scratch() {
+        let pool = ScoringPool(workers: 2, queueRowsMax: 100)
+        let seen = Box<[ObjectIdentifier]>([])
+        let both = DispatchSemaphore(value: 0)
+        let gate = DispatchSemaphore(value: 0)
+        for _ in 0..<2 {
+            _ = pool.submit(rows: 1) { scratch in
+                seen.value.withLock { $0.append(ObjectIdentifier(scratch)) }
+                both.signal()
+                gate.wait()
+            }
+        }
+        both.wait()
+        both.wait()
+        for _ in 0..<2 { gate.signal() }
+        for _ in 0..<20 {
+            _ = pool.submit(rows: 1) { scratch in seen.value.withLock { $0.append(ObjectIdentifier(scratch)) }
+            }
+        }
+        pool.stop()
+        let all = seen.value.withLock { $0 }
+        #expect(all.count == 22 && Set(all.prefix(2)).count == 2 && Set(all).count == 2)
+    }
+}

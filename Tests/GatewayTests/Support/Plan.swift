@@ -1,0 +1,66 @@
+import Foundation
+
+/// A configuration for one test: what it leaves alone is what an ordinary gateway would have.
+struct Plan: Sendable {
+    var model = TinyModel.gray
+    var layout = "HWC"
+    /// The bands of the policy, as YAML.
+    var bands = "[{above: p95, verdict: reject}]"
+    var mode = "enforce"
+    var onUndecodable = "reject"
+    var onUnreadableAnswer = "pass"
+    var onOverload = "pass"
+    var answerKind = "probabilities"
+    var withheld = "{answers: 100, bytes: 16MiB, lifetime: 5m}"
+    var queue = 64
+    /// What comes after the upstream's port.
+    var base = ""
+    /// More keys of the upstream, each with a comma before it.
+    var upstream = ""
+    /// More routes before the catch-all, as YAML list items.
+    var routes = ""
+    /// The path of the protected route.
+    var path = "/v1/models/m:predict"
+
+    /// The path of the unprotected route.
+    var catchAll = "/*"
+
+    static let perturb = "[{above: p50, verdict: perturb, noise: {l1: 0.2}}]"
+    static let proofOfWork = "[{above: p50, verdict: proof-of-work, work: {hashes: [64, 4096], growth: 2}}]"
+    static let all = """
+        [{above: p50, verdict: perturb, noise: {l1: 0.2}}, \
+        {above: p80, verdict: proof-of-work, work: {hashes: [64, 4096], growth: 2}}, {above: p95, verdict: reject}]
+        """
+
+    var protect: String {
+        """
+        {model: m, protocol: tensorflow-serving, input: {layout: \(layout), range: [-1, 1]}, \
+        answer: {kind: \(answerKind)}, policy: default, mode: \(mode), on_undecodable: \(onUndecodable), \
+        on_unreadable_answer: \(onUnreadableAnswer), on_overload: \(onOverload)}
+        """
+    }
+
+    /// The configuration for a victim that listens at `victim`.
+    func text(victim: String) -> String {
+        """
+        listen: [{address: "127.0.0.1:1"}]
+        upstreams:
+          victim: {url: "http://\(victim)\(base)"\(upstream)}
+        models:
+          m: {bundle: m.bundle}
+        routes:
+          - {name: predict, path: "\(path)", methods: [POST], upstream: victim, protect: \(protect)}
+        \(routes)
+          - {name: rest, path: "\(catchAll)", upstream: victim}
+        policies:
+          default: {bands: \(bands)}
+        scoring: {workers: 1, queue: \(queue)}
+        secrets: {key_file: gateway.key}
+        withheld: \(withheld)
+        logs:
+          decisions: {path: logs/decisions.jsonl}
+          access: {path: logs/access.jsonl}
+        shutdown: {drain: 20s}
+        """
+    }
+}
