@@ -14,8 +14,11 @@ package struct ActiveThief: Attack {
         case kCentre = "k-centre"
     }
 
+    /// What it asks about.
     package let pool: PicturePool
+    /// How it chooses.
     package let selection: Selection
+    /// How its substitute is trained.
     package let training: SubstituteTraining
     /// The share of the budget asked at random first.
     package var seedShare = 0.1
@@ -32,7 +35,9 @@ package struct ActiveThief: Attack {
         self.training = training
     }
 
+    /// The name in reports.
     package var name: String { "activethief-\(selection.rawValue)" }
+    /// What shapes its queries, for reports.
     package var options: [String: String] {
         let own = [
             "pictures": "\(pool.count)", "seed share": "\(seedShare)", "rounds": "\(rounds)",
@@ -41,6 +46,7 @@ package struct ActiveThief: Attack {
         return training.options.merging(own) { $1 }
     }
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

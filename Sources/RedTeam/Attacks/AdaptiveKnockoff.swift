@@ -3,7 +3,9 @@ import Tensor
 
 /// KnockoffNets with a bandit over the pool's classes.
 package struct AdaptiveKnockoff: Attack {
+    /// What it asks about.
     package let pool: PicturePool
+    /// How its substitute is trained.
     package let training: SubstituteTraining
     /// Queries between two trainings of the substitute that the rewards look at.
     package var updateEvery = 128
@@ -14,12 +16,15 @@ package struct AdaptiveKnockoff: Attack {
         self.training = training
     }
 
+    /// The name in reports.
     package var name: String { "knockoff-adaptive" }
+    /// What shapes its queries, for reports.
     package var options: [String: String] {
         let own = ["pictures": "\(pool.count)", "update every": "\(updateEvery)"]
         return training.options.merging(own) { $1 }
     }
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

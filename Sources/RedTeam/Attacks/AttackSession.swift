@@ -19,7 +19,9 @@ package final class AttackSession {
     /// The most queries that are kept; later ones are asked and counted, but neither recorded nor resumed.
     package static let recordedMax = 1 << 18
 
+    /// The pictures that the victim takes.
     package let image: ImageShape
+    /// The number of its classes.
     package let classes: Int
     /// The most counted queries.
     package let budget: Int

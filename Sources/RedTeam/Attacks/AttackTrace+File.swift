@@ -8,6 +8,7 @@ import Tensor
 /// under `substitute.`. Metadata: `format` (`samegate-attack`), `version` (`1`) and, of a finished run,
 /// `summary` as JSON.
 extension AttackTrace {
+    /// What a file says it is.
     package static let formatName = "samegate-attack"
     private static let bytesMax = 4 << 30
 

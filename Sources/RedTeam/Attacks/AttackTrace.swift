@@ -34,7 +34,9 @@ package struct AttackTrace: Sendable {
         }
     }
 
+    /// Everything but the arrays.
     package var summary: Summary
+    /// The queries with their replies.
     package let record: AttackRecord
     /// The stolen model; nil when a trace is unfinished.
     package let substitute: Classifier?

@@ -22,7 +22,9 @@ package struct CloudLeak: Attack {
     /// An attack that starts from these pictures.
     package init(seeds: PicturePool) { self.seeds = seeds }
 
+    /// The name in reports.
     package var name: String { "cloudleak" }
+    /// What shapes its queries, for reports.
     package var options: [String: String] {
         let own = [
             "seeds": "\(seeds.count)", "epsilon": "\(epsilon)", "weight": "\(weight)", "margin": "\(margin)",
@@ -31,6 +33,7 @@ package struct CloudLeak: Attack {
         return training.options.merging(own) { $1 }
     }
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

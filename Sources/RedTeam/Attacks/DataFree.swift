@@ -43,6 +43,7 @@ package struct DataFree: Attack {
         self.replaySteps = replaySteps
     }
 
+    /// What shapes its queries, for reports.
     package var options: [String: String] {
         [
             "loss": loss.rawValue, "directions": "\(difference.directions)", "step": "\(difference.step)",
@@ -56,6 +57,7 @@ package struct DataFree: Attack {
     /// The queries of one whole iteration.
     package var queriesPerIteration: Int { batch * (difference.directions + 1 + studentSteps) }
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

@@ -24,7 +24,9 @@ package struct JacobianAugmentation: Attack {
     /// An attack that starts from these pictures.
     package init(seeds: PicturePool) { self.seeds = seeds }
 
+    /// The name in reports.
     package var name: String { title ?? (inkAbove == nil ? "jbda" : "jbda-ink") }
+    /// What shapes its queries, for reports.
     package var options: [String: String] {
         let own = [
             "seeds": "\(seeds.count)", "step": "\(step)", "rounds": "\(rounds)",
@@ -34,6 +36,7 @@ package struct JacobianAugmentation: Attack {
         return training.options.merging(own) { $1 }
     }
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

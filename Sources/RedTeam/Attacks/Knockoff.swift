@@ -7,7 +7,9 @@ import Tensor
 /// **Source** Orekondy et al. 2019.
 package struct Knockoff: Attack {
     package let name: String
+    /// What it asks about.
     package let pool: PicturePool
+    /// How its substitute is trained.
     package let training: SubstituteTraining
     /// What the queries count as.
     let origin: QueryOrigin
@@ -40,10 +42,12 @@ package struct Knockoff: Attack {
             training: training)
     }
 
+    /// What shapes its queries, for reports.
     package var options: [String: String] {
         training.options.merging(["pictures": "\(pool.count)"]) { $1 }
     }
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

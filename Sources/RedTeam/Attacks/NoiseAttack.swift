@@ -11,7 +11,9 @@ package struct NoiseAttack: Attack {
         case normal
     }
 
+    /// How a pixel is drawn.
     package let distribution: Distribution
+    /// How its substitute is trained.
     package let training: SubstituteTraining
 
     /// Noise of the given kind.
@@ -20,9 +22,12 @@ package struct NoiseAttack: Attack {
         self.training = training
     }
 
+    /// The name in reports.
     package var name: String { "noise-\(distribution.rawValue)" }
+    /// What shapes its queries, for reports.
     package var options: [String: String] { training.options }
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

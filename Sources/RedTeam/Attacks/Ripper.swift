@@ -8,6 +8,7 @@ import Tensor
 /// the proxy pictures stand in its place, which needs no training and draws blurred ones of the same kind.
 /// **Source** Barbalau et al. 2020.
 package struct Ripper: Attack {
+    /// What it asks about.
     package let pool: PicturePool
     package var training = SubstituteTraining()
     package var population = 30
@@ -25,7 +26,9 @@ package struct Ripper: Attack {
     /// An attack that draws pictures like the pool's.
     package init(pool: PicturePool) { self.pool = pool }
 
+    /// The name in reports.
     package var name: String { "ripper" }
+    /// What shapes its queries, for reports.
     package var options: [String: String] {
         let own = [
             "population": "\(population)", "elite": "\(elite)", "mutation": "\(mutation)",
@@ -37,6 +40,7 @@ package struct Ripper: Attack {
 
     private static let sampleMax = 2000
 
+    /// Asks until the budget is spent, and returns the substitute.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {

@@ -38,6 +38,8 @@ package struct PRADA: Sendable {
     package private(set) var count = 0
     /// The last test's W.
     package private(set) var statistic: Double?
+    /// The lowest W of all tests.
+    package private(set) var lowest: Double?
     /// The query at which the first alarm was raised, counted from 1.
     package private(set) var alarm: Int?
 
@@ -77,6 +79,7 @@ package struct PRADA: Sendable {
         let kept = pooled.filter { abs($0 - mean) <= 3 * deviation }
         guard kept.count > settings.distancesMin, let found = ShapiroWilk.statistic(kept) else { return }
         statistic = found
+        lowest = min(lowest ?? 1, found)
         if alarm == nil, found < settings.threshold { alarm = count }
     }
 

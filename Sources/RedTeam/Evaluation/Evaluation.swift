@@ -142,7 +142,7 @@ package struct Evaluation {
         return EvaluationResult(
             suite: plan.suite, victim: names.victim, bundle: names.bundle, alpha: plan.alpha,
             victimAccuracy: Double(right) / count, falsePositivesAtOnePercent: Double(above) / count,
-            benignCount: benign.count, pradaHonestAlarm: honest.alarm)
+            benignCount: benign.count, prada: honest)
     }
 
     /// What tells whether a kept run was against this victim with these pictures.
@@ -225,11 +225,11 @@ package struct Evaluation {
             }
         }
         var prada = PRADA()
-        for index in made {
+        for index in record.replies.indices {
             guard let label = record.replies[index].label else { continue }
             _ = prada.observe(record.queries(at: [index]).row(0), label: label)
         }
-        result.runs.append(.init(key, trace.summary, pradaAlarm: prada.alarm))
+        result.runs.append(.init(key, trace.summary, prada))
         for (index, trial) in plan.windows.enumerated() {
             var generator = RandomGenerator(seed: key.seed, stream: 4 + UInt64(index))
             let metrics = trial.metrics(

@@ -90,7 +90,7 @@ package struct EvaluationReport: Sendable {
             "- `same` is Eq. (6) with α = \(result.alpha); `energy` is of the victim's logits; `+seeds` counts JBDA's clean"
                 + " seeds as attack queries, which no score can tell from honest ones.",
             "- PRADA over honest test pictures of one account: "
-                + (result.pradaHonestAlarm.map { "alarm at query \($0)." } ?? "no alarm."),
+                + alarm(result.pradaHonestAlarm, result.pradaHonestLowest) + ".",
         ]
     }
 
@@ -115,14 +115,14 @@ package struct EvaluationReport: Sendable {
 
     private func runTable(_ budget: Int) -> [String] {
         var lines = [
-            "| attack | queries | substitute's accuracy % | fidelity % | PRADA's alarm at query |",
+            "| attack | queries | substitute's accuracy % | fidelity % | PRADA, all from one account |",
             "|---|---|---|---|---|",
         ]
         var seen: Set<String> = []
         for name in result.runs.filter({ $0.key.budget == budget }).map(\.key.attack)
         where seen.insert(name).inserted {
             let runs = result.runs.filter { $0.key.budget == budget && $0.key.attack == name }
-            let alarms = runs.map { $0.pradaAlarm.map(String.init) ?? "none" }.joined(separator: ", ")
+            let alarms = runs.map { alarm($0.pradaAlarm, $0.pradaLowest) }.joined(separator: ", ")
             let asked = runs.map { "\($0.asked)" }
             let counts = Set(asked).count == 1 ? asked[0] : asked.joined(separator: ", ")
             lines.append(
@@ -179,6 +179,11 @@ package struct EvaluationReport: Sendable {
             result.cells.filter { $0.budget == budget && $0.attack == attack && $0.score == score }.map {
                 $0[keyPath: figure]
             })
+    }
+
+    private func alarm(_ query: Int?, _ lowest: Double?) -> String {
+        let alarm = query.map { "alarm at query \($0)" } ?? "no alarm"
+        return alarm + (lowest.map { String(format: " (lowest W %.3f)", $0) } ?? "")
     }
 
     private func percent(_ share: Double) -> String { String(format: "%.2f", 100 * share) }

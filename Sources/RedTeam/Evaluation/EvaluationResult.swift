@@ -44,16 +44,19 @@ package struct EvaluationResult: Codable, Sendable {
         package var fidelity: Double?
         /// The query at which PRADA raised the alarm, were all of them one account's; nil where it did not.
         package var pradaAlarm: Int?
+        /// The lowest W it met: what another threshold would have done.
+        package var pradaLowest: Double?
         package var options: [String: String]
 
         /// A run as given.
-        package init(_ key: RunKey, _ summary: AttackTrace.Summary, pradaAlarm: Int?) {
+        package init(_ key: RunKey, _ summary: AttackTrace.Summary, _ prada: PRADA) {
             self.key = key
             asked = summary.asked
             accuracy = summary.accuracy
             fidelity = summary.fidelity
             options = summary.options
-            self.pradaAlarm = pradaAlarm
+            pradaAlarm = prada.alarm
+            pradaLowest = prada.lowest
         }
     }
 
@@ -76,6 +79,7 @@ package struct EvaluationResult: Codable, Sendable {
         }
     }
 
+    /// What was run, against what.
     package var suite: String
     package var victim: String
     package var bundle: String
@@ -87,6 +91,8 @@ package struct EvaluationResult: Codable, Sendable {
     package var benignCount: Int
     /// The query at which PRADA raised the alarm over honest test pictures, were all of them one account's.
     package var pradaHonestAlarm: Int?
+    /// The lowest W over them.
+    package var pradaHonestLowest: Double?
     package var cells: [Cell] = []
     package var runs: [Run] = []
     package var windows: [Window] = []
@@ -94,7 +100,7 @@ package struct EvaluationResult: Codable, Sendable {
     /// A result without any attack yet.
     package init(
         suite: String, victim: String, bundle: String, alpha: Double, victimAccuracy: Double,
-        falsePositivesAtOnePercent: Double, benignCount: Int, pradaHonestAlarm: Int?
+        falsePositivesAtOnePercent: Double, benignCount: Int, prada: PRADA
     ) {
         self.suite = suite
         self.victim = victim
@@ -103,7 +109,8 @@ package struct EvaluationResult: Codable, Sendable {
         self.victimAccuracy = victimAccuracy
         self.falsePositivesAtOnePercent = falsePositivesAtOnePercent
         self.benignCount = benignCount
-        self.pradaHonestAlarm = pradaHonestAlarm
+        pradaHonestAlarm = prada.alarm
+        pradaHonestLowest = prada.lowest
     }
 }
 

@@ -31,8 +31,11 @@ package final class HTTPOracle: VictimOracle {
         status: Int, body: [UInt8]
     )
 
+    /// The pictures it takes.
     package let image: ImageShape
+    /// The number of classes of its answers.
     package let classes: Int
+    /// How many pictures it has been asked about.
     package private(set) var queryCount = 0
     /// Time spent on proofs-of-work.
     package private(set) var proofTime = Duration.zero
@@ -81,6 +84,7 @@ package final class HTTPOracle: VictimOracle {
         }
     }
 
+    /// Asks about a batch; see ``VictimOracle``.
     package func ask(_ queries: Tensor) throws(OracleError) -> [OracleReply] {
         var replies: [OracleReply] = []
         for start in stride(from: 0, to: queries.rows, by: max(1, manner.rowsPerRequest)) {

@@ -5,6 +5,7 @@ import Tensor
 package final class InProcessOracle: VictimOracle {
     private let model: Classifier
     private let workspace: Workspace
+    /// How many pictures it has been asked about.
     package private(set) var queryCount = 0
 
     /// The model as a black box, computed in `workspace`.
@@ -13,9 +14,12 @@ package final class InProcessOracle: VictimOracle {
         self.workspace = workspace
     }
 
+    /// The pictures it takes.
     package var image: ImageShape { model.architecture.image }
+    /// The number of classes of its answers.
     package var classes: Int { model.architecture.classes }
 
+    /// Asks about a batch; see ``VictimOracle``.
     package func ask(_ queries: Tensor) throws(OracleError) -> [OracleReply] {
         queryCount += queries.rows
         let answers = model.probabilities(queries, workspace: workspace)
