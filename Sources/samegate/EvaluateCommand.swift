@@ -84,6 +84,7 @@ struct EvaluateCommand: ParsableCommand {
         let sources = try data.load(image: image, proxyCount: plan.budgets.max() ?? 1, training: training)
         printer.say(
             "\(sources.material.proxy.count) pictures from elsewhere, \(sources.test.count) test pictures")
+        plan.outliers = try data.loadOutliers(image: image)
         let evaluation = Evaluation(
             plan: plan, data: sources, victim: victim.classifier, bundle: bundle,
             names: (data.victim, data.bundle),

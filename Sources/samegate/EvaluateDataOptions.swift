@@ -24,6 +24,12 @@ struct EvaluateDataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Labels (IDX) of a single proxy, for knockoff-adaptive.", valueName: "path"))
     var proxyLabels: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Pictures that no attack uses, to train the baselines OE and EDM on; without them these are left out.",
+            valueName: "path"))
+    var outliers: String?
+
     func validate() throws {
         if proxyLabels != nil, proxy.count != 1 {
             throw ValidationError("--proxy-labels goes with exactly one --proxy")
@@ -45,10 +51,20 @@ struct EvaluateDataOptions: ParsableArguments {
         let bytes = pools.flatMap(\.images.bytes)
         let joined = pools.count == 1 ? first : PicturePool(images: ImageSet(shape: image, bytes: bytes))
         guard joined.count > 0 else { throw DataError.noImages(path: proxy.joined(separator: ", ")) }
-        var material = AttackMaterial(proxy: joined, own: PicturePool(images: own))
+        var material = AttackMaterial(
+            proxy: joined,
+            own: PicturePool(
+                images: own, labels: try Labels(idx: try file("train-labels"), images: own.count)))
         material.training = training
         return Evaluation.Data(material: material, test: test, testLabels: labels)
     }
+
+    /// The outliers of the trained baselines, or nil.
+    func loadOutliers(image: ImageShape) throws -> PicturePool? {
+        try outliers.map { try pool($0, image, Self.outliersMax) }
+    }
+
+    private static let outliersMax = 10_000
 
     private func file(_ name: String) throws -> String {
         let kind = name.hasSuffix("labels") ? "idx1" : "idx3"
@@ -74,7 +90,7 @@ struct EvaluateDataOptions: ParsableArguments {
         guard pool.images.shape == image else {
             throw DataError.wrongShape(path: path, found: pool.images.shape, expected: image)
         }
-        if let proxyLabels {
+        if let proxyLabels, path != outliers {
             pool = PicturePool(images: pool.images, labels: try Labels(idx: proxyLabels, images: pool.count))
         }
         return pool

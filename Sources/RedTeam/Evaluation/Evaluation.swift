@@ -19,6 +19,11 @@ package struct Evaluation {
         package var windows: [AccountTrial] = []
         /// Principal components of the score by them.
         package var components = 32
+        /// Pictures to train outlier exposure and diverse ensembles on; nil leaves these two baselines out. They must be none
+        /// that an attack asks about.
+        package var outliers: PicturePool?
+        /// How the two are trained.
+        package var exposure = ExposureTraining()
         /// Where finished and unfinished runs are kept.
         package var folder: String
         /// Whether those that are there are used.
@@ -81,7 +86,7 @@ package struct Evaluation {
     /// unfinished one has asked there too.
     package func run() throws -> EvaluationResult {
         try prepareFolder()
-        let bench = makeBench()
+        let bench = try makeBench()
         let pictures = data.test.canonical(0..<data.test.count, range: .signed)
         let benign = bench.rows(pictures)
         let opinions = answers(to: pictures).map { $0[...].largest ?? 0 }
@@ -114,13 +119,20 @@ package struct Evaluation {
         }
     }
 
-    private func makeBench() -> ScoreBench {
+    private func makeBench() throws -> ScoreBench {
         var generator = RandomGenerator(seed: 1, stream: 2)
         let own = data.material.own
         let chosen = generator.permutation(own.count).prefix(ScoreBench.referenceMax)
-        return ScoreBench(
+        var bench = ScoreBench(
             bundle: bundle, victim: victim, reference: own.pictures(at: chosen), alpha: plan.alpha,
             components: plan.components, threads: workspace.threads, seed: 1)
+        guard let outliers = plan.outliers else { return bench }
+        var training = plan.exposure
+        training.stop = stop
+        bench.exposed = try training.exposed(own: own, outliers: outliers, seed: 1, workspace: workspace)
+        bench.ensemble = try training.ensemble(
+            of: 3, own: own, outliers: outliers, seed: 1, workspace: workspace)
+        return bench
     }
 
     private func answers(to pictures: Tensor) -> [[Float]] {
@@ -215,7 +227,7 @@ package struct Evaluation {
         for (name, rows) in groups {
             var generator = RandomGenerator(seed: key.seed, stream: 3)
             let chosen = generator.permutation(benign.count).prefix(rows.count).map { benign[$0] }
-            for score in ScoreKind.allCases {
+            for score in bench.kinds {
                 let metrics = DetectionMetrics(
                     attack: rows.map { $0.scores[score] ?? .nan },
                     benign: chosen.map { $0.scores[score] ?? .nan })

@@ -22,7 +22,7 @@ package struct EvaluationReport: Sendable {
                 Flat(auroc: figures.auroc, fpr95: figures.fpr95, fpr_at_nominal_1pct: rate))
         } else {
             let nested = budgets.map { budget in
-                let scores = ScoreKind.allCases.map { ($0.rawValue, figures(budget, $0)) }
+                let scores = kinds.map { ($0.rawValue, figures(budget, $0)) }
                 return ("\(budget)", Dictionary(uniqueKeysWithValues: scores))
             }
             data = try encoder.encode(
@@ -98,7 +98,7 @@ package struct EvaluationReport: Sendable {
         _ budget: Int, _ first: KeyPath<EvaluationResult.Cell, Double>,
         _ second: KeyPath<EvaluationResult.Cell, Double>
     ) -> [String] {
-        let scores = ScoreKind.allCases
+        let scores = kinds
         var lines = [
             "| attack | " + scores.map(\.rawValue).joined(separator: " | ") + " |",
             "|---|" + scores.map { _ in "---|" }.joined(),
@@ -159,6 +159,12 @@ package struct EvaluationReport: Sendable {
     }
 
     // MARK: Figures
+
+    /// The scores that were measured, in their own order.
+    private var kinds: [ScoreKind] {
+        let measured = Set(result.cells.map(\.score))
+        return ScoreKind.allCases.filter(measured.contains)
+    }
 
     private var budgets: [Int] { Set(result.runs.map(\.key.budget)).sorted() }
 

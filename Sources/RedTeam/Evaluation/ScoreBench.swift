@@ -20,6 +20,13 @@ package enum ScoreKind: String, Codable, CaseIterable, Sendable {
     case pixels
     /// The residual outside the leading principal components.
     case pca
+    /// 1 − the largest probability of a model trained with outlier exposure.
+    case oe
+    /// The disagreement of an ensemble of diverse models.
+    case edm
+
+    /// Those that need no training of their own.
+    package static let untrained: [ScoreKind] = allCases.filter { $0 != .oe && $0 != .edm }
 }
 
 /// Everything an evaluation measures of queries, side by side.
@@ -30,6 +37,15 @@ package struct ScoreBench: Sendable {
     private let components: PrincipalComponents
     private let alpha: Double
     private let threads: Int
+    /// A model trained with outlier exposure, where there is one.
+    package var exposed: Classifier?
+    /// Diverse models, where there are any.
+    package var ensemble: DiverseEnsemble?
+
+    /// The scores that the bench has.
+    package var kinds: [ScoreKind] {
+        ScoreKind.allCases.filter { ($0 != .oe || exposed != nil) && ($0 != .edm || ensemble != nil) }
+    }
 
     /// The most benign pictures that the trivial scores are made from.
     package static let referenceMax = 2000
@@ -81,19 +97,22 @@ package struct ScoreBench: Sendable {
         let examined = scorer.examine(queries, workspace: workspace)
         let logits = victim.logits(queries, workspace: workspace)
         let answers = victim.probabilities(queries, workspace: workspace)
+        let exposed = exposed?.probabilities(queries, workspace: workspace)
+        let disagreement = ensemble?.disagreement(queries, workspace: workspace)
         return (0..<queries.rows).map { index in
             let answer = Array(answers.row(index))
             let found = scorer.assess(examined[index], answer: answer)
             let (loss, deviation) = (Double(found.values.reconstruction), Double(found.values.deviation ?? 0))
             let picture = queries.row(index)
-            return Row(
-                surprise: found.surprise,
-                scores: [
-                    .ours: found.raw, .same: alpha * loss + (1 - alpha) * deviation, .sameX: loss,
-                    .sameY: deviation, .msp: AnswerScores.maximumSoftmax(answer[...]),
-                    .energy: AnswerScores.energy(logits: logits.row(index)), .pixels: pixels.score(picture),
-                    .pca: components.residual(picture),
-                ])
+            var scores: [ScoreKind: Double] = [
+                .ours: found.raw, .same: alpha * loss + (1 - alpha) * deviation, .sameX: loss,
+                .sameY: deviation, .msp: AnswerScores.maximumSoftmax(answer[...]),
+                .energy: AnswerScores.energy(logits: logits.row(index)), .pixels: pixels.score(picture),
+                .pca: components.residual(picture),
+            ]
+            scores[.oe] = exposed.map { AnswerScores.maximumSoftmax($0.row(index)) }
+            scores[.edm] = disagreement?[index]
+            return Row(surprise: found.surprise, scores: scores)
         }
     }
 }
