@@ -29,10 +29,14 @@ package struct ExposureTraining: Sendable {
     ///
     /// **Source** Hendrycks et al. 2019.
     package func exposed(
-        own: PicturePool, outliers: PicturePool, seed: UInt64, workspace: Workspace
+        own: PicturePool, outliers: PicturePool, seed: UInt64, workspace: Workspace,
+        show: @escaping (TrainingProgress) -> Void = { _ in }
     ) throws -> Classifier {
-        var models = try makeModels(1, own: own, seed: seed)
-        try train(&models, own: own, outliers: outliers, seed: seed, workspace: workspace) { outputs in
+        let models = try makeModels(1, own: own, seed: seed)
+        let report = Report(phase: "outlier exposure", show: show)
+        try train(
+            models, own: own, outliers: outliers, seed: seed, workspace: workspace, report: report
+        ) { outputs in
             [ExposureLoss.flatness(outputs[0])]
         }
         return models[0]
@@ -42,10 +46,14 @@ package struct ExposureTraining: Sendable {
     ///
     /// **Source** Kariyappa et al. 2021 (EDM).
     package func ensemble(
-        of count: Int, own: PicturePool, outliers: PicturePool, seed: UInt64, workspace: Workspace
+        of count: Int, own: PicturePool, outliers: PicturePool, seed: UInt64, workspace: Workspace,
+        show: @escaping (TrainingProgress) -> Void = { _ in }
     ) throws -> DiverseEnsemble {
-        var models = try makeModels(max(2, count), own: own, seed: seed)
-        try train(&models, own: own, outliers: outliers, seed: seed, workspace: workspace) { outputs in
+        let models = try makeModels(max(2, count), own: own, seed: seed)
+        let report = Report(phase: "diverse ensemble", show: show)
+        try train(
+            models, own: own, outliers: outliers, seed: seed, workspace: workspace, report: report
+        ) { outputs in
             ExposureLoss.diversity(outputs)
         }
         return DiverseEnsemble(models: models)
@@ -65,8 +73,8 @@ package struct ExposureTraining: Sendable {
     /// Every model sees the same batches; `outlierSlopes` gives, from all models' logits on the outliers, the slopes of the
     /// outliers' loss by each model's.
     private func train(
-        _ models: inout [Classifier], own: PicturePool, outliers: PicturePool, seed: UInt64,
-        workspace: Workspace, _ outlierSlopes: ([Tensor]) -> [(loss: Double, slopes: Tensor)]
+        _ models: [Classifier], own: PicturePool, outliers: PicturePool, seed: UInt64,
+        workspace: Workspace, report: Report, _ outlierSlopes: ([Tensor]) -> [(loss: Double, slopes: Tensor)]
     ) throws {
         guard let labels = own.labels, own.count > 0, outliers.count > 0,
             outliers.images.shape == own.images.shape
@@ -96,7 +104,29 @@ package struct ExposureTraining: Sendable {
                     optimizers[index].step(learningRate: schedule.rate(atStep: step), workspace: workspace)
                 }
                 step += 1
+                report.tell(step, of: steps, batch: batch)
             }
+        }
+    }
+
+    /// Where progress goes.
+    private struct Report {
+        let phase: String
+        let show: (TrainingProgress) -> Void
+        private let began = ContinuousClock.now
+
+        init(phase: String, show: @escaping (TrainingProgress) -> Void) {
+            self.phase = phase
+            self.show = show
+        }
+
+        func tell(_ step: Int, of steps: Int, batch: Int) {
+            let elapsed = max((ContinuousClock.now - began) / .seconds(1), 1e-6)
+            let rate = Double(step) / elapsed
+            show(
+                TrainingProgress(
+                    phase: phase, done: step, total: steps, rate: rate * Double(batch),
+                    remaining: .seconds(Double(steps - step) / rate)))
         }
     }
 

@@ -129,9 +129,10 @@ package struct Evaluation {
         guard let outliers = plan.outliers else { return bench }
         var training = plan.exposure
         training.stop = stop
-        bench.exposed = try training.exposed(own: own, outliers: outliers, seed: 1, workspace: workspace)
+        bench.exposed = try training.exposed(
+            own: own, outliers: outliers, seed: 1, workspace: workspace, show: show)
         bench.ensemble = try training.ensemble(
-            of: 3, own: own, outliers: outliers, seed: 1, workspace: workspace)
+            of: 3, own: own, outliers: outliers, seed: 1, workspace: workspace, show: show)
         return bench
     }
 
