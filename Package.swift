@@ -68,7 +68,11 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "RedTeam", dependencies: ["SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging"],
+            name: "RedTeam",
+            dependencies: [
+                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire", "Digest",
+                "Transport",
+            ],
             swiftSettings: strict),
         .executableTarget(
             name: "samegate",

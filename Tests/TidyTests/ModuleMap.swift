@@ -42,7 +42,11 @@ struct ModuleMap {
         "Neural": ["Tensor", "CKernels"],
         "SAME": ["Neural", "Tensor", "Digest"],
         "Learning": ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib", "Client"],
-        "RedTeam": ["SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client"],
+        "RedTeam": [
+            "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire",
+            "Digest",
+            "Transport",
+        ],
         "Digest": ["COpenSSL"],
         "Imaging": ["CPNG", "CJPEG"],
         "Query": ["Tensor", "Digest"],

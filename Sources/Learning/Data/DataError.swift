@@ -5,6 +5,10 @@ import Tensor
 package enum DataError: Error, Hashable, Sendable {
     case file(FileError)
     case notIDX(path: String, reason: String)
+    case notTar(path: String, reason: String)
+    case notCIFAR(path: String, reason: String)
+    case notNPY(path: String, reason: String)
+    case trailingData(path: String)
     case truncated(path: String, reason: String)
     case tooLarge(path: String, bytes: Int, bytesMax: Int)
     case notImages(path: String, dimensions: Int)
@@ -23,6 +27,10 @@ extension DataError: CustomStringConvertible {
         switch self {
         case .file(let error): error.description
         case .notIDX(let path, let reason): "\(path) is not an IDX file: \(reason)"
+        case .notTar(let path, let reason): "\(path) is not a tar archive that can be read: \(reason)"
+        case .notCIFAR(let path, let reason): "\(path) is not a binary CIFAR file: \(reason)"
+        case .notNPY(let path, let reason): "\(path) is not an npy file that can be read: \(reason)"
+        case .trailingData(let path): "\(path) goes on after the data that its header announces"
         case .truncated(let path, let reason): "\(path) is cut short or damaged: \(reason)"
         case .tooLarge(let path, let bytes, let bytesMax):
             "\(path) holds \(bytes) bytes of data; at most \(bytesMax) are read"

@@ -43,6 +43,11 @@ package struct ImageFile: Sendable {
         } catch {
             throw .file(error)
         }
+        try self.init(encoded: encoded, named: path, conversion: conversion)
+    }
+
+    /// The picture that the bytes of a PNG or JPEG file hold; `path` names it in errors.
+    init(encoded: [UInt8], named path: String, conversion: Conversion) throws(DataError) {
         do throws(ImageError) {
             var image = try Image.decode(encoded.span).flattened(over: conversion.background)
             if let channels = conversion.channels { image = image.converted(toChannels: channels) ?? image }

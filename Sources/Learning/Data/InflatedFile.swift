@@ -46,12 +46,27 @@ struct InflatedFile: ~Copyable {
         var byte: UInt8 = 0
         let got = gzread(handle, &byte, 1)
         if got < 0 { throw .truncated(path: path, reason: message) }
-        if got > 0 {
-            throw .notIDX(path: path, reason: "it goes on after the data that its header announces")
-        }
+        if got > 0 { throw .trailingData(path: path) }
         var code: Int32 = 0
         _ = gzerror(handle, &code)
         if code != Z_OK && code != Z_STREAM_END { throw .truncated(path: path, reason: message) }
+    }
+
+    /// Everything to the end, of at most `bytesMax` bytes.
+    func readAll(bytesMax: Int) throws(DataError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 1 << 18)
+        while true {
+            let got = part.withUnsafeMutableBytes { gzread(handle, $0.baseAddress, UInt32($0.count)) }
+            if got < 0 { throw .truncated(path: path, reason: message) }
+            if got == 0 { break }
+            bytes += part.prefix(Int(got))
+            guard bytes.count <= bytesMax else {
+                throw .tooLarge(path: path, bytes: bytes.count, bytesMax: bytesMax)
+            }
+        }
+        try expectEnd()
+        return bytes
     }
 
     private func shortfall(_ missing: Int) -> String {

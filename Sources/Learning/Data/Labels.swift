@@ -21,13 +21,18 @@ package struct Labels: Hashable, Sendable {
         guard file.dimensions.count == 1 else {
             throw .notLabels(path: path, dimensions: file.dimensions.count)
         }
-        guard file.bytes.count == images else {
-            throw .countMismatch(images: images, others: file.bytes.count, path: path)
+        try self.init(bytes: file.bytes, path: path, images: images, classes: classes)
+    }
+
+    /// One label a byte, for as many images.
+    init(bytes: [UInt8], path: String, images: Int, classes: Int?) throws(DataError) {
+        guard bytes.count == images else {
+            throw .countMismatch(images: images, others: bytes.count, path: path)
         }
-        let count = classes ?? Int(file.bytes.max() ?? 0) + 1
-        if let index = file.bytes.firstIndex(where: { Int($0) >= count }) {
-            throw .labelOutOfRange(path: path, index: index, label: Int(file.bytes[index]), classes: count)
+        let count = classes ?? Int(bytes.max() ?? 0) + 1
+        if let index = bytes.firstIndex(where: { Int($0) >= count }) {
+            throw .labelOutOfRange(path: path, index: index, label: Int(bytes[index]), classes: count)
         }
-        self.init(values: file.bytes.map(Int.init), classes: max(count, 2))
+        self.init(values: bytes.map(Int.init), classes: max(count, 2))
     }
 }

@@ -11,9 +11,9 @@ package struct ForeignPictures: Sendable {
 
     /// At most `count` different pictures from the PNG and JPEG files under `folders`, drawn by `seed`.
     ///
-    /// Transparency is flattened over black, as the data sets' background is; a picture is scaled by area, turned to grey
-    /// where the victim wants one channel, and stretched to the full range, since many icons are drawn in dark ink. Pictures
-    /// that come out nearly empty or equal to another are left out.
+    /// Transparency is flattened over black, as the data sets' background is; a picture is scaled by area,
+    /// turned to grey where the victim wants one channel, and stretched to the full range, since many icons
+    /// are drawn in dark ink. Pictures that come out nearly empty or equal to another are left out.
     package init(folders: [String], count: Int, image: ImageShape, seed: UInt64) {
         var generator = RandomGenerator(seed: seed)
         let found = folders.flatMap(Self.pictureFiles).sorted()

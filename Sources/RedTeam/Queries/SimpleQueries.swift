@@ -15,12 +15,12 @@ package enum SimpleQueries {
         return Tensor(shape: [count, image.count], values: values)
     }
 
-    /// One step of size `step` along the sign of the gradient of the class that `model` gives each picture, clipped to the
-    /// range: the perturbation that JBDA is made of.
+    /// One step of size `step` along the sign of the gradient of the class that `model` gives each picture,
+    /// clipped to the range: the perturbation that JBDA is made of.
     ///
     /// A thief only has a substitute's gradient; with the victim itself as `model` this is his best case.
-    /// **Shapes** pictures and result (B, C·H·W), canonical values in [−1, 1]. **Units** step in canonical values: the paper's
-    /// 0.1, 0.05 of the distance from black to white.
+    /// **Shapes** pictures and result (B, C·H·W), canonical values in [−1, 1]. **Units** step in canonical
+    /// values: the paper's 0.1, 0.05 of the distance from black to white.
     /// **Source** Papernot et al. 2017, §4: x + λ·sign(∂F_ŷ/∂x).
     package static func signGradient(_ pictures: Tensor, model: Classifier, step: Float) -> Tensor {
         let workspace = Workspace(threads: 1)

@@ -9,6 +9,8 @@ package enum ClassifierObjective: Sendable {
     case probabilities(Tensor)
     /// Eq. (5): mean over images of ‖softmax(A(x̂)) − V(x)‖² with V's probabilities given, (B, classes).
     case squaredProbabilities(Tensor)
+    /// Any function of the logits, (B, classes): its value and its slopes, of the same shape.
+    case function(@Sendable (_ logits: Tensor) -> (loss: Double, slopes: Tensor))
 }
 
 /// A network from images to class logits: the auxiliary model, or the demo's victim.
@@ -115,6 +117,12 @@ package final class Classifier: Module {
         case .squaredProbabilities(let wanted):
             precondition(wanted.shape == [logits.rows, classes])
             return pass.squaredProbabilities(logits) { row, k in Double(wanted.values[row * classes + k]) }
+        case .function(let body):
+            let (loss, slopes) = body(copy(logits.values, [logits.rows, classes]))
+            precondition(slopes.shape == [logits.rows, classes])
+            let sink = pass.overwritingSink(for: logits)
+            for (index, slope) in slopes.values.enumerated() { sink[index] = slope }
+            return loss
         }
     }
 

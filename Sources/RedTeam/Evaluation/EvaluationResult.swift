@@ -1,0 +1,135 @@
+/// What an evaluation found: every figure once per seed, means are made when it is told.
+package struct EvaluationResult: Codable, Sendable {
+    /// One score against one attack.
+    package struct Cell: Codable, Hashable, Sendable {
+        package var attack: String
+        package var budget: Int
+        package var seed: UInt64
+        package var score: ScoreKind
+        package var auroc: Double
+        package var fpr95: Double
+        package var fpr90: Double
+        package var aupr: Double
+
+        /// The figures of `metrics`.
+        package init(_ run: RunKey, attack: String, score: ScoreKind, metrics: DetectionMetrics) {
+            self.attack = attack
+            budget = run.budget
+            seed = run.seed
+            self.score = score
+            (auroc, fpr95, fpr90, aupr) = (metrics.auroc, metrics.fpr95, metrics.fpr90, metrics.aupr)
+        }
+    }
+
+    /// Which run of an attack.
+    package struct RunKey: Codable, Hashable, Sendable {
+        package var attack: String
+        package var budget: Int
+        package var seed: UInt64
+
+        /// A run as given.
+        package init(attack: String, budget: Int, seed: UInt64) {
+            self.attack = attack
+            self.budget = budget
+            self.seed = seed
+        }
+    }
+
+    /// One run of an attack.
+    package struct Run: Codable, Hashable, Sendable {
+        package var key: RunKey
+        package var asked: Int
+        /// The substitute's.
+        package var accuracy: Double?
+        package var fidelity: Double?
+        /// The query at which PRADA raised the alarm, were all of them one account's; nil where it did not.
+        package var pradaAlarm: Int?
+        /// The lowest W it met: what another threshold would have done.
+        package var pradaLowest: Double?
+        package var options: [String: String]
+
+        /// A run as given.
+        package init(_ key: RunKey, _ summary: AttackTrace.Summary, _ prada: PRADA) {
+            self.key = key
+            asked = summary.asked
+            accuracy = summary.accuracy
+            fidelity = summary.fidelity
+            options = summary.options
+            pradaAlarm = prada.alarm
+            pradaLowest = prada.lowest
+        }
+    }
+
+    /// One window size against one attack.
+    package struct Window: Codable, Hashable, Sendable {
+        package var attack: String
+        package var budget: Int
+        package var seed: UInt64
+        package var size: Int
+        package var accounts: Int
+        package var honestShare: Double
+        package var auroc: Double
+        package var fpr95: Double
+
+        /// The figures of `metrics`.
+        package init(_ key: RunKey, _ trial: AccountTrial, _ metrics: DetectionMetrics) {
+            (attack, budget, seed) = (key.attack, key.budget, key.seed)
+            (size, accounts, honestShare) = (trial.window, trial.accounts, trial.honestShare)
+            (auroc, fpr95) = (metrics.auroc, metrics.fpr95)
+        }
+    }
+
+    /// What was run, against what.
+    package var suite: String
+    package var victim: String
+    package var bundle: String
+    package var alpha: Double
+    /// On test pictures.
+    package var victimAccuracy: Double
+    /// Test pictures above the score that is stated to be passed by one benign query in a hundred.
+    package var falsePositivesAtOnePercent: Double
+    package var benignCount: Int
+    /// The query at which PRADA raised the alarm over honest test pictures, were all of them one account's.
+    package var pradaHonestAlarm: Int?
+    /// The lowest W over them.
+    package var pradaHonestLowest: Double?
+    package var cells: [Cell] = []
+    package var runs: [Run] = []
+    package var windows: [Window] = []
+
+    /// A result without any attack yet.
+    package init(
+        suite: String, victim: String, bundle: String, alpha: Double, victimAccuracy: Double,
+        falsePositivesAtOnePercent: Double, benignCount: Int, prada: PRADA
+    ) {
+        self.suite = suite
+        self.victim = victim
+        self.bundle = bundle
+        self.alpha = alpha
+        self.victimAccuracy = victimAccuracy
+        self.falsePositivesAtOnePercent = falsePositivesAtOnePercent
+        self.benignCount = benignCount
+        pradaHonestAlarm = prada.alarm
+        pradaHonestLowest = prada.lowest
+    }
+}
+
+/// Mean and standard deviation over seeds.
+package struct Spread: Hashable, Sendable {
+    package let mean: Double
+    /// Of the sample; nil for a single value.
+    package let deviation: Double?
+
+    /// The spread of at least one value; nil for none.
+    package init?(_ values: [Double]) {
+        guard !values.isEmpty else { return nil }
+        let mean = values.reduce(0, +) / Double(values.count)
+        self.mean = mean
+        guard values.count > 1 else {
+            deviation = nil
+            return
+        }
+        let square = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)
+        deviation = square.squareRoot()
+    }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import Learning
+import SAME
+import Tensor
+import Testing
+
+@testable import RedTeam
+
+@Suite("Evaluation")
+struct EvaluationTests {
+    private static func bundle() throws -> ModelBundle {
+        var generator = RandomGenerator(seed: 1)
+        let image = ImageShape(channels: 1, height: 16, width: 16)
+        let autoencoder = try MaskedAutoencoder(
+            MaskedAutoencoderArchitecture(
+                image: image, patch: 4, embedding: 8, encoderDepth: 1, encoderHeads: 2, decoderDepth: 1,
+                decoderHeads: 2), generator: &generator)
+        let auxiliary = try Classifier(.mlp(image: image, classes: 4, hidden: 8), generator: &generator)
+        let pictures = own(200).pictures(at: 0..<200)
+        let sample = Scorer.examine(pictures, by: autoencoder, auxiliary, workspace: Workspace()).map {
+            Scorer.terms($0, answer: [0.7, 0.1, 0.1, 0.1], classes: 4)
+        }
+        let manifest = BundleManifest(
+            image: image, range: .signed, classes: 4, autoencoder: autoencoder.architecture,
+            auxiliary: auxiliary.architecture, calibration: try Calibration(sample: sample),
+            provenance: Provenance(
+                program: "test", imagesDigest: "", imageCount: 0, trainingCount: 0, targetsDigest: "",
+                seed: 1,
+                options: [:], results: [:]))
+        return ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
+    }
+
+    /// Dim pictures with a bright corner; elsewhere pictures are noise.
+    private static func own(_ count: Int, seed: UInt64 = 3) -> PicturePool {
+        var generator = RandomGenerator(seed: seed)
+        let image = ImageShape(channels: 1, height: 16, width: 16)
+        let bytes = (0..<count).flatMap { _ in
+            (0..<256).map { UInt8(($0 < 40 ? 180 : 20) + generator.integer(below: 20)) }
+        }
+        return PicturePool(images: ImageSet(shape: image, bytes: bytes))
+    }
+
+    private static func evaluation(
+        _ folder: String, resumes: Bool = false, attacks: [String] = ["jbda", "knockoff", "dfme"],
+        stop: StopFlag = StopFlag(), show: @escaping (TrainingProgress) -> Void = { _ in }
+    ) throws -> Evaluation {
+        var generator = RandomGenerator(seed: 5)
+        let bundle = try bundle()
+        let image = bundle.manifest.image
+        let noise = SimpleQueries.uniformNoise(count: 60, image: image, seed: 1)
+        var material = AttackMaterial(proxy: PicturePool(noise, shape: image), own: own(80))
+        material.seedCount = 10
+        material.training.kind = .mlp(hidden: 8)
+        material.training.epochs = 1
+        var plan = Evaluation.Plan(
+            suite: "test", attacks: attacks, budgets: [40], seeds: [1, 2], folder: folder)
+        plan.windows = [AccountTrial(window: 8), AccountTrial(window: 8, accounts: 2)]
+        plan.components = 4
+        plan.resumes = resumes
+        return Evaluation(
+            plan: plan,
+            data: .init(
+                material: material, test: own(100, seed: 9).images,
+                testLabels: Labels(values: (0..<100).map { $0 % 4 }, classes: 4)),
+            victim: try Classifier(.mlp(image: image, classes: 4, hidden: 8), generator: &generator),
+            bundle: bundle, names: ("victim", "bundle"), workspace: Workspace(threads: 2), stop: stop,
+            show: show)
+    }
+
+    @Test("every attack, seed and score has its figures, and the trivial scores see noise for what it is")
+    func figures() throws {
+        let folder = try ScratchFolder()
+        let result = try Self.evaluation(folder.path).run()
+        // JBDA twice: with its seeds and without.
+        #expect(result.cells.count == 4 * 2 * ScoreKind.untrained.count)
+        #expect(result.runs.count == 6 && result.windows.count == 12)
+        #expect(result.runs.allSatisfy { $0.asked == 40 && $0.accuracy != nil && $0.fidelity != nil })
+        for score in [ScoreKind.pixels, .pca] {
+            let cells = result.cells.filter { $0.attack == "knockoff" && $0.score == score }
+            #expect(cells.allSatisfy { $0.auroc == 1 && $0.fpr95 == 0 })
+        }
+        #expect(result.cells.allSatisfy { (0...1).contains($0.auroc) && (0...1).contains($0.fpr95) })
+    }
+
+    @Test("interrupted and resumed, it comes to the same figures and runs nothing finished again")
+    func resumes() throws {
+        let folder = try ScratchFolder()
+        let other = try ScratchFolder()
+        let stop = StopFlag()
+        let interrupted = try Self.evaluation(folder.path, stop: stop) { progress in
+            if progress.phase.hasPrefix("knockoff"), progress.done > 0 { stop.raise() }
+        }
+        #expect(throws: AttackError.self) { try interrupted.run() }
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.file("traces")).sorted()
+        #expect(names == ["jbda-40-1.safetensors", "knockoff-40-1.safetensors.unfinished"])
+        var phases: Set<String> = []
+        let resumed = try Self.evaluation(folder.path, resumes: true) { phases.insert($0.phase) }.run()
+        #expect(!phases.contains { $0.hasPrefix("jbda 40 seed 1") })
+        let whole = try Self.evaluation(other.path).run()
+        #expect(
+            resumed.cells == whole.cells && resumed.runs == whole.runs && resumed.windows == whole.windows)
+        let again = try FileManager.default.contentsOfDirectory(atPath: folder.file("traces"))
+        #expect(again.count == 6 && !again.contains { $0.hasSuffix(".unfinished") })
+    }
+
+    @Test("a name that is no attack is refused; every name of the catalogue has an attack of that name")
+    func names() throws {
+        let folder = try ScratchFolder()
+        #expect(throws: AttackError.self) { try Self.evaluation(folder.path, attacks: ["nonsense"]).run() }
+        let pool = Self.own(20)
+        for name in AttackCatalogue.names {
+            let attack = AttackCatalogue.attack(
+                named: name, material: AttackMaterial(proxy: pool, own: pool), budget: 1000, seed: 1)
+            #expect(attack?.name == name)
+        }
+    }
+
+    // MARK: Report
+
+    private func result() throws -> EvaluationResult {
+        var result = EvaluationResult(
+            suite: "test", victim: "v", bundle: "b", alpha: 0.99, victimAccuracy: 0.9,
+            falsePositivesAtOnePercent: 0.011, benignCount: 10_000, prada: PRADA())
+        for (seed, scores) in [(UInt64(1), [3.0, 4]), (2, [0.0, 4])] {
+            let key = EvaluationResult.RunKey(attack: "jbda", budget: 1000, seed: seed)
+            let metrics = try #require(DetectionMetrics(attack: scores, benign: [1, 2]))
+            result.cells.append(.init(key, attack: "jbda", score: .ours, metrics: metrics))
+            let summary = AttackTrace.Summary(
+                attack: "jbda", options: [:], seed: seed, budget: 1000, asked: 1000, architecture: nil,
+                accuracy: 0.5, fidelity: 0.25)
+            result.runs.append(.init(key, summary, PRADA()))
+        }
+        return result
+    }
+
+    /// Two seeds with AUROC 1 and ½: mean 0.75, standard deviation √(2·0.25²) = 0.35355.
+    @Test("figures are means over the seeds, with the sample's standard deviation")
+    func means() throws {
+        let report = EvaluationReport(try result())
+        #expect(report.markdown.contains("75.00 ± 35.36"))
+        #expect(report.markdown.contains("| jbda | 1000 | 50.00 ± 0.00 | 25.00 ± 0.00 |"))
+        #expect(report.markdown.contains("1.10 % of 10000"))
+    }
+
+    @Test("the last line is the documented object; with several scores it is nested by budget and score")
+    func lastLine() throws {
+        let report = EvaluationReport(try result())
+        #expect(
+            try report.summaryLine(everyScore: false)
+                == #"{"auroc":{"jbda":0.75},"fpr95":{"jbda":0.5},"fpr_at_nominal_1pct":0.011}"#)
+        let nested = try #require(
+            JSONSerialization.jsonObject(with: Data(try report.summaryLine(everyScore: true).utf8))
+                as? [String: Any])
+        let budgets = try #require(nested["budgets"] as? [String: [String: [String: [String: Double]]]])
+        #expect(budgets["1000"]?["ours"]?["auroc"]?["jbda"] == 0.75)
+        #expect(nested["fpr_at_nominal_1pct"] as? Double == 0.011)
+    }
+}

@@ -1,0 +1,140 @@
+import Client
+import Digest
+import Foundation
+import HTTPWire
+import Policy
+import Query
+import Tensor
+import Testing
+
+@testable import RedTeam
+
+@Suite("A victim over HTTP")
+struct HTTPOracleTests {
+    private static let image = ImageShape(channels: 1, height: 2, width: 2)
+    private static let query = QueryFormat(layout: .hw, range: ValueRange(low: 0, high: 1), shape: image)
+
+    /// What one exchange gets.
+    private enum Scripted {
+        case status(Int, String)
+        case failure(ClientError)
+    }
+
+    /// The requests that were sent.
+    private final class Sent {
+        var bodies: [[UInt8]] = []
+        var proofs: [String?] = []
+    }
+
+    private func oracle(
+        _ script: [Scripted], sent: Sent = Sent(), rows: Int = 1, proofThreads: Int = 0, retries: Int = 2
+    ) -> HTTPOracle {
+        var manner = HTTPOracle.Manner()
+        manner.rowsPerRequest = rows
+        manner.proofThreads = proofThreads
+        manner.retries = retries
+        var rest = script[...]
+        return HTTPOracle(
+            query: Self.query, answer: AnswerFormat(sumTolerance: 0.01), classes: 2, manner: manner
+        ) { (body, proof) throws(ClientError) in
+            sent.bodies.append(body)
+            sent.proofs.append(proof)
+            switch rest.popFirst() {
+            case .status(let status, let text): return (status, Array(text.utf8))
+            case .failure(let error): throw error
+            case nil: throw .closedBeforeAnswer
+            }
+        }
+    }
+
+    private static let good = #"{"predictions": [[0.25, 0.75]]}"#
+    private static let picture = Tensor(shape: [1, 4], values: [-1, -0.5, 0, 1])
+
+    @Test("a picture goes out in the wire's range and the answer comes back; every picture is counted")
+    func asks() throws {
+        let sent = Sent()
+        let oracle = oracle([.status(200, Self.good), .status(200, Self.good)], sent: sent)
+        let two = Tensor(shape: [2, 4], values: Self.picture.values + Self.picture.values)
+        #expect(try oracle.ask(two) == [.answered([0.25, 0.75]), .answered([0.25, 0.75])])
+        #expect(oracle.queryCount == 2)
+        #expect(String(decoding: sent.bodies[0], as: UTF8.self) == #"{"instances":[[[0.0,0.25],[0.5,1.0]]]}"#)
+    }
+
+    @Test(
+        "refusals are replies, by status",
+        arguments: [
+            (403, OracleRefusal.rejected), (428, .challenged), (429, .limited), (500, .unavailable),
+            (504, .unavailable),
+        ])
+    func refusals(status: Int, reason: OracleRefusal) throws {
+        #expect(try oracle([.status(status, "{}")]).ask(Self.picture) == [.refused(reason)])
+    }
+
+    @Test("a refused batch is a refusal of every picture in it")
+    func refusedBatch() throws {
+        let sent = Sent()
+        let oracle = oracle([.status(403, "")], sent: sent, rows: 8)
+        #expect(
+            try oracle.ask(Tensor(shape: [3, 4])) == [OracleReply](repeating: .refused(.rejected), count: 3))
+        #expect(sent.bodies.count == 1)
+    }
+
+    @Test("503 and a lost connection are tried again; what stays so is unavailable")
+    func retries() throws {
+        let passing = oracle([.status(503, ""), .failure(.timeout), .status(200, Self.good)])
+        #expect(try passing.ask(Self.picture) == [.answered([0.25, 0.75])])
+        #expect(try oracle([.failure(.timeout)], retries: 0).ask(Self.picture) == [.refused(.unavailable)])
+        #expect(throws: OracleError.self) { try oracle([.failure(.badRequest("no"))]).ask(Self.picture) }
+    }
+
+    /// Work of about 50 hashes, checked by the authority that issued it.
+    @Test(
+        "a challenge is paid where that is wanted, with a proof that its issuer accepts, and its time counted"
+    )
+    func pays() throws {
+        let authority = ChallengeAuthority(secret: HMACKey([1, 2, 3]), epoch: 7)
+        let binding = ChallengeBinding(client: "c", route: "r", query: SHA256.digest(of: "q"))
+        let issued = try authority.issue(
+            WorkDemand(expectedHashes: 50), for: binding, now: .seconds(10), lifetime: .seconds(60))
+        let document = #"{"status":428,"challenge":"\#(issued.token)"}"#
+        let sent = Sent()
+        let payer = oracle([.status(428, document), .status(200, Self.good)], sent: sent, proofThreads: 1)
+        #expect(try payer.ask(Self.picture) == [.answered([0.25, 0.75])])
+        #expect(payer.proofCount == 1 && payer.proofTime > .zero)
+        let parts = try #require(sent.proofs[1]).split(separator: ":")
+        let solution = try #require(Solution(text: parts[1]))
+        let verdict = authority.verify(
+            token: String(parts[0]), solution: solution, expected: binding, now: .seconds(11))
+        #expect(throws: Never.self) { try verdict.get() }
+        #expect(sent.bodies[0] == sent.bodies[1])
+        let miser = oracle([.status(428, document)])
+        #expect(try miser.ask(Self.picture) == [.refused(.challenged)])
+        #expect(
+            try oracle([.status(428, "nonsense")], proofThreads: 1).ask(Self.picture) == [
+                .refused(.challenged)
+            ])
+    }
+
+    @Test(
+        "an answer that cannot be read, or of other classes, or an odd status ends the attack with the reason"
+    )
+    func unusable() throws {
+        for text in [
+            "", "{}", #"{"predictions": [[0.2, 0.3, 0.5]]}"#, #"{"predictions": [[0.5, 0.5], [1, 0]]}"#,
+        ] {
+            #expect(throws: OracleError.self) { try oracle([.status(200, text)]).ask(Self.picture) }
+        }
+        #expect(throws: OracleError.unexpectedStatus(404, excerpt: "none here")) {
+            try oracle([.status(404, "none here")]).ask(Self.picture)
+        }
+    }
+
+    @Test(
+        "an address that is none is refused",
+        arguments: ["", "ftp://h/x", "https://h/x", "http://", "http://h:99999/"])
+    func badURL(text: String) {
+        #expect(throws: OracleError.badURL(text)) {
+            try HTTPOracle(url: text, query: Self.query, answer: AnswerFormat(), classes: 2)
+        }
+    }
+}
