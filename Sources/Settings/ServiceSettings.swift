@@ -32,7 +32,8 @@ package struct ScoringSettings: Sendable, Equatable {
             "Queries that may wait to be scored; past it a route's `on_overload` decides.")
         precision = section.value(
             "precision", .choice(), default: .f32,
-            "What the networks compute in; `bf16` is faster where the processor has it, and moves scores a little.")
+            "What the networks compute in; `bf16` is faster where the processor has it, and moves scores a little."
+        )
     }
 }
 
