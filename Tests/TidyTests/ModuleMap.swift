@@ -46,7 +46,7 @@ struct ModuleMap {
         "Digest": ["COpenSSL"],
         "Imaging": ["CPNG", "CJPEG"],
         "Query": ["Tensor", "Digest"],
-        "HTTPWire": [],
+        "HTTPWire": [], "wirefuzz": ["HTTPWire"],
         "Transport": ["CPosix"],
         "Policy": ["Digest"],
         "Store": ["Transport"],
