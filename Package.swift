@@ -44,6 +44,7 @@ let package = Package(
         .target(name: "Imaging", dependencies: ["CPNG", "CJPEG"], swiftSettings: strict),
         .target(name: "Query", dependencies: ["Tensor", "Digest"], swiftSettings: strict),
         .target(name: "HTTPWire", swiftSettings: strict),
+        .executableTarget(name: "wirefuzz", dependencies: ["HTTPWire"], swiftSettings: strict),
         .target(name: "Transport", dependencies: ["CPosix"], swiftSettings: strict),
 
         // MARK: Decisions

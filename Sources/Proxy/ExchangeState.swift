@@ -32,6 +32,10 @@ struct ExchangeState {
     var status = 0
     var requestBodyBytes = 0
     var answerBodyBytes = 0
+    /// What had been received when the present window of the rate began.
+    var bytesBeforeWindow = 0
+    /// Whether the upstream's slowness kept the client from sending within the window.
+    var wasPressed = false
     var collected: [UInt8] = []
     var upstreamLatency: Duration?
     var upstreamError: UpstreamError?

@@ -8,6 +8,10 @@ package final class ProxyCounters: Sendable {
     package let accepted = Atomic<Int>(0)
     /// Connections refused because as many were open as may be.
     package let refused = Atomic<Int>(0)
+    /// Connections refused because their client had as many open as it may.
+    package let refusedByClient = Atomic<Int>(0)
+    /// Requests ended because their body came too slowly or not at all.
+    package let slowBodies = Atomic<Int>(0)
     /// Requests whose head was complete.
     package let requests = Atomic<Int>(0)
     /// Requests answered 4xx by the proxy itself because they broke the protocol or a limit.

@@ -22,8 +22,9 @@ package final class ProxyServer: Sendable {
         self.listeners = listeners
         group = loops
         let counters = counters
+        let tally = ClientTally()
         shards = loops.loops.map {
-            ServerShard(loop: $0, settings: settings, handler: handler, counters: counters)
+            ServerShard(loop: $0, settings: settings, handler: handler, counters: counters, tally: tally)
         }
     }
 

@@ -4,6 +4,9 @@ import HTTPWire
 package struct ProxyLimits: Sendable, Equatable {
     /// Client connections served at once; one more is answered 503 and closed.
     package var connectionsMax = 10_000
+    /// Client connections from one IPv4 address or IPv6 /64; one more is answered 429 and closed. Trusted peers,
+    /// which bring the connections of many clients, are not counted.
+    package var connectionsPerClientMax = 10_000
     /// Longest request head, request line included. Longer: 431.
     package var requestHeadBytesMax = 32 << 10
     /// Longest request line. Longer: 414.
@@ -12,6 +15,19 @@ package struct ProxyLimits: Sendable, Equatable {
     package var headerCountMax = 100
     /// Most request body bytes. More: 413.
     package var requestBodyBytesMax = 8 << 20
+    /// Longest line of a chunk's size. Longer: 400.
+    package var chunkLineBytesMax = 512
+    /// Most bytes of chunk extensions in a body. More: 400.
+    package var chunkExtensionBytesMax = 4 << 10
+    /// Longest trailer section. Longer: 431.
+    package var trailerBytesMax = 8 << 10
+    /// Most trailer fields. More: 431.
+    package var trailerCountMax = 32
+    /// Least rate of a request body over each window in which the proxy was ready to read all the time (408);
+    /// `requestTimeout` is the ceiling whatever the rate. 0: none. **Units**: bytes a second.
+    package var bodyBytesPerSecondMin = 128
+    /// Over how long that rate is measured.
+    package var bodyRateWindow = Duration.seconds(20)
     /// Most bytes of an upstream's answer head. More: 502.
     package var answerHeadBytesMax = 64 << 10
     /// Most body bytes of an answer that is collected rather than streamed. More: 502.
@@ -32,10 +48,18 @@ package struct ProxyLimits: Sendable, Equatable {
     /// The defaults.
     package init() {}
 
+    /// What each window of a body must bring. **Units**: bytes.
+    var bodyWindowBytesMin: Int {
+        let seconds = bodyRateWindow / .seconds(1)
+        return Int((Double(bodyBytesPerSecondMin) * seconds).rounded(.up))
+    }
+
     var request: WireLimits {
         WireLimits(
             startLineBytesMax: requestLineBytesMax, headBytesMax: requestHeadBytesMax,
-            headerCountMax: headerCountMax, bodyBytesMax: UInt64(max(0, requestBodyBytesMax)))
+            headerCountMax: headerCountMax, chunkLineBytesMax: chunkLineBytesMax,
+            chunkExtensionBytesMax: chunkExtensionBytesMax, trailerBytesMax: trailerBytesMax,
+            trailerCountMax: trailerCountMax, bodyBytesMax: UInt64(max(0, requestBodyBytesMax)))
     }
 
     /// A streamed answer is bounded by back-pressure, a collected one by its collector.

@@ -52,6 +52,7 @@ extension ServerConnection {
             withOutput { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
         }
         bodyDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
+        beginRateWindow()
         if !isParsing { parseHeldAndSettle() }
     }
 

@@ -100,6 +100,7 @@ extension ServerConnection {
         exchange = ExchangeState(request: head, requestID: id, started: loop.now)
         requestDeadline = loop.now.advanced(by: limits.requestTimeout)
         bodyDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
+        rateDeadline = .never
     }
 
     private func receiveBody(_ bytes: UnsafeRawBufferPointer) {

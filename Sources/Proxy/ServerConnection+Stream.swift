@@ -46,7 +46,9 @@ extension ServerConnection: UpstreamClient {
         } else {
             upstream.write(bytes)
         }
-        if upstream.outputCount >= limits.pressureBytes { upstream.sendNow() }
+        guard upstream.outputCount >= limits.pressureBytes else { return }
+        upstream.sendNow()
+        if isUpstreamFull { exchange.wasPressed = true }
     }
 
     func streamRequestEnd() {

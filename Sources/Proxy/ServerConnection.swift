@@ -31,10 +31,14 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private var saidFarewell = false
     private(set) var isTrusted = false
     private(set) lazy var peerText = Array(peer.host.utf8)
+    /// As what it was counted among its client's connections.
+    private var tallied: AddressPrefix?
     private var timer: LoopTimer?
     var headDeadline = MonotonicTime.never
     var requestDeadline = MonotonicTime.never
     var bodyDeadline = MonotonicTime.never
+    /// When the present window of the body's rate ends.
+    var rateDeadline = MonotonicTime.never
     var writeDeadline = MonotonicTime.never
     private var lingerDeadline = MonotonicTime.never
 
@@ -58,11 +62,29 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         headDeadline = loop.now.advanced(by: limits.headTimeout)
         if isRefused {
             shard.counters.refused.wrappingAdd(1, ordering: .relaxed)
-            refuse(ProblemDocument(status: 503, detail: "too many connections"), nil)
-            settle()
+            shed(ProblemDocument(status: 503, detail: "too many connections"))
+        } else if !enterTally() {
+            shard.counters.refusedByClient.wrappingAdd(1, ordering: .relaxed)
+            shed(ProblemDocument(status: 429, detail: "too many connections from this address"))
         } else {
             updateDeadline()
         }
+    }
+
+    /// Answers before anything is read.
+    private func shed(_ problem: ProblemDocument) {
+        refuse(problem, nil)
+        try? exchange.pending?.fields.add("Retry-After", "1")
+        settle()
+    }
+
+    /// Whether the client may have one more connection.
+    private func enterTally() -> Bool {
+        guard limits.connectionsPerClientMax < limits.connectionsMax, !isTrusted else { return true }
+        let client = AddressPrefix(client: peer)
+        guard shard.tally.enter(client, limit: limits.connectionsPerClientMax) else { return false }
+        tallied = client
+        return true
     }
 
     /// Begins the next exchange.
@@ -75,6 +97,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     override func channelClosed() {
         if let timer { loop.remove(timer) }
+        if let tallied { shard.tally.leave(tallied) }
         if phase == .exchanging { cut(.shuttingDown) }
         shard.remove(self)
     }
@@ -191,7 +214,10 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private var nextDeadline: MonotonicTime {
         switch phase {
         case .reading: min(headDeadline, writeDeadline)
-        case .exchanging: min(requestDeadline, min(writeDeadline, isAwaitingBody ? bodyDeadline : .never))
+        case .exchanging:
+            min(
+                requestDeadline, min(writeDeadline, isAwaitingBody ? min(bodyDeadline, rateDeadline) : .never)
+            )
         case .lingering: min(lingerDeadline, writeDeadline)
         }
     }
@@ -217,8 +243,26 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     private func exchangeTimedOut() {
         guard requestDeadline > loop.now else { return requestTimedOut() }
-        guard isAwaitingBody, bodyDeadline <= loop.now else { return updateDeadline() }
+        guard isAwaitingBody, bodyDeadline <= loop.now || isTooSlow else { return updateDeadline() }
+        shard.counters.slowBodies.wrappingAdd(1, ordering: .relaxed)
         fail(ProblemDocument(status: 408, detail: "the request body took too long"), .timeout)
+    }
+
+    /// Whether the window that has ended brought too little; a window that has not is no reason. Begins the next.
+    private var isTooSlow: Bool {
+        guard rateDeadline <= loop.now else { return false }
+        let received = exchange.requestBodyBytes - exchange.bytesBeforeWindow
+        if !exchange.wasPressed, received < limits.bodyWindowBytesMin { return true }
+        beginRateWindow()
+        return false
+    }
+
+    /// The client's sending is measured from here.
+    func beginRateWindow() {
+        guard limits.bodyBytesPerSecondMin > 0 else { return }
+        exchange.bytesBeforeWindow = exchange.requestBodyBytes
+        exchange.wasPressed = false
+        rateDeadline = loop.now.advanced(by: limits.bodyRateWindow)
     }
 
     private func requestTimedOut() {

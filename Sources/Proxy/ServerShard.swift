@@ -9,6 +9,7 @@ final class ServerShard: @unchecked Sendable {
     let settings: ProxySettings
     let handler: any RequestHandler
     let counters: ProxyCounters
+    let tally: ClientTally
     private(set) var isDraining = false
     private var listeners: [ListenerChannel] = []
     private var connections: [ServerConnection] = []
@@ -19,11 +20,15 @@ final class ServerShard: @unchecked Sendable {
     private var dateSecond: Int64 = .min
     private var dateBytes: [UInt8] = []
 
-    init(loop: EventLoop, settings: ProxySettings, handler: any RequestHandler, counters: ProxyCounters) {
+    init(
+        loop: EventLoop, settings: ProxySettings, handler: any RequestHandler, counters: ProxyCounters,
+        tally: ClientTally
+    ) {
         self.loop = loop
         self.settings = settings
         self.handler = handler
         self.counters = counters
+        self.tally = tally
     }
 
     var limits: ProxyLimits { settings.limits }

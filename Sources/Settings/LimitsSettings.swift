@@ -2,12 +2,16 @@
 package struct LimitsSettings: Sendable, Equatable {
     /// Open downstream connections.
     package var connections: Int
+    /// Open downstream connections of one client address.
+    package var connectionsPerClient: Int
     /// **Units** bytes of request line and header section together.
     package var requestHeadBytes: Int
     /// Header fields of a request.
     package var headerCount: Int
     /// **Units** bytes of a request body.
     package var requestBodyBytes: Int
+    /// How a body may be framed and how slowly it may come.
+    package var body: BodyLimitsSettings
     /// **Units** bytes of an upstream answer that must be read as a whole.
     package var answerBytes: Int
     /// From a request's first byte to the end of its head.
@@ -23,6 +27,10 @@ package struct LimitsSettings: Sendable, Equatable {
         connections = section.value(
             "connections", .integer(in: 1...1_000_000), default: 10_000,
             "Downstream connections open at once; further ones are answered 503 and closed.")
+        connectionsPerClient = section.value(
+            "connections_per_client", .integer(in: 1...1_000_000), default: 10_000,
+            "Connections open at once from one IPv4 address or IPv6 /64; further ones are answered 429 and closed."
+        )
         requestHeadBytes = section.value(
             "request_head_bytes", .size(in: 1 << 10...1 << 20), default: 32 << 10,
             "Request line and header section together; longer is answered 431.")
@@ -32,6 +40,7 @@ package struct LimitsSettings: Sendable, Equatable {
         requestBodyBytes = section.value(
             "request_body_bytes", .size(in: 0...1 << 30), default: 8 << 20,
             "Body of a request; longer is answered 413.")
+        body = BodyLimitsSettings(reading: section)
         answerBytes = section.value(
             "answer_bytes", .size(in: 1 << 10...1 << 30), default: 16 << 20,
             "Answer of an upstream on a protected route, where it must be read as a whole; longer is answered 502."

@@ -39,6 +39,14 @@ package struct SocketAddress: Hashable, Sendable {
         return system
     }
 
+    /// The address in network order: 4 bytes for IPv4, also where it comes inside IPv6, or else 16.
+    package var networkBytes: [UInt8] {
+        let all = withUnsafeBytes(of: (high, low)) { Array($0) }
+        guard isIPv6 else { return Array(all[..<4]) }
+        let isMapped = all[..<10].allSatisfy { $0 == 0 } && all[10] == 0xFF && all[11] == 0xFF
+        return isMapped ? Array(all[12...]) : all
+    }
+
     /// The address without port, in its usual notation and without brackets.
     package var host: String {
         var system = system

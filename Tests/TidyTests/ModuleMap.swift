@@ -52,6 +52,7 @@ struct ModuleMap {
         "Query": ["Tensor", "Digest"],
         "HTTPWire": [],
         "Engine": ["SAME", "Neural", "Tensor", "CKernels"],
+        "wirefuzz": ["HTTPWire"],
         "Transport": ["CPosix"],
         "Policy": ["Digest", "Store"],
         "Store": ["Transport"],

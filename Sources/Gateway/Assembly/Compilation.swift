@@ -11,6 +11,13 @@ extension ProxyLimits {
     init(_ settings: LimitsSettings) {
         self.init()
         connectionsMax = settings.connections
+        connectionsPerClientMax = settings.connectionsPerClient
+        chunkLineBytesMax = settings.body.chunkLineBytes
+        chunkExtensionBytesMax = settings.body.chunkExtensionBytes
+        trailerBytesMax = settings.body.trailerBytes
+        trailerCountMax = settings.body.trailerCount
+        bodyBytesPerSecondMin = settings.body.bytesPerSecond
+        bodyRateWindow = settings.body.rateWindow
         requestHeadBytesMax = settings.requestHeadBytes
         requestLineBytesMax = min(requestLineBytesMax, settings.requestHeadBytes)
         headerCountMax = settings.headerCount
