@@ -63,7 +63,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Metrics", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
+                "Metrics", "Identity", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(
@@ -74,6 +74,7 @@ let package = Package(
             dependencies: [
                 "Gateway", "Learning", "RedTeam", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
+                "Identity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -45,7 +45,7 @@ package final class Gateway: Sendable {
         let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
         sweeping = Self.sweeper(of: store)
         services = GatewayServices(
-            limits: assembly.limits,
+            limits: assembly.limits, authentication: assembly.authentication,
             scoring: ScoringPool(
                 workers: settings.scoring.workers.count(processors: cores),
                 queueRowsMax: settings.scoring.queue),

@@ -1,4 +1,5 @@
 import HTTPWire
+import Identity
 import Policy
 
 /// The problem documents that a protected route answers with: the public reason, never a score.
@@ -9,6 +10,18 @@ enum GatewayProblem {
 
     static func undecodable(_ reason: String) -> ProblemDocument {
         ProblemDocument(status: 400, type: type("undecodable"), title: "Query not understood", detail: reason)
+    }
+
+    /// The answer to wrong or missing credentials.
+    static func unauthenticated(_ error: AuthenticationError) -> ProblemDocument {
+        let (kind, title) =
+            switch error.status {
+            case 403: ("forbidden", "Not for this client")
+            case 400: ("credentials", "Ambiguous credentials")
+            default: ("unauthenticated", "Credentials required")
+            }
+        return ProblemDocument(
+            status: error.status, type: type(kind), title: title, detail: error.publicReason)
     }
 
     static let rejected = ProblemDocument(

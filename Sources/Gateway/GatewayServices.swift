@@ -8,6 +8,8 @@ import Transport
 /// What every protected exchange of one gateway shares.
 final class GatewayServices: Sendable {
     let limits: ProxyLimits
+    /// Who clients are; nil when every one is anonymous.
+    let authentication: Authentication?
     let scoring: ScoringPool
     let store: any StateStore
     let authority: ChallengeAuthority
@@ -22,11 +24,13 @@ final class GatewayServices: Sendable {
     let log: Logger
 
     init(
-        limits: ProxyLimits, scoring: ScoringPool, store: any StateStore, authority: ChallengeAuthority,
+        limits: ProxyLimits, authentication: Authentication?, scoring: ScoringPool, store: any StateStore,
+        authority: ChallengeAuthority,
         perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal, metrics: GatewayMetrics,
         clock: any LoopClock, unix: UnixClock, log: Logger
     ) {
         self.limits = limits
+        self.authentication = authentication
         self.scoring = scoring
         self.store = store
         self.authority = authority

@@ -18,6 +18,7 @@ struct CrossCheck {
         checkUse()
         checkLimits()
         checkSecrets()
+        checkIdentity()
         checkLogs()
     }
 
@@ -39,6 +40,7 @@ struct CrossCheck {
 
     private func check(_ route: RouteSettings, at path: String) {
         resolve(route.upstream, "\(path).upstream", among: settings.upstreams.map(\.name), kind: "upstream")
+        checkClients(of: route, at: path)
         guard let protect = route.protect else { return checkBypass(route, at: path) }
         resolve(protect.model, "\(path).protect.model", among: settings.models.map(\.name), kind: "model")
         resolve(
@@ -55,6 +57,13 @@ struct CrossCheck {
         where fallback == .pass && session.trusts("\(path).protect.\(key)") {
             warn("fails open: \(what) passes unscored, which is logged and counted", "\(path).protect.\(key)")
         }
+    }
+
+    private func checkClients(of route: RouteSettings, at path: String) {
+        guard route.authenticate != .none, settings.identity == nil, session.trusts("\(path).authenticate")
+        else { return }
+        error(
+            "asks for credentials, and there is no identity section to know them by", "\(path).authenticate")
     }
 
     /// An unprotected route to an upstream that another route protects lets queries around the score.
@@ -174,6 +183,24 @@ struct CrossCheck {
         }
         if case .file(_, let mode) = session.files.look(file), mode & 0o077 != 0 {
             warn("can be read by other users; protect it with: chmod 600 '\(file)'", path)
+        }
+    }
+
+    private func checkIdentity() {
+        guard let identity = settings.identity, session.trusts("identity") else { return }
+        if identity.apiKeys == nil, identity.jwt == nil {
+            error("knows neither API keys nor tokens; give api_keys or jwt", "identity")
+        }
+        if session.trusts("routes"), settings.routes.allSatisfy({ $0.authenticate == .none }) {
+            warn("is not used by any route: each has authenticate: none", "identity")
+        }
+        for (path, file) in [
+            ("identity.api_keys", identity.apiKeys), ("identity.jwt.jwks", identity.jwt?.jwks),
+        ] {
+            guard let file, case .file(_, let mode) = session.files.look(file), mode & 0o022 != 0 else {
+                continue
+            }
+            warn("can be changed by other users, who could let themselves in: chmod go-w '\(file)'", path)
         }
     }
 

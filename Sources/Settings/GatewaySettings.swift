@@ -7,6 +7,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var listeners: [ListenerSettings]
     /// Bounds on what one downstream may ask.
     package var limits: LimitsSettings
+    /// How clients are told apart; nil when nobody is.
+    package var identity: IdentitySettings?
     /// Servers that answer; at least one.
     package var upstreams: [UpstreamSettings]
     /// Bundles that score.
@@ -33,6 +35,9 @@ package struct GatewaySettings: Sendable, Equatable {
             "listen", least: 1, "The addresses connections are accepted at.", ListenerSettings.init(reading:))
         limits = section.section(
             "limits", "Bounds on what one downstream may ask.", LimitsSettings.init(reading:))
+        identity = section.optionalSection(
+            "identity", absent: "every client is anonymous", "How clients are told apart.",
+            IdentitySettings.init(reading:))
         upstreams = section.named(
             "upstreams", least: 1, "The servers that answer, by name.", UpstreamSettings.init(_:reading:))
         models = section.named(

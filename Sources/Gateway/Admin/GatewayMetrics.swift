@@ -100,6 +100,11 @@ final class GatewayMetrics: Sendable {
         _ counters: GatewayCounters, _ scoring: ScoringPool, _ store: any StateStore,
         _ journal: DecisionJournal
     ) throws(MetricError) {
+        try counter(
+            "samegate_unauthenticated_total", "Requests with wrong credentials, or none where required."
+        ) {
+            counters.unauthenticated.load(ordering: .relaxed)
+        }
         try counter("samegate_undecodable_total", "Queries that could not be decoded.") {
             counters.undecodable.load(ordering: .relaxed)
         }

@@ -40,10 +40,14 @@ package struct GatewayAssembly: Sendable {
     let upstreams: [String: Upstream]
     let limits: ProxyLimits
     let key: HMACKey
+    /// Nil when every client is anonymous.
+    let authentication: Authentication?
     /// Every value in effect, a line each, for the operator; secrets are paths alone.
     let configuration: String
     /// A line for each model, for the operator.
     package let models: [ModelSummary]
+    /// What is known of clients' keys; nil without an identity section.
+    package let identity: IdentitySummary?
 
     /// What `check` and the start-up log say about a loaded bundle.
     package struct ModelSummary: Sendable {
@@ -73,6 +77,7 @@ package struct GatewayAssembly: Sendable {
             routes.append(Route(route, upstream: upstream, basePath: base, protection: protection))
         }
         problems += settings.policies.flatMap(Self.problems)
+        let identity = Self.loadIdentity(settings, &problems)
         let key = Self.readKey(settings.secrets, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
@@ -81,6 +86,8 @@ package struct GatewayAssembly: Sendable {
         self.upstreams = upstreams
         self.limits = limits
         self.key = key
+        authentication = identity?.phase
+        self.identity = identity?.summary
         models = scorers.sorted { $0.key < $1.key }.map { ModelSummary(name: $0.key, scorer: $0.value) }
     }
 

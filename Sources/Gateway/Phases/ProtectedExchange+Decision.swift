@@ -131,10 +131,10 @@ extension ProtectedExchange {
         respond(GatewayProblem.cannotWithhold, retryAfterSeconds: 1)
     }
 
-    /// What a challenge for this query is bound to. Clients are not identified yet, so all share one identity; the query
-    /// and the route still bind, and an address never does (dual-stack clients change theirs).
+    /// What a challenge for this query is bound to. Anonymous clients share one identity; the query and the route still
+    /// bind, and an address never does (dual-stack clients change theirs).
     private func binding(_ batch: QueryBatch) -> ChallengeBinding {
-        ChallengeBinding(client: "anonymous", route: route.name, query: batch.digest)
+        ChallengeBinding(client: note.account ?? "anonymous", route: route.name, query: batch.digest)
     }
 
     /// Releases the withheld answer for a valid, fresh proof. The victim is not asked and the policy not consulted again.

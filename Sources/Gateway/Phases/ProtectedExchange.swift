@@ -18,6 +18,8 @@ import Transport
 /// exchange's loop alone, which `exchange` checks in debug builds.
 final class ProtectedExchange: @unchecked Sendable {
     let exchange: Exchange
+    /// Who asks.
+    let note: RequestNote
     let route: Route
     let protection: Protection
     let services: GatewayServices
@@ -38,8 +40,12 @@ final class ProtectedExchange: @unchecked Sendable {
     /// connections. **Units** bytes.
     static let decodeInlineBytesMax = 64 << 10
 
-    init(_ exchange: Exchange, route: Route, protection: Protection, services: GatewayServices) {
+    init(
+        _ exchange: Exchange, _ note: RequestNote, route: Route, protection: Protection,
+        services: GatewayServices
+    ) {
         self.exchange = exchange
+        self.note = note
         self.route = route
         self.protection = protection
         self.services = services
