@@ -75,8 +75,26 @@ final class GatewayHandler: RequestHandler {
             }
             exchange.request.target = longer
         }
-        guard let protection = route.protection else { return exchange.stream(to: route.upstream) }
+        guard let protection = route.protection else { return stream(exchange, note, route) }
         ProtectedExchange(exchange, note, route: route, protection: protection, services: services).begin()
+    }
+
+    /// Passes a request on unscored, charged as one row.
+    private func stream(_ exchange: Exchange, _ note: RequestNote, _ route: Route) {
+        guard !route.rates.isEmpty else { return exchange.stream(to: route.upstream) }
+        let limiter = services.limiter(for: route)
+        switch limiter.admit(note.subject(exchange.peer.host, on: route)) {
+        case .allowed(let ticket, _):
+            // There will be no score to wait for.
+            limiter.settleEstimate(ticket)
+            exchange.stream(to: route.upstream)
+        case .denied(let denial):
+            services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
+            exchange.respond(Response(denial, exchange.requestID))
+        case .unknown:
+            services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
+            exchange.respond(Response(unknownRate: exchange.requestID))
+        }
     }
 
     /// Answers wrong or missing credentials; what exactly is wrong is for the operator alone.

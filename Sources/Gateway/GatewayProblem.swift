@@ -24,6 +24,18 @@ enum GatewayProblem {
             status: error.status, type: type(kind), title: title, detail: error.publicReason)
     }
 
+    /// The answer where a rate has no room.
+    static func rateLimited(_ denial: RateLimitDenial) -> ProblemDocument {
+        ProblemDocument(
+            status: 429, type: type("rate-limited"), title: "Too many queries",
+            detail: "the limit \"\(denial.rule)\" has no room for this request; try again later",
+            extensions: [.init("retry_after_seconds", .integer(Int64(denial.retryAfterSeconds)))])
+    }
+
+    static let rateUnknown = ProblemDocument(
+        status: 503, type: type("rate-unknown"), title: "Service busy",
+        detail: "too many clients are being counted at the moment; try again shortly")
+
     static let rejected = ProblemDocument(
         status: 403, type: type("rejected"), title: "Query refused",
         detail: "this query is not answered under the service's policy")

@@ -1,4 +1,5 @@
 import Identity
+import Policy
 
 /// What the handler has learnt of a request and the access log is to say.
 struct RequestNote: Sendable {
@@ -7,4 +8,9 @@ struct RequestNote: Sendable {
 
     /// The client's account, or nil when it is anonymous: its address stands for it then.
     var account: String? { client.kind == .anonymous ? nil : client.account }
+
+    /// Whose rates a request from `address` on `route` is charged to.
+    func subject(_ address: String, on route: Route) -> RateLimitSubject {
+        RateLimitSubject(account: account, address: address, route: route.name)
+    }
 }

@@ -16,6 +16,7 @@ struct CrossCheck {
         checkRoutesTogether()
         for policy in settings.policies { checkOrder(policy) }
         checkUse()
+        checkRates()
         checkLimits()
         checkSecrets()
         checkIdentity()
@@ -41,6 +42,7 @@ struct CrossCheck {
     private func check(_ route: RouteSettings, at path: String) {
         resolve(route.upstream, "\(path).upstream", among: settings.upstreams.map(\.name), kind: "upstream")
         checkClients(of: route, at: path)
+        checkRates(of: route, at: path)
         guard let protect = route.protect else { return checkBypass(route, at: path) }
         resolve(protect.model, "\(path).protect.model", among: settings.models.map(\.name), kind: "model")
         resolve(
@@ -56,6 +58,14 @@ struct CrossCheck {
         for (key, fallback, what) in clocks
         where fallback == .pass && session.trusts("\(path).protect.\(key)") {
             warn("fails open: \(what) passes unscored, which is logged and counted", "\(path).protect.\(key)")
+        }
+    }
+
+    private func checkRates(of route: RouteSettings, at path: String) {
+        for (index, name) in route.rates.enumerated() {
+            let place = "\(path).rates[\(index)]"
+            resolve(name, place, among: settings.rates.map(\.name), kind: "rate")
+            if route.rates.prefix(index).contains(name) { error("is charged by this route already", place) }
         }
     }
 
@@ -126,12 +136,28 @@ struct CrossCheck {
         }
     }
 
+    private func checkRates() {
+        for rate in settings.rates where session.trusts("rates.\(rate.name)") {
+            let isPlain = rate.name.allSatisfy { $0.isLowercase || $0.isNumber || "-_".contains($0) }
+            if !isPlain {
+                error("is told to clients: use lower-case letters, digits, - and _", "rates.\(rate.name)")
+            }
+            if rate.cost.base == 0, rate.cost.perSurprise == 0 {
+                error("is nothing: give base or per_surprise", "rates.\(rate.name).cost")
+            }
+        }
+    }
+
     private func checkUse() {
         let protections = settings.routes.compactMap(\.protect)
         let unused =
             settings.upstreams.map(\.name).filter { name in !settings.routes.contains { $0.upstream == name }
             }
             .map { "upstreams.\($0)" }
+            + settings.rates.map(\.name).filter { name in
+                !settings.routes.contains { $0.rates.contains(name) }
+            }
+            .map { "rates.\($0)" }
             + settings.models.map(\.name).filter { name in !protections.contains { $0.model == name } }
             .map { "models.\($0)" }
             + settings.policies.map(\.name).filter { name in !protections.contains { $0.policy == name } }

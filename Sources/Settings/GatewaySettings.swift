@@ -17,6 +17,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var routes: [RouteSettings]
     /// What happens by score.
     package var policies: [PolicySettings]
+    /// How much may be asked, for the routes that name it.
+    package var rates: [RateSettings]
     /// The threads that score.
     package var scoring: ScoringSettings
     /// The secret key.
@@ -48,6 +50,9 @@ package struct GatewaySettings: Sendable, Equatable {
         policies = section.named(
             "policies", least: 0, "What happens to a query by its score, by name.",
             PolicySettings.init(_:reading:))
+        rates = section.named(
+            "rates", least: 0, "How much a client, a network or a route may ask, by name.",
+            RateSettings.init(_:reading:))
         scoring = section.section("scoring", "The threads that score.", ScoringSettings.init(reading:))
         secrets = section.section("secrets", "The gateway's secret key.", SecretsSettings.init(reading:))
         withheld = section.section(

@@ -10,6 +10,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var upstream: String
     /// Whether clients say who they are.
     package var authenticate: Authenticate
+    /// The names of the rates that its requests are charged to.
+    package var rates: [String]
     /// How queries are scored; nil passes every request on unscored.
     package var protect: ProtectSettings?
 
@@ -36,6 +38,10 @@ package struct RouteSettings: Sendable, Equatable {
             "authenticate", .choice(), default: .none,
             "Whether clients show an API key or a token; wrong credentials are refused where they are looked at."
         )
+        rates =
+            section.optional(
+                "rates", .list(of: .name, count: 1...16), absent: "no limits",
+                "The rates its requests are charged to; each must have room.") ?? []
         protect = section.optionalSection(
             "protect", absent: "not protected", "How queries on this route are scored and decided.",
             ProtectSettings.init(reading:))

@@ -105,6 +105,9 @@ final class GatewayMetrics: Sendable {
         ) {
             counters.unauthenticated.load(ordering: .relaxed)
         }
+        try counter("samegate_rate_limited_total", "Requests refused because a rate had no room.") {
+            counters.rateLimited.load(ordering: .relaxed)
+        }
         try counter("samegate_undecodable_total", "Queries that could not be decoded.") {
             counters.undecodable.load(ordering: .relaxed)
         }
@@ -134,6 +137,13 @@ final class GatewayMetrics: Sendable {
         }
         try gauge("samegate_withheld_bytes", "Bytes of the answers that wait for their proof.") {
             store.statistics.answerBytes
+        }
+    }
+
+    /// Adds what rates remember.
+    func expose(_ rates: RateTable) throws(MetricError) {
+        try gauge("samegate_rate_keys", "Clients, networks and routes whose rates are remembered now.") {
+            rates.rateStatistics.keys
         }
     }
 

@@ -65,6 +65,7 @@ package struct GatewayAssembly: Sendable {
         let limits = ProxyLimits(settings.limits)
         let upstreams = Dictionary(
             uniqueKeysWithValues: settings.upstreams.map { ($0.name, Upstream($0, limits: limits)) })
+        let rules = Self.compile(settings.rates, &problems)
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
             guard let upstream = upstreams[route.upstream] else { continue }
@@ -74,7 +75,9 @@ package struct GatewayAssembly: Sendable {
             }
             guard route.protect == nil || protection != nil else { continue }
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
-            routes.append(Route(route, upstream: upstream, basePath: base, protection: protection))
+            let charged = route.rates.compactMap { rules[$0] }
+            routes.append(
+                Route(route, upstream: upstream, basePath: base, rates: charged, protection: protection))
         }
         problems += settings.policies.flatMap(Self.problems)
         let identity = Self.loadIdentity(settings, &problems)
@@ -105,6 +108,22 @@ package struct GatewayAssembly: Sendable {
             }
         }
         return scorers
+    }
+
+    private static func compile(
+        _ rates: [RateSettings], _ problems: inout [AssemblyProblem]
+    ) -> [String: RateLimitRule] {
+        var rules: [String: RateLimitRule] = [:]
+        for rate in rates {
+            if let rule = RateLimitRule(rate) {
+                rules[rate.name] = rule
+            } else {
+                let message =
+                    "cells must take a nanosecond each or longer, and refilling a burst a year at most"
+                problems.append(AssemblyProblem(path: "rates.\(rate.name)", message: message))
+            }
+        }
+        return rules
     }
 
     private static func readKey(_ secrets: SecretsSettings, _ problems: inout [AssemblyProblem]) -> HMACKey? {

@@ -18,16 +18,20 @@ extension ProtectedExchange {
     func decide(_ joined: Joined) {
         let status = joined.response.head.status
         guard (200...299).contains(status) else {
+            let scores = assess(joined, answer: nil)
+            settle(scores.map(Assessment.init))
             // An error of the victim carries no prediction: there is nothing to protect.
             record(
-                Decision(assess(joined, answer: nil), .none, reason: "the upstream answered \(status)"),
+                Decision(scores, .none, reason: "the upstream answered \(status)"),
                 joined)
             return exchange.respond(joined.response.response)
         }
         let reading = read(joined.response, rows: joined.batch.rows)
         let answer = try? reading.get()
         let scores = assess(joined, answer: answer)
-        let verdict = protection.policy.verdict(for: scores.map(Assessment.init))
+        let assessments = scores.map(Assessment.init)
+        settle(assessments)
+        let verdict = protection.policy.verdict(for: assessments)
         var decision = Decision(scores, .rows(verdict), reason: reading.failureReason)
         if answer == nil, protection.onUnreadableAnswer == .reject { decision.verdict = .refused }
         guard protection.mode == .enforce else {

@@ -16,18 +16,24 @@ final class Route: Sendable {
     let basePath: String
     /// Whether clients say who they are.
     let authenticate: RouteSettings.Authenticate
+    /// What its requests are charged to.
+    let rates: [RateLimitRule]
     /// Nil streams requests unscored.
     let protection: Protection?
     /// What the own path of a guarded TensorFlow-Serving route asks for; nil for other routes and for prefixes.
     private let predictPath: PredictPath?
 
-    init(_ settings: RouteSettings, upstream: Upstream, basePath: String, protection: Protection?) {
+    init(
+        _ settings: RouteSettings, upstream: Upstream, basePath: String, rates: [RateLimitRule],
+        protection: Protection?
+    ) {
         name = settings.name
         pattern = settings.path
         methods = Set(settings.methods)
         self.upstream = upstream
         self.basePath = basePath
         self.protection = protection
+        self.rates = rates
         authenticate = settings.authenticate
         let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
         if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
