@@ -65,7 +65,8 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Engine", "Metrics", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
+                "Engine", "Metrics", "Identity", "Tensor", "Digest",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(
@@ -80,6 +81,7 @@ let package = Package(
             dependencies: [
                 "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
+                "Identity",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -43,13 +43,18 @@ package final class Gateway: Sendable {
         let authority = try ChallengeAuthority(secret: assembly.key)
         loops = try LoopGroup(count: cores, clock: clock)
         let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
-        sweeping = Self.sweeper(of: store)
+        // A hold outlives its request, which ends by its own deadline.
+        let rates = RateTable(
+            keysMax: settings.limits.rateKeys,
+            holdFor: max(.seconds(300), settings.limits.requestTimeout * 2)
+        ) { unix.now() }
+        sweeping = Self.sweeper(of: store, rates)
         services = GatewayServices(
-            limits: assembly.limits,
+            limits: assembly.limits, authentication: assembly.authentication,
             scoring: ScoringPool(
                 workers: settings.scoring.workers.count(processors: cores),
                 queueRowsMax: settings.scoring.queue),
-            store: store, authority: authority, perturber: Perturber(secret: assembly.key),
+            store: store, rates: rates, authority: authority, perturber: Perturber(secret: assembly.key),
             challengeLifetime: settings.withheld.lifetime,
             journal: DecisionJournal(settings.logs, log: log), metrics: metrics, clock: clock, unix: unix,
             log: log)
@@ -64,6 +69,7 @@ package final class Gateway: Sendable {
         try metrics.expose(server.counters)
         try metrics.expose(upstreams)
         try metrics.expose(services.counters, services.scoring, store, services.journal)
+        try metrics.expose(rates)
     }
 
     fileprivate static func listener(at address: Settings.SocketAddress) throws -> Listener {
@@ -75,11 +81,14 @@ package final class Gateway: Sendable {
 
     deinit { sweeping.cancel() }
 
-    /// An idle gateway would otherwise keep expired answers until the next challenge.
-    private static func sweeper(of store: MemoryStore) -> any DispatchSourceTimer {
+    /// An idle gateway would otherwise keep expired answers until the next challenge, and rates until the table is full.
+    private static func sweeper(of store: MemoryStore, _ rates: RateTable) -> any DispatchSourceTimer {
         let timer = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
         timer.schedule(deadline: .now() + sweepInterval, repeating: sweepInterval, leeway: .milliseconds(100))
-        timer.setEventHandler { @Sendable [weak store] in store?.sweep() }
+        timer.setEventHandler { @Sendable [weak store, weak rates] in
+            store?.sweep()
+            rates?.sweep()
+        }
         timer.activate()
         return timer
     }

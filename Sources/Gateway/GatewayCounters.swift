@@ -7,6 +7,10 @@ package final class GatewayCounters: Sendable {
     private let perturbations = Atomic<Int>(0)
     private let challenges = Atomic<Int>(0)
     private let rejections = Atomic<Int>(0)
+    /// Requests whose credentials were wrong, or missing where they are required.
+    package let unauthenticated = Atomic<Int>(0)
+    /// Requests refused because a rate had no room, or none could say.
+    package let rateLimited = Atomic<Int>(0)
     /// Queries that could not be decoded.
     package let undecodable = Atomic<Int>(0)
     /// Queries that found the scoring queue full.

@@ -1,4 +1,5 @@
 import HTTPWire
+import Identity
 import Observe
 import Proxy
 
@@ -55,6 +56,16 @@ final class GatewayHandler: RequestHandler {
     }
 
     private func serve(_ exchange: Exchange, _ route: Route) {
+        var note = RequestNote()
+        if let authentication = services.authentication {
+            do throws(AuthenticationError) {
+                note.client = try authentication.identify(
+                    &exchange.request.fields, on: route, now: services.unix.now())
+            } catch {
+                return refuse(exchange, route, error)
+            }
+            if services.journal.keepsAccesses { exchange.attach(note) }
+        }
         if !route.basePath.isEmpty {
             var target: [UInt8] = []
             exchange.request.target.appendOriginForm(to: &target)
@@ -64,7 +75,40 @@ final class GatewayHandler: RequestHandler {
             }
             exchange.request.target = longer
         }
-        guard let protection = route.protection else { return exchange.stream(to: route.upstream) }
-        ProtectedExchange(exchange, route: route, protection: protection, services: services).begin()
+        guard let protection = route.protection else { return stream(exchange, note, route) }
+        ProtectedExchange(exchange, note, route: route, protection: protection, services: services).begin()
+    }
+
+    /// Passes a request on unscored, charged as one row.
+    private func stream(_ exchange: Exchange, _ note: RequestNote, _ route: Route) {
+        guard !route.rates.isEmpty else { return exchange.stream(to: route.upstream) }
+        let limiter = services.limiter(for: route)
+        switch limiter.admit(note.subject(exchange.peer.host, on: route)) {
+        case .allowed(let ticket, _):
+            // There will be no score to wait for.
+            limiter.settleEstimate(ticket)
+            exchange.stream(to: route.upstream)
+        case .denied(let denial):
+            services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
+            exchange.respond(Response(denial, exchange.requestID))
+        case .unknown:
+            services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
+            exchange.respond(Response(unknownRate: exchange.requestID))
+        }
+    }
+
+    /// Answers wrong or missing credentials; what exactly is wrong is for the operator alone.
+    private func refuse(_ exchange: Exchange, _ route: Route, _ error: AuthenticationError) {
+        services.counters.unauthenticated.wrappingAdd(1, ordering: .relaxed)
+        services.log.info(
+            "not let in: \(error)",
+            metadata: [
+                "request_id": "\(exchange.requestID)", "address": "\(exchange.peer.host)",
+                "route": "\(route.name)",
+            ])
+        var response = Response(GatewayProblem.unauthenticated(error), exchange.requestID)
+        // The realm is free of quotes, and public reasons of control characters.
+        try? response.fields.set("WWW-Authenticate", error.challenge(realm: "samegate"))
+        exchange.respond(response)
     }
 }

@@ -1,4 +1,5 @@
 import HTTPWire
+import Identity
 import Policy
 
 /// The problem documents that a protected route answers with: the public reason, never a score.
@@ -10,6 +11,30 @@ enum GatewayProblem {
     static func undecodable(_ reason: String) -> ProblemDocument {
         ProblemDocument(status: 400, type: type("undecodable"), title: "Query not understood", detail: reason)
     }
+
+    /// The answer to wrong or missing credentials.
+    static func unauthenticated(_ error: AuthenticationError) -> ProblemDocument {
+        let (kind, title) =
+            switch error.status {
+            case 403: ("forbidden", "Not for this client")
+            case 400: ("credentials", "Ambiguous credentials")
+            default: ("unauthenticated", "Credentials required")
+            }
+        return ProblemDocument(
+            status: error.status, type: type(kind), title: title, detail: error.publicReason)
+    }
+
+    /// The answer where a rate has no room.
+    static func rateLimited(_ denial: RateLimitDenial) -> ProblemDocument {
+        ProblemDocument(
+            status: 429, type: type("rate-limited"), title: "Too many queries",
+            detail: "the limit \"\(denial.rule)\" has no room for this request; try again later",
+            extensions: [.init("retry_after_seconds", .integer(Int64(denial.retryAfterSeconds)))])
+    }
+
+    static let rateUnknown = ProblemDocument(
+        status: 503, type: type("rate-unknown"), title: "Service busy",
+        detail: "too many clients are being counted at the moment; try again shortly")
 
     static let rejected = ProblemDocument(
         status: 403, type: type("rejected"), title: "Query refused",

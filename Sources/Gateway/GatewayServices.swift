@@ -8,8 +8,11 @@ import Transport
 /// What every protected exchange of one gateway shares.
 final class GatewayServices: Sendable {
     let limits: ProxyLimits
+    /// Who clients are; nil when every one is anonymous.
+    let authentication: Authentication?
     let scoring: ScoringPool
     let store: any StateStore
+    let rates: RateTable
     let authority: ChallengeAuthority
     let perturber: Perturber
     /// How long an answer is withheld and its challenge is good.
@@ -22,13 +25,17 @@ final class GatewayServices: Sendable {
     let log: Logger
 
     init(
-        limits: ProxyLimits, scoring: ScoringPool, store: any StateStore, authority: ChallengeAuthority,
+        limits: ProxyLimits, authentication: Authentication?, scoring: ScoringPool, store: any StateStore,
+        rates: RateTable,
+        authority: ChallengeAuthority,
         perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal, metrics: GatewayMetrics,
         clock: any LoopClock, unix: UnixClock, log: Logger
     ) {
         self.limits = limits
+        self.authentication = authentication
         self.scoring = scoring
         self.store = store
+        self.rates = rates
         self.authority = authority
         self.perturber = perturber
         self.challengeLifetime = challengeLifetime
@@ -38,6 +45,9 @@ final class GatewayServices: Sendable {
         self.unix = unix
         self.log = log
     }
+
+    /// What charges the requests of a route.
+    func limiter(for route: Route) -> RateLimiter { RateLimiter(rules: route.rates, store: rates) }
 
     /// Writes one row's decision down and counts it.
     func note(_ decision: DecisionRecord) {

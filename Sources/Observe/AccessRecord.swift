@@ -4,8 +4,10 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
     package var time: WallTime
     /// The request's id, as the client saw it.
     package var requestID: String
-    /// Who asked.
+    /// Who asked: the account of a client that said who it is, otherwise its address.
     package var client: String
+    /// The address it asked from; nil where `client` is it.
+    package var address: String?
     /// The method.
     package var method: String
     /// The path, with its query.
@@ -25,13 +27,15 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
 
     /// A record; what is left out is written as null.
     package init(
-        time: WallTime, requestID: String, client: String, method: String, path: String, status: Int?,
+        time: WallTime, requestID: String, client: String, address: String? = nil, method: String,
+        path: String, status: Int?,
         requestBytes: Int64, answerBytes: Int64, duration: Double, route: String? = nil,
         upstream: String? = nil
     ) {
         self.time = time
         self.requestID = requestID
         self.client = client
+        self.address = address
         self.method = method
         self.path = path
         self.status = status
@@ -47,6 +51,7 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         line.field("time", time)
         line.field("request_id", requestID)
         line.field("client", client)
+        line.field("address", address)
         line.field("method", method)
         line.field("path", path)
         line.field("status", status)

@@ -48,6 +48,12 @@ package final class Exchange: @unchecked Sendable {
         connection.setCancelHook(hook, serial)
     }
 
+    /// Keeps something of the handler's own for `finished`. **Runs on** the loop.
+    package func attach(_ note: any Sendable) {
+        loop.assertOnLoop()
+        connection.attach(note, serial)
+    }
+
     /// Answers. Later answers, and answers nobody awaits, are ignored. **Runs on** the loop.
     package func respond(_ response: Response) {
         loop.assertOnLoop()

@@ -41,6 +41,8 @@ struct ExchangeState {
     var upstreamError: UpstreamError?
     var framingError: FramingError?
     var wasForgotten = false
+    /// What the handler wants to find again in the outcome.
+    var note: (any Sendable)?
     var cancelHook: ((CancelReason) -> Void)?
     /// Where the request is streamed to, and how.
     var target: Upstream?

@@ -66,4 +66,6 @@ package struct ExchangeOutcome: Sendable {
     package let framingError: FramingError?
     /// How it ended.
     package let end: End
+    /// What the handler attached.
+    package let note: (any Sendable)?
 }

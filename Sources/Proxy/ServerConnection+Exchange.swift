@@ -14,6 +14,10 @@ extension ServerConnection {
         if isAwaiting(serial) { exchange.cancelHook = hook }
     }
 
+    func attach(_ note: any Sendable, _ serial: UInt64) {
+        if isAwaiting(serial) { exchange.note = note }
+    }
+
     func respond(_ response: Response, _ serial: UInt64) {
         guard isAwaiting(serial) else { return }
         exchange.cancelHook = nil

@@ -16,8 +16,10 @@ struct CrossCheck {
         checkRoutesTogether()
         for policy in settings.policies { checkOrder(policy) }
         checkUse()
+        checkRates()
         checkLimits()
         checkSecrets()
+        checkIdentity()
         checkLogs()
     }
 
@@ -39,6 +41,8 @@ struct CrossCheck {
 
     private func check(_ route: RouteSettings, at path: String) {
         resolve(route.upstream, "\(path).upstream", among: settings.upstreams.map(\.name), kind: "upstream")
+        checkClients(of: route, at: path)
+        checkRates(of: route, at: path)
         guard let protect = route.protect else { return checkBypass(route, at: path) }
         resolve(protect.model, "\(path).protect.model", among: settings.models.map(\.name), kind: "model")
         resolve(
@@ -55,6 +59,21 @@ struct CrossCheck {
         where fallback == .pass && session.trusts("\(path).protect.\(key)") {
             warn("fails open: \(what) passes unscored, which is logged and counted", "\(path).protect.\(key)")
         }
+    }
+
+    private func checkRates(of route: RouteSettings, at path: String) {
+        for (index, name) in route.rates.enumerated() {
+            let place = "\(path).rates[\(index)]"
+            resolve(name, place, among: settings.rates.map(\.name), kind: "rate")
+            if route.rates.prefix(index).contains(name) { error("is charged by this route already", place) }
+        }
+    }
+
+    private func checkClients(of route: RouteSettings, at path: String) {
+        guard route.authenticate != .none, settings.identity == nil, session.trusts("\(path).authenticate")
+        else { return }
+        error(
+            "asks for credentials, and there is no identity section to know them by", "\(path).authenticate")
     }
 
     /// An unprotected route to an upstream that another route protects lets queries around the score.
@@ -117,12 +136,28 @@ struct CrossCheck {
         }
     }
 
+    private func checkRates() {
+        for rate in settings.rates where session.trusts("rates.\(rate.name)") {
+            let isPlain = rate.name.allSatisfy { $0.isLowercase || $0.isNumber || "-_".contains($0) }
+            if !isPlain {
+                error("is told to clients: use lower-case letters, digits, - and _", "rates.\(rate.name)")
+            }
+            if rate.cost.base == 0, rate.cost.perSurprise == 0 {
+                error("is nothing: give base or per_surprise", "rates.\(rate.name).cost")
+            }
+        }
+    }
+
     private func checkUse() {
         let protections = settings.routes.compactMap(\.protect)
         let unused =
             settings.upstreams.map(\.name).filter { name in !settings.routes.contains { $0.upstream == name }
             }
             .map { "upstreams.\($0)" }
+            + settings.rates.map(\.name).filter { name in
+                !settings.routes.contains { $0.rates.contains(name) }
+            }
+            .map { "rates.\($0)" }
             + settings.models.map(\.name).filter { name in !protections.contains { $0.model == name } }
             .map { "models.\($0)" }
             + settings.policies.map(\.name).filter { name in !protections.contains { $0.policy == name } }
@@ -174,6 +209,24 @@ struct CrossCheck {
         }
         if case .file(_, let mode) = session.files.look(file), mode & 0o077 != 0 {
             warn("can be read by other users; protect it with: chmod 600 '\(file)'", path)
+        }
+    }
+
+    private func checkIdentity() {
+        guard let identity = settings.identity, session.trusts("identity") else { return }
+        if identity.apiKeys == nil, identity.jwt == nil {
+            error("knows neither API keys nor tokens; give api_keys or jwt", "identity")
+        }
+        if session.trusts("routes"), settings.routes.allSatisfy({ $0.authenticate == .none }) {
+            warn("is not used by any route: each has authenticate: none", "identity")
+        }
+        for (path, file) in [
+            ("identity.api_keys", identity.apiKeys), ("identity.jwt.jwks", identity.jwt?.jwks),
+        ] {
+            guard let file, case .file(_, let mode) = session.files.look(file), mode & 0o022 != 0 else {
+                continue
+            }
+            warn("can be changed by other users, who could let themselves in: chmod go-w '\(file)'", path)
         }
     }
 

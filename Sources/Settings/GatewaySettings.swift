@@ -7,6 +7,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var listeners: [ListenerSettings]
     /// Bounds on what one downstream may ask.
     package var limits: LimitsSettings
+    /// How clients are told apart; nil when nobody is.
+    package var identity: IdentitySettings?
     /// Servers that answer; at least one.
     package var upstreams: [UpstreamSettings]
     /// Bundles that score.
@@ -15,6 +17,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var routes: [RouteSettings]
     /// What happens by score.
     package var policies: [PolicySettings]
+    /// How much may be asked, for the routes that name it.
+    package var rates: [RateSettings]
     /// The threads that score.
     package var scoring: ScoringSettings
     /// The secret key.
@@ -33,6 +37,9 @@ package struct GatewaySettings: Sendable, Equatable {
             "listen", least: 1, "The addresses connections are accepted at.", ListenerSettings.init(reading:))
         limits = section.section(
             "limits", "Bounds on what one downstream may ask.", LimitsSettings.init(reading:))
+        identity = section.optionalSection(
+            "identity", absent: "every client is anonymous", "How clients are told apart.",
+            IdentitySettings.init(reading:))
         upstreams = section.named(
             "upstreams", least: 1, "The servers that answer, by name.", UpstreamSettings.init(_:reading:))
         models = section.named(
@@ -43,6 +50,9 @@ package struct GatewaySettings: Sendable, Equatable {
         policies = section.named(
             "policies", least: 0, "What happens to a query by its score, by name.",
             PolicySettings.init(_:reading:))
+        rates = section.named(
+            "rates", least: 0, "How much a client, a network or a route may ask, by name.",
+            RateSettings.init(_:reading:))
         scoring = section.section("scoring", "The threads that score.", ScoringSettings.init(reading:))
         secrets = section.section("secrets", "The gateway's secret key.", SecretsSettings.init(reading:))
         withheld = section.section(

@@ -23,6 +23,9 @@ package struct LimitsSettings: Sendable, Equatable {
     /// Between two requests on one connection.
     package var keepAliveTimeout: Duration
 
+    /// Clients, networks and routes whose rates are remembered at once.
+    package var rateKeys: Int
+
     init(reading section: Section) {
         connections = section.value(
             "connections", .integer(in: 1...1_000_000), default: 10_000,
@@ -59,5 +62,9 @@ package struct LimitsSettings: Sendable, Equatable {
             "keep_alive_timeout", .duration(in: .milliseconds(10) ... .seconds(86_400)),
             default: .seconds(75),
             "How long an idle downstream connection is kept for its next request.")
+        rateKeys = section.value(
+            "rate_keys", .integer(in: 1...100_000_000), default: 100_000,
+            "Clients, networks and routes whose `rates` are remembered at once; further ones are what `on_full` says."
+        )
     }
 }

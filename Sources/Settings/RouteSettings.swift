@@ -8,8 +8,22 @@ package struct RouteSettings: Sendable, Equatable {
     package var methods: [String]
     /// The name of the upstream that answers.
     package var upstream: String
+    /// Whether clients say who they are.
+    package var authenticate: Authenticate
+    /// The names of the rates that its requests are charged to.
+    package var rates: [String]
     /// How queries are scored; nil passes every request on unscored.
     package var protect: ProtectSettings?
+
+    /// Whether clients say who they are.
+    package enum Authenticate: String, Sendable, CaseIterable {
+        /// Credentials are none of the gateway's business here.
+        case none
+        /// A client with credentials is known by them, one without is anonymous; wrong ones are refused.
+        case optional
+        /// A client without credentials is refused.
+        case required
+    }
 
     init(reading section: Section) {
         name = section.required("name", .name, "The name in logs and metrics; each once.")
@@ -20,6 +34,14 @@ package struct RouteSettings: Sendable, Equatable {
                 "methods", .list(of: .method, count: 1...32), absent: "all methods", "The methods it takes.")
             ?? []
         upstream = section.required("upstream", .name, "The upstream that answers.")
+        authenticate = section.value(
+            "authenticate", .choice(), default: .none,
+            "Whether clients show an API key or a token; wrong credentials are refused where they are looked at."
+        )
+        rates =
+            section.optional(
+                "rates", .list(of: .name, count: 1...16), absent: "no limits",
+                "The rates its requests are charged to; each must have room.") ?? []
         protect = section.optionalSection(
             "protect", absent: "not protected", "How queries on this route are scored and decided.",
             ProtectSettings.init(reading:))

@@ -41,7 +41,18 @@ struct Check: ParsableCommand {
                 "model \(model.name): images \(model.image), \(model.classes) classes, \(model.parameters) parameters,"
                     + " calibrated on \(model.calibrationSamples) benign queries")
         }
+        if let identity = assembly.identity { print(identity.text) }
         let count = loaded.warnings.count
         print("\(config): no mistakes, \(count) warning\(count == 1 ? "" : "s")")
+    }
+}
+
+extension GatewayAssembly.IdentitySummary {
+    /// One line for the operator, and one for each key that is left out.
+    var text: String {
+        let counts = [apiKeys.map { "\($0) API keys" }, tokenKeys.map { "\($0) keys for tokens" }]
+        return
+            (["identity: " + counts.compactMap { $0 }.joined(separator: ", ")]
+            + ignored.map { "identity.jwt.jwks: left out: \($0)" }).joined(separator: "\n")
     }
 }

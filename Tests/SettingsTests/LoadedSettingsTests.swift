@@ -7,7 +7,7 @@ import Testing
 private func explicitDefaults() throws -> String {
     let absent = try load(base()).effective.filter { !$0.given && !$0.value.hasPrefix("(") }
     var tops: [String: [String]] = [:]
-    for value in absent where !value.path.hasPrefix("upstreams") {
+    for value in absent where !value.path.hasPrefix("upstreams") && !value.path.hasPrefix("routes") {
         let parts = value.path.split(separator: ".").map(String.init)
         tops[parts[0], default: []].append("  \(parts[1]): \(value.value)")
     }
@@ -15,7 +15,11 @@ private func explicitDefaults() throws -> String {
         ", \(value.path.dropFirst("upstreams.victim.".count)): \(value.value)"
     }
     let more = tops.map { "\($0.key):\n" + $0.value.joined(separator: "\n") }.joined(separator: "\n")
+    let route = absent.filter { $0.path.hasPrefix("routes[0].") }.map { value in
+        ", \(value.path.dropFirst("routes[0].".count)): \(value.value)"
+    }
     return base(more).replacing("8501}", with: "8501\(upstream.joined())}")
+        .replacing("upstream: victim}", with: "upstream: victim\(route.joined())}")
 }
 
 @Suite("Loading")

@@ -22,7 +22,7 @@ struct ReferenceTests {
         for url in fixtures("good") {
             for value in try load(String(contentsOf: url, encoding: .utf8)).effective {
                 let path = value.path.replacing(#/\[\d+\]/#, with: "[]")
-                    .replacing(#/^(upstreams|models|policies)\.[^.]+/#) { "\($0.output.1).<name>" }
+                    .replacing(#/^(upstreams|models|policies|rates)\.[^.]+/#) { "\($0.output.1).<name>" }
                 #expect(known.contains(path), "\(path)")
             }
         }

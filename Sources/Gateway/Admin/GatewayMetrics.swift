@@ -100,6 +100,14 @@ final class GatewayMetrics: Sendable {
         _ counters: GatewayCounters, _ scoring: ScoringPool, _ store: any StateStore,
         _ journal: DecisionJournal
     ) throws(MetricError) {
+        try counter(
+            "samegate_unauthenticated_total", "Requests with wrong credentials, or none where required."
+        ) {
+            counters.unauthenticated.load(ordering: .relaxed)
+        }
+        try counter("samegate_rate_limited_total", "Requests refused because a rate had no room.") {
+            counters.rateLimited.load(ordering: .relaxed)
+        }
         try counter("samegate_undecodable_total", "Queries that could not be decoded.") {
             counters.undecodable.load(ordering: .relaxed)
         }
@@ -129,6 +137,13 @@ final class GatewayMetrics: Sendable {
         }
         try gauge("samegate_withheld_bytes", "Bytes of the answers that wait for their proof.") {
             store.statistics.answerBytes
+        }
+    }
+
+    /// Adds what rates remember.
+    func expose(_ rates: RateTable) throws(MetricError) {
+        try gauge("samegate_rate_keys", "Clients, networks and routes whose rates are remembered now.") {
+            rates.rateStatistics.keys
         }
     }
 

@@ -41,10 +41,14 @@ package struct GatewayAssembly: Sendable {
     let upstreams: [String: Upstream]
     let limits: ProxyLimits
     let key: HMACKey
+    /// Nil when every client is anonymous.
+    let authentication: Authentication?
     /// Every value in effect, a line each, for the operator; secrets are paths alone.
     let configuration: String
     /// A line for each model, for the operator.
     package let models: [ModelSummary]
+    /// What is known of clients' keys; nil without an identity section.
+    package let identity: IdentitySummary?
 
     /// What `check` and the start-up log say about a loaded bundle.
     package struct ModelSummary: Sendable {
@@ -62,6 +66,7 @@ package struct GatewayAssembly: Sendable {
         let limits = ProxyLimits(settings.limits)
         let upstreams = Dictionary(
             uniqueKeysWithValues: settings.upstreams.map { ($0.name, Upstream($0, limits: limits)) })
+        let rules = Self.compile(settings.rates, &problems)
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
             guard let upstream = upstreams[route.upstream] else { continue }
@@ -71,9 +76,12 @@ package struct GatewayAssembly: Sendable {
             }
             guard route.protect == nil || protection != nil else { continue }
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
-            routes.append(Route(route, upstream: upstream, basePath: base, protection: protection))
+            let charged = route.rates.compactMap { rules[$0] }
+            routes.append(
+                Route(route, upstream: upstream, basePath: base, rates: charged, protection: protection))
         }
         problems += settings.policies.flatMap(Self.problems)
+        let identity = Self.loadIdentity(settings, &problems)
         let key = Self.readKey(settings.secrets, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
@@ -82,6 +90,8 @@ package struct GatewayAssembly: Sendable {
         self.upstreams = upstreams
         self.limits = limits
         self.key = key
+        authentication = identity?.phase
+        self.identity = identity?.summary
         models = loaded.sorted { $0.key < $1.key }.map { ModelSummary(name: $0.key, scorer: $0.value.scorer) }
     }
 
@@ -116,6 +126,22 @@ package struct GatewayAssembly: Sendable {
             }
         }
         return models
+    }
+
+    private static func compile(
+        _ rates: [RateSettings], _ problems: inout [AssemblyProblem]
+    ) -> [String: RateLimitRule] {
+        var rules: [String: RateLimitRule] = [:]
+        for rate in rates {
+            if let rule = RateLimitRule(rate) {
+                rules[rate.name] = rule
+            } else {
+                let message =
+                    "cells must take a nanosecond each or longer, and refilling a burst a year at most"
+                problems.append(AssemblyProblem(path: "rates.\(rate.name)", message: message))
+            }
+        }
+        return rules
     }
 
     private static func readKey(_ secrets: SecretsSettings, _ problems: inout [AssemblyProblem]) -> HMACKey? {

@@ -44,11 +44,13 @@ final class DecisionJournal: Sendable {
     func record(_ outcome: ExchangeOutcome, route: Route?) {
         guard let accesses else { return }
         let end = WallTime.now()
+        let account = (outcome.note as? RequestNote)?.account
         let wentUpstream = outcome.upstreamLatency != nil || outcome.upstreamError != nil
         accesses.append(
             AccessRecord(
                 time: end + (.zero - outcome.duration), requestID: outcome.requestID.text,
-                client: outcome.peer.host, method: outcome.request?.method.name ?? "",
+                client: account ?? outcome.peer.host, address: account == nil ? nil : outcome.peer.host,
+                method: outcome.request?.method.name ?? "",
                 path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
                 requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
                 duration: outcome.duration.milliseconds, route: route?.name,

@@ -18,16 +18,20 @@ extension ProtectedExchange {
     func decide(_ joined: Joined) {
         let status = joined.response.head.status
         guard (200...299).contains(status) else {
+            let scores = assess(joined, answer: nil)
+            settle(scores.map(Assessment.init))
             // An error of the victim carries no prediction: there is nothing to protect.
             record(
-                Decision(assess(joined, answer: nil), .none, reason: "the upstream answered \(status)"),
+                Decision(scores, .none, reason: "the upstream answered \(status)"),
                 joined)
             return exchange.respond(joined.response.response)
         }
         let reading = read(joined.response, rows: joined.batch.rows)
         let answer = try? reading.get()
         let scores = assess(joined, answer: answer)
-        let verdict = protection.policy.verdict(for: scores.map(Assessment.init))
+        let assessments = scores.map(Assessment.init)
+        settle(assessments)
+        let verdict = protection.policy.verdict(for: assessments)
         var decision = Decision(scores, .rows(verdict), reason: reading.failureReason)
         if answer == nil, protection.onUnreadableAnswer == .reject { decision.verdict = .refused }
         guard protection.mode == .enforce else {
@@ -131,10 +135,10 @@ extension ProtectedExchange {
         respond(GatewayProblem.cannotWithhold, retryAfterSeconds: 1)
     }
 
-    /// What a challenge for this query is bound to. Clients are not identified yet, so all share one identity; the query
-    /// and the route still bind, and an address never does (dual-stack clients change theirs).
+    /// What a challenge for this query is bound to. Anonymous clients share one identity; the query and the route still
+    /// bind, and an address never does (dual-stack clients change theirs).
     private func binding(_ batch: QueryBatch) -> ChallengeBinding {
-        ChallengeBinding(client: "anonymous", route: route.name, query: batch.digest)
+        ChallengeBinding(client: note.account ?? "anonymous", route: route.name, query: batch.digest)
     }
 
     /// Releases the withheld answer for a valid, fresh proof. The victim is not asked and the policy not consulted again.

@@ -80,8 +80,8 @@ extension ProtectedExchange {
         verdict: DecisionRecord.Verdict, reason: String?, row: Int, batch: QueryBatch?
     ) -> DecisionRecord {
         DecisionRecord(
-            time: WallTime.now(), requestID: exchange.requestID.text, client: exchange.peer.host,
-            route: route.name,
+            time: WallTime.now(), requestID: exchange.requestID.text,
+            client: note.account ?? exchange.peer.host, route: route.name,
             row: row, rows: batch?.rows ?? 0, verdict: verdict, isEnforced: protection.mode == .enforce,
             latencies: latencies.record(total: services.clock.now().duration(since: started)),
             digest: batch?.digests[row].hex, reason: reason)

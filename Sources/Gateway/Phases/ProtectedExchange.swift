@@ -18,6 +18,8 @@ import Transport
 /// exchange's loop alone, which `exchange` checks in debug builds.
 final class ProtectedExchange: @unchecked Sendable {
     let exchange: Exchange
+    /// Who asks.
+    let note: RequestNote
     let route: Route
     let protection: Protection
     let services: GatewayServices
@@ -26,6 +28,8 @@ final class ProtectedExchange: @unchecked Sendable {
     var batch: QueryBatch?
     var examinations: [Examination]?
     var answered: CollectedResponse?
+    /// What is held of the route's rates until the rows are scored.
+    var ticket: RateLimitTicket?
     var latencies = DecisionLatencies()
     /// An answer has been given or nobody waits for one: what still arrives is dropped.
     var isOver = false
@@ -38,8 +42,12 @@ final class ProtectedExchange: @unchecked Sendable {
     /// connections. **Units** bytes.
     static let decodeInlineBytesMax = 64 << 10
 
-    init(_ exchange: Exchange, route: Route, protection: Protection, services: GatewayServices) {
+    init(
+        _ exchange: Exchange, _ note: RequestNote, route: Route, protection: Protection,
+        services: GatewayServices
+    ) {
         self.exchange = exchange
+        self.note = note
         self.route = route
         self.protection = protection
         self.services = services
@@ -56,6 +64,7 @@ final class ProtectedExchange: @unchecked Sendable {
         isAbandoned.store(true, ordering: .relaxed)
         guard !isOver else { return }
         isOver = true
+        settleEstimate()
         recordUnscored("nobody waits any more: \(reason.rawValue)", as: .unanswered)
     }
 
@@ -84,7 +93,11 @@ final class ProtectedExchange: @unchecked Sendable {
         case .failure(let error): undecodable(error.description, body)
         case .success(let batch):
             self.batch = batch
-            if let proof = proofField { redeem(proof, batch) } else { score(batch, body) }
+            if let proof = proofField {
+                redeem(proof, batch)
+            } else if admit(rows: batch.rows) {
+                score(batch, body)
+            }
         }
     }
 
@@ -100,6 +113,8 @@ final class ProtectedExchange: @unchecked Sendable {
     }
 
     private func undecodable(_ reason: String, _ body: [UInt8]) {
+        guard admit(rows: 1) else { return }
+        settleEstimate()
         services.counters.undecodable.wrappingAdd(1, ordering: .relaxed)
         recordUnscored("undecodable: \(reason)", as: .fallback(protection.onUndecodable))
         if protection.refuses(protection.onUndecodable) {
@@ -137,12 +152,16 @@ final class ProtectedExchange: @unchecked Sendable {
     }
 
     private func overloaded(_ body: [UInt8]) {
+        // Without rows the request was too long to be decoded here, and has not been charged yet.
+        guard batch != nil || admit(rows: 1) else { return }
         services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
         recordUnscored("the scoring queue is full", as: .fallback(protection.onOverload))
         if protection.refuses(protection.onOverload) {
             isOver = true
+            cancelTicket()
             respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
         } else {
+            settleEstimate()
             passUnscored(body)
         }
     }
@@ -181,6 +200,7 @@ final class ProtectedExchange: @unchecked Sendable {
         guard !isOver else { return }
         isOver = true
         isAbandoned.store(true, ordering: .relaxed)
+        settleEstimate()
         recordUnscored("the upstream failed: \(error.code)", as: .unanswered)
         services.log.warning("\(error)", metadata: ["request_id": "\(exchange.requestID)"])
         respond(ProblemDocument(status: error.status), retryAfterSeconds: error.status == 503 ? 1 : nil)

@@ -15,24 +15,37 @@ final class Route: Sendable {
     let upstream: Upstream
     /// What comes before a request's path at the upstream; empty or `/…`.
     let basePath: String
+    /// Whether clients say who they are.
+    let authenticate: RouteSettings.Authenticate
+    /// What its requests are charged to.
+    let rates: [RateLimitRule]
     /// Nil streams requests unscored.
     let protection: Protection?
-    /// What a protected TensorFlow-Serving route's own path asks for; nil for other routes and for prefixes.
+    /// What the own path of a guarded TensorFlow-Serving route asks for; nil for other routes and for prefixes.
     private let predictPath: PredictPath?
 
-    init(_ settings: RouteSettings, upstream: Upstream, basePath: String, protection: Protection?) {
+    init(
+        _ settings: RouteSettings, upstream: Upstream, basePath: String, rates: [RateLimitRule],
+        protection: Protection?
+    ) {
         name = settings.name
         pattern = settings.path
         methods = Set(settings.methods)
         self.upstream = upstream
         self.basePath = basePath
         self.protection = protection
-        if protection?.decoder.format.wireProtocol == .tensorFlowServing, case .exact(let path) = pattern {
+        self.rates = rates
+        authenticate = settings.authenticate
+        let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
+        if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
             predictPath = PredictPath(path)
         } else {
             predictPath = nil
         }
     }
+
+    /// Whether the route holds something back that a request must not get around by falling through to another route.
+    var isGuarded: Bool { protection != nil || authenticate == .required }
 
     /// Whether the route takes this path, spelt as the settings spell it.
     func spells(_ path: String) -> Bool { pattern.matches(path) }

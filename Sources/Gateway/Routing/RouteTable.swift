@@ -22,8 +22,8 @@ struct RouteTable: Sendable {
 
     /// The first route that takes the decoded path and the method.
     ///
-    /// A protected route ends the search when its path matches and its method does not: falling through to a
-    /// catch-all would carry a query past the score under another method. It also takes the other spellings of its
+    /// A guarded route ends the search when its path matches and its method does not: falling through to a
+    /// catch-all would carry a query past the score, or past the key, under another method. It also takes the other spellings of its
     /// model's path, unless a route spells that path out.
     func match(path: String, method: String) -> Match {
         let model = spelt.contains(path) ? nil : PredictPath(path)
@@ -32,7 +32,7 @@ struct RouteTable: Sendable {
             guard route.spells(path) || model.map(route.protectsModel) ?? false else { continue }
             if route.methods.isEmpty || route.methods.contains(method) { return .route(route) }
             allowed.formUnion(route.methods)
-            if route.protection != nil { break }
+            if route.isGuarded { break }
         }
         return allowed.isEmpty ? .notFound : .methodNotAllowed(allowed.sorted())
     }

@@ -32,6 +32,7 @@ final class GatewayFixture {
         let model = try plan.model.get()
         let victim = try ScriptedVictim(model.image, layout: plan.layout == "CHW" ? .chw : .hwc)
         let folder = try Self.prepareFolder(model)
+        try plan.write(in: folder)
         let settings = try Self.load(plan.text(victim: upstream ?? victim.address), in: folder)
         try prepare(folder)
         return try GatewayFixture(settings, model, victim, folder, clock)
@@ -99,6 +100,11 @@ final class GatewayFixture {
     }
 
     // MARK: Asking
+
+    /// The port it listens at.
+    var port: UInt16 {
+        get throws { try Endpoint(parsing: gateway.addresses[0]).port }
+    }
 
     /// A client with a connection of its own.
     func client() throws -> HTTPClient {

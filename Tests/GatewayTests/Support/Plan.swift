@@ -1,5 +1,7 @@
 import Foundation
 
+@testable import Gateway
+
 /// A configuration for one test: what it leaves alone is what an ordinary gateway would have.
 struct Plan: Sendable {
     var model = TinyModel.gray
@@ -25,6 +27,17 @@ struct Plan: Sendable {
     /// The path of the unprotected route.
     var catchAll = "/*"
 
+    /// Whether the protected route asks for credentials.
+    var authenticate = "none"
+    /// More keys of the protected route, each with a comma before it.
+    var predictKeys = ""
+    /// More keys of the unprotected route, each with a comma before it.
+    var restKeys = ""
+    /// More sections, as YAML.
+    var sections = ""
+    /// Files beside the configuration, by name.
+    var files: [String: String] = [:]
+
     static let perturb = "[{above: p50, verdict: perturb, noise: {l1: 0.2}}]"
     static let proofOfWork = "[{above: p50, verdict: proof-of-work, work: {hashes: [64, 4096], growth: 2}}]"
     static let all = """
@@ -40,6 +53,21 @@ struct Plan: Sendable {
         """
     }
 
+    /// Writes the files into a folder.
+    func write(in folder: String) throws {
+        for (name, text) in files {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+        }
+    }
+
+    /// What an assembly says of the plan.
+    func problems() throws -> [AssemblyProblem] {
+        let folder = try GatewayFixture.prepareFolder(try model.get())
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try write(in: folder)
+        return AssemblyTests.problems(try GatewayFixture.load(text(victim: "127.0.0.1:9"), in: folder))
+    }
+
     /// The configuration for a victim that listens at `victim`.
     func text(victim: String) -> String {
         """
@@ -49,9 +77,9 @@ struct Plan: Sendable {
         models:
           m: {bundle: m.bundle}
         routes:
-          - {name: predict, path: "\(path)", methods: [POST], upstream: victim, protect: \(protect)}
+          - {name: predict, path: "\(path)", methods: [POST], upstream: victim, authenticate: \(authenticate)\(predictKeys), protect: \(protect)}
         \(routes)
-          - {name: rest, path: "\(catchAll)", upstream: victim}
+          - {name: rest, path: "\(catchAll)", upstream: victim\(restKeys)}
         policies:
           default: {bands: \(bands)}
         scoring: {workers: 1, queue: \(queue)}
@@ -61,6 +89,7 @@ struct Plan: Sendable {
           decisions: {path: logs/decisions.jsonl}
           access: {path: logs/access.jsonl}
         shutdown: {drain: 20s}
+        \(sections)
         """
     }
 }

@@ -49,6 +49,15 @@ final class RawConnection: Sendable {
         return text
     }
 
+    /// The next line, without its end.
+    func line() -> String {
+        var text = ""
+        while let byte = readByte(), byte != UInt8(ascii: "\n") {
+            text.unicodeScalars.append(Unicode.Scalar(byte))
+        }
+        return text.trimmingCharacters(in: .newlines)
+    }
+
     func readByte() -> UInt8? {
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, 0) == 1 ? byte : nil

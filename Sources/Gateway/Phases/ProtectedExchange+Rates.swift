@@ -1,0 +1,53 @@
+import HTTPWire
+import Policy
+import Proxy
+
+// What a query costs of the route's rates. It is admitted when its rows are known and held at its estimate, and settled once:
+// by its scores, or by the estimate where there are none. Only what is refused before any work was done costs nothing; a client
+// that goes away, or a victim that fails, must not be a way to have queries for free.
+extension ProtectedExchange {
+    /// Whether the rates have room for `rows` more; otherwise the request has been answered.
+    func admit(rows: Int) -> Bool {
+        guard !route.rates.isEmpty else { return true }
+        switch services.limiter(for: route).admit(note.subject(exchange.peer.host, on: route), rows: rows) {
+        case .allowed(let ticket, _):
+            self.ticket = ticket
+            return true
+        case .denied(let denial):
+            refuse("the rate \(denial.rule) has no room", Response(denial, exchange.requestID))
+        case .unknown(let rule):
+            refuse("the rate \(rule) is unknown", Response(unknownRate: exchange.requestID))
+        }
+        return false
+    }
+
+    private func refuse(_ reason: String, _ response: Response) {
+        isOver = true
+        services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
+        recordUnscored(reason, as: .refused)
+        exchange.respond(response)
+    }
+
+    /// Replaces the estimate by what the scored rows cost.
+    func settle(_ rows: [Assessment]) {
+        guard let ticket = takeTicket() else { return }
+        services.limiter(for: route).settle(ticket, rows: rows)
+    }
+
+    /// Charges the estimate: for a query that gets no score.
+    func settleEstimate() {
+        guard let ticket = takeTicket() else { return }
+        services.limiter(for: route).settleEstimate(ticket)
+    }
+
+    /// Charges nothing of what depends on scores: for a query that is refused before any work was done for it.
+    func cancelTicket() {
+        guard let ticket = takeTicket() else { return }
+        services.limiter(for: route).cancel(ticket)
+    }
+
+    private func takeTicket() -> RateLimitTicket? {
+        defer { ticket = nil }
+        return ticket
+    }
+}

@@ -1,0 +1,16 @@
+import Identity
+import Policy
+
+/// What the handler has learnt of a request and the access log is to say.
+struct RequestNote: Sendable {
+    /// Who asks.
+    var client = ClientIdentity.anonymous
+
+    /// The client's account, or nil when it is anonymous: its address stands for it then.
+    var account: String? { client.kind == .anonymous ? nil : client.account }
+
+    /// Whose rates a request from `address` on `route` is charged to.
+    func subject(_ address: String, on route: Route) -> RateLimitSubject {
+        RateLimitSubject(account: account, address: address, route: route.name)
+    }
+}
