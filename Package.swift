@@ -34,6 +34,7 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Neural", dependencies: ["Tensor"], swiftSettings: strict),
         .target(name: "SAME", dependencies: ["Neural", "Tensor", "Digest"], swiftSettings: strict),
+        .target(name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
         .target(
             name: "Learning", dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
             swiftSettings: strict),
@@ -46,8 +47,10 @@ let package = Package(
         .target(name: "Transport", dependencies: ["CPosix"], swiftSettings: strict),
 
         // MARK: Decisions
-        .target(name: "Policy", dependencies: ["Digest"], swiftSettings: strict),
+        .target(name: "Policy", dependencies: ["Digest", "Store"], swiftSettings: strict),
         .target(name: "Store", swiftSettings: strict),
+        .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
+        .target(name: "Metrics", swiftSettings: strict),
         .target(
             name: "Observe", dependencies: ["CZlib", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
@@ -61,7 +64,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
+                "Metrics", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(
@@ -74,7 +77,7 @@ let package = Package(
         .executableTarget(
             name: "samegate",
             dependencies: [
-                "Gateway", "Learning", "RedTeam", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
+                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -85,8 +88,8 @@ let package = Package(
 
 /// One test target per room, named after it.
 let rooms = [
-    "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
-    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
+    "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
+    "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!

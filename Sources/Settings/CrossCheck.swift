@@ -32,6 +32,9 @@ struct CrossCheck {
                 error("listens at \(listener.address) as listen[\(first)] does already", path)
             }
         }
+        if let admin = settings.admin, seen[admin.address] != nil, session.trusts("admin.address") {
+            error("is a data listener's address already; clients have no business there", "admin.address")
+        }
     }
 
     private func check(_ route: RouteSettings, at path: String) {

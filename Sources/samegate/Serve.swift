@@ -25,6 +25,7 @@ struct Serve: ParsableCommand {
         let gateway = try ConfigurationFile(config).assemble(loaded, log: log)
         try gateway.start()
         for address in gateway.addresses { log.info("listening", metadata: ["address": "\(address)"]) }
+        if let address = gateway.adminAddress { log.info("side door", metadata: ["address": "\(address)"]) }
         TerminationSignals.wait()
         log.info("draining", metadata: ["deadline": "\(loaded.settings.shutdown.drain)"])
         let drained = DispatchSemaphore(value: 0)

@@ -52,16 +52,17 @@ struct ModuleMap {
         "Query": ["Tensor", "Digest"],
         "HTTPWire": [],
         "Transport": ["CPosix"],
-        "Policy": ["Digest"],
+        "Policy": ["Digest", "Store"],
         "Store": ["Transport"],
+        "Identity": ["Digest", "COpenSSL"],
+        "Metrics": [],
         "Observe": ["CZlib", "Logging"],
         "Settings": ["Yams"],
         "Client": ["CPosix", "HTTPWire", "Transport"],
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
             "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-            "Tensor",
-            "Digest", "Logging",
+            "Tensor", "Digest", "Identity", "Metrics", "Logging",
         ],
     ]
 

@@ -136,3 +136,5 @@ void sg_naive_gelu(const float *x, float *y, ptrdiff_t count);
 void sg_naive_gelu_slope(const float *x, float *y, ptrdiff_t count);
 // image (h, w, cin), weight (window_height, window_width, cin, cout), y (out_height, out_width, cout).
 void sg_naive_convolution(const float *image, const float *weight, float *y, ptrdiff_t cout, const sg_window *w);
+
+#include "CKernelsInfer.h"

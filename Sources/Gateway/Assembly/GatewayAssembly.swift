@@ -40,6 +40,8 @@ package struct GatewayAssembly: Sendable {
     let upstreams: [String: Upstream]
     let limits: ProxyLimits
     let key: HMACKey
+    /// Every value in effect, a line each, for the operator; secrets are paths alone.
+    let configuration: String
     /// A line for each model, for the operator.
     package let models: [ModelSummary]
 
@@ -53,7 +55,7 @@ package struct GatewayAssembly: Sendable {
     }
 
     /// Reads and compiles everything. **Throws** every problem at once; nothing is half loaded.
-    package init(_ settings: GatewaySettings) throws(AssemblyError) {
+    package init(_ settings: GatewaySettings, configuration: String = "") throws(AssemblyError) {
         var problems: [AssemblyProblem] = []
         let scorers = Self.loadScorers(settings.models, &problems)
         let limits = ProxyLimits(settings.limits)
@@ -74,6 +76,7 @@ package struct GatewayAssembly: Sendable {
         let key = Self.readKey(settings.secrets, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
+        self.configuration = configuration
         self.routes = routes
         self.upstreams = upstreams
         self.limits = limits

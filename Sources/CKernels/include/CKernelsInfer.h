@@ -1,0 +1,136 @@
+// Kernels for scoring with weights that never change: packed once, fused, in Float32, bfloat16 or 8-bit integers.
+//
+// A row of an activation has a stride of its own and is padded with zeros to a multiple of SG_INFER_PAD values, so
+// that no kernel has an edge among columns. Each output's sum is taken in order of depth whatever rows are beside
+// it: a row's result is bitwise the same in every batch.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What the values of an activation are; also a table's precision, which is that of the left side of its products.
+// SG_KIND_U8: value = scale * byte + zero, scale and zero by row.
+enum { SG_KIND_F32 = 0, SG_KIND_BF16 = 1, SG_KIND_U8 = 2 };
+enum { SG_ACTIVATION_NONE = 0, SG_ACTIVATION_GELU = 1, SG_ACTIVATION_RELU = 2 };
+// Columns of every activation come in multiples of this.
+enum { SG_INFER_PAD = 16 };
+
+// The kernels of one instruction set and precision.
+typedef struct sg_infer sg_infer;
+// Those for a level of CKernels.h (SG_PLAIN …) and a kind, or null where level or processor lack them.
+const sg_infer *sg_infer_find(int level, int kind);
+// The instructions in use, for reports: "plain", "avx2", "avx512", "avx512-bf16" or "avx512-vnni".
+const char *sg_infer_name(const sg_infer *kernels);
+// Values of depth that one step of a product takes: 1, 2 or 4. Depths are multiples of it.
+ptrdiff_t sg_infer_group(const sg_infer *kernels);
+
+// MARK: Weights
+
+typedef struct {
+    // (columns / panel, depth / group, panel, group), the last panel maybe half as wide.
+    const void *panels;
+    // By column, padded; scale and offset for SG_KIND_U8 alone: offset is scale times the column's sum.
+    const float *bias, *scale, *offset;
+    ptrdiff_t depth, columns;
+} sg_packed;
+
+size_t sg_infer_packed_bytes(const sg_infer *kernels, ptrdiff_t depth, ptrdiff_t columns);
+// panels = w (depth, columns) row-major, rounded to the kind; columns is the padded number. scale and offset are
+// written for SG_KIND_U8, where a weight is scale[column] * an integer from -127 to 127.
+void sg_infer_pack(const sg_infer *kernels, const float *w, ptrdiff_t depth, ptrdiff_t columns, void *panels,
+                   float *scale, float *offset);
+
+// MARK: Products
+
+// c = activation(a * w + bias) [+ addend], for `lines` runs of `rows` rows each.
+// A row of a is `segments` runs of `segment` values, `segment_stride` apart: one for a linear layer, and for a
+// convolution over channels-last images one for each line of its window. Strides count values.
+typedef struct {
+    const sg_packed *w;
+    const void *a;
+    ptrdiff_t a_row, a_line;
+    ptrdiff_t segments, segment, segment_stride;
+    ptrdiff_t lines, rows;
+    // SG_KIND_U8: by row, counted through the lines.
+    const float *a_scale, *a_zero;
+    const float *addend;
+    ptrdiff_t addend_row;
+    void *c;
+    ptrdiff_t c_row, c_line;
+    // SG_KIND_F32 or SG_KIND_BF16.
+    int c_kind;
+    int activation;
+} sg_linear;
+void sg_infer_linear(const sg_infer *kernels, const sg_linear *how);
+
+// out = softmax(scale * q k^T) v for each of the heads. Rows of qkv hold the queries of all heads, then the keys,
+// then the values, `channels` each; rows of out the heads side by side. qkv has the table's kind, F32 or BF16.
+// channels / heads is a multiple of the group.
+typedef struct {
+    const void *qkv;
+    ptrdiff_t qkv_row, tokens, channels, heads;
+    void *out;
+    ptrdiff_t out_row;
+    float scale;
+    void *scratch;
+} sg_attention;
+size_t sg_infer_attention_scratch(ptrdiff_t tokens, ptrdiff_t head_channels);
+void sg_infer_attention(const sg_infer *kernels, const sg_attention *how);
+
+// MARK: Rows
+
+// out = LayerNorm(x) * gamma + beta [+ addend] in the table's kind; gamma, beta padded with zeros. `line` is room for
+// one padded row of floats. scale and zero (rows) are written for SG_KIND_U8.
+typedef struct {
+    const float *x;
+    ptrdiff_t x_row, rows, columns;
+    const float *gamma, *beta;
+    float epsilon;
+    const float *addend;
+    ptrdiff_t addend_row;
+    void *out;
+    ptrdiff_t out_row;
+    float *scale, *zero;
+    float *line;
+} sg_norm;
+void sg_infer_norm(const sg_infer *kernels, const sg_norm *how);
+
+// out = x in the table's kind, scale and zero by row for SG_KIND_U8. x is F32 or BF16; columns are padded.
+typedef struct {
+    const void *x;
+    int x_kind;
+    ptrdiff_t x_row, rows, columns;
+    void *out;
+    ptrdiff_t out_row;
+    float *scale, *zero;
+    float *line;
+} sg_convert;
+void sg_infer_convert(const sg_infer *kernels, const sg_convert *how);
+
+// The largest value of each window and channel, in the table's kind (F32 or BF16); padded channels.
+typedef struct {
+    const void *x;
+    void *y;
+    ptrdiff_t width, channels, side, stride, out_height, out_width;
+} sg_pool;
+void sg_infer_pool(const sg_infer *kernels, const sg_pool *how);
+
+// MARK: Images
+
+// Where an image's patches lie: rows of patch_row floats for each patch, channel by channel, line by line.
+typedef struct {
+    ptrdiff_t channels, height, width, patch, patch_row;
+} sg_patches;
+// patches = the image (C, H, W) cut up.
+void sg_infer_cut(const sg_patches *how, const float *image, float *patches);
+// image = the patches put together; pixels (y, x) of channel c go to image[y * line + x * pixel + c * channel].
+void sg_infer_join(const sg_patches *how, const float *patches, float *image, ptrdiff_t line, ptrdiff_t pixel,
+                   ptrdiff_t channel);
+// The sum of (x - y)^2 over the patches' pixels, in double.
+double sg_infer_distance(const sg_patches *how, const float *x, const float *y);
+
+// MARK: What the processor can do
+
+// Runs `rounds` rounds of products that never leave the registers and returns the number of multiplications and
+// additions done: the peak to compare with. 0 where the table is plain C.
+double sg_infer_peak(const sg_infer *kernels, ptrdiff_t rounds);

@@ -1,0 +1,80 @@
+// The choice of scoring kernels, their entries, and what needs no instruction set: patches.
+#include <string.h>
+
+#include "infer_table.h"
+
+const sg_infer *sg_infer_find(int level, int kind) {
+#if defined(__x86_64__)
+    const int best = sg_level_best();
+    if (level > best) return NULL;
+    if (kind == SG_KIND_F32)
+        return level >= SG_AVX512 ? &sg_infer_avx512 : level == SG_AVX2 ? &sg_infer_avx2 : &sg_infer_plain;
+    if (level < SG_AVX512) return NULL;
+    __builtin_cpu_init();
+    const int bf16 = __builtin_cpu_supports("avx512bf16") != 0;
+    if (kind == SG_KIND_BF16) return bf16 ? &sg_infer_bf16 : NULL;
+    if (kind != SG_KIND_U8 || !__builtin_cpu_supports("avx512vnni")) return NULL;
+    return bf16 ? &sg_infer_vnni_bf16 : &sg_infer_vnni;
+#else
+    return level == SG_PLAIN && kind == SG_KIND_F32 ? &sg_infer_plain : NULL;
+#endif
+}
+
+const char *sg_infer_name(const sg_infer *kernels) { return kernels->name; }
+ptrdiff_t sg_infer_group(const sg_infer *kernels) { return kernels->group; }
+
+size_t sg_infer_packed_bytes(const sg_infer *kernels, ptrdiff_t depth, ptrdiff_t columns) {
+    return (size_t)(depth / kernels->group * columns) * sizeof(uint32_t);
+}
+
+void sg_infer_pack(const sg_infer *kernels, const float *w, ptrdiff_t depth, ptrdiff_t columns, void *panels,
+                   float *scale, float *offset) {
+    kernels->pack(w, depth, columns, panels, scale, offset);
+}
+
+size_t sg_infer_attention_scratch(ptrdiff_t tokens, ptrdiff_t head_channels) {
+    // For the widest vectors and tallest tiles; each part a multiple of a cache line for every table.
+    const ptrdiff_t width = (tokens + 31) / 32 * 32, padded = (head_channels + 15) / 16 * 16;
+    return sizeof(float) * (size_t)(width * head_channels + (tokens + 1) * padded + 2 * 12 * width);
+}
+
+void sg_infer_linear(const sg_infer *kernels, const sg_linear *how) { kernels->linear(how); }
+void sg_infer_attention(const sg_infer *kernels, const sg_attention *how) { kernels->attention(how); }
+void sg_infer_norm(const sg_infer *kernels, const sg_norm *how) { kernels->norm(how); }
+void sg_infer_convert(const sg_infer *kernels, const sg_convert *how) { kernels->convert(how); }
+void sg_infer_pool(const sg_infer *kernels, const sg_pool *how) { kernels->pool(how); }
+double sg_infer_peak(const sg_infer *kernels, ptrdiff_t rounds) { return kernels->peak(rounds); }
+
+// MARK: Patches
+
+// Calls for each run of `patch` pixels: `run` counts within the patch at `patches`; (top + y, left) is where it lies.
+#define SG_EACH_RUN(how, patches)                                                                            \
+    for (ptrdiff_t top = 0; top < (how)->height; top += (how)->patch)                                        \
+        for (ptrdiff_t left = 0; left < (how)->width; left += (how)->patch, patches += (how)->patch_row)     \
+            for (ptrdiff_t c = 0, run = 0; c < (how)->channels; c++)                                         \
+                for (ptrdiff_t y = 0; y < (how)->patch; y++, run += (how)->patch)
+
+void sg_infer_cut(const sg_patches *how, const float *image, float *patches) {
+    SG_EACH_RUN(how, patches) {
+        const float *from = image + (c * how->height + top + y) * how->width + left;
+        for (ptrdiff_t x = 0; x < how->patch; x++) patches[run + x] = from[x];
+    }
+}
+
+void sg_infer_join(const sg_patches *how, const float *patches, float *image, ptrdiff_t line, ptrdiff_t pixel,
+                   ptrdiff_t channel) {
+    SG_EACH_RUN(how, patches) {
+        float *to = image + (top + y) * line + left * pixel + c * channel;
+        for (ptrdiff_t x = 0; x < how->patch; x++) to[x * pixel] = patches[run + x];
+    }
+}
+
+double sg_infer_distance(const sg_patches *how, const float *x, const float *y) {
+    const ptrdiff_t patches = how->height / how->patch * (how->width / how->patch);
+    const ptrdiff_t count = how->channels * how->patch * how->patch;
+    // Four sums, since one alone would wait for each addition.
+    double sums[4] = {0};
+    for (ptrdiff_t patch = 0; patch < patches; patch++, x += how->patch_row, y += how->patch_row)
+        for (ptrdiff_t i = 0; i < count; i++) sums[i % 4] += (double)(x[i] - y[i]) * (double)(x[i] - y[i]);
+    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}

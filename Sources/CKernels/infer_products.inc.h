@@ -1,0 +1,243 @@
+// Products with packed weights: a tile of SG_TILE rows and two vectors of columns stays in registers over the whole
+// depth. The left side is read where it lies, a word (of one, two or four values) broadcast at a time.
+
+#if SG_KIND == 0
+typedef vec sum;
+typedef float value;
+enum { GROUP = 1 };
+INLINE sum multiply_add(sum s, uint32_t a, words b) {
+    const vec x = (vec)(a - (words){0});
+    return FMA(x, (vec)b, s);
+}
+#elif SG_KIND == 1
+typedef vec sum;
+typedef uint16_t value;
+enum { GROUP = 2 };
+INLINE sum multiply_add(sum s, uint32_t a, words b) {
+    return (vec)_mm512_dpbf16_ps((__m512)s, (__m512bh)_mm512_set1_epi32((int)a), (__m512bh)b);
+}
+#else
+typedef ints sum;
+typedef uint8_t value;
+enum { GROUP = 4 };
+INLINE sum multiply_add(sum s, uint32_t a, words b) {
+    return (ints)_mm512_dpbusd_epi32((__m512i)s, _mm512_set1_epi32((int)a), (__m512i)b);
+}
+#endif
+
+enum { PANEL = 2 * SG_LANES };
+
+// A row's runs; `run` and `stride` in words.
+typedef struct {
+    ptrdiff_t runs, run, stride;
+} reach;
+
+// sums[row * sums_row], and the vector after it, = rows of a times a panel. rows and vectors are constants where this is
+// inlined.
+INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel,
+                 sum *sums, ptrdiff_t sums_row) {
+    sum left[SG_TILE], right[SG_TILE];
+    const uint32_t *third[(SG_TILE + 2) / 3];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
+    for (ptrdiff_t run = 0; run < r.runs; run++, a += r.stride) {
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i += 3) third[i / 3] = a + i * a_row;
+#pragma clang loop unroll_count(2)
+        for (ptrdiff_t k = 0; k < r.run; k++) {
+            const words b0 = panel[0], b1 = vectors == 2 ? panel[1] : (words){0};
+            panel += vectors;
+#pragma clang loop unroll(full)
+            for (int i = 0; i < rows; i++) {
+                const uint32_t x = third[i / 3][(i % 3) * a_row];
+                left[i] = multiply_add(left[i], x, b0);
+                if (vectors == 2) right[i] = multiply_add(right[i], x, b1);
+                if (i % 3 == 2 || i == rows - 1) third[i / 3]++;
+            }
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        sums[i * sums_row] = left[i];
+        if (vectors == 2) sums[i * sums_row + 1] = right[i];
+    }
+}
+
+#define CASE(R, V) \
+    case R: tile(R, V, r, a, a_row, panel, sums, sums_row); break;
+#if SG_TILE == 12
+#define CASES(V)                                                                                      \
+    CASE(1, V) CASE(2, V) CASE(3, V) CASE(4, V) CASE(5, V) CASE(6, V) CASE(7, V) CASE(8, V) CASE(9, V) \
+    CASE(10, V) CASE(11, V) CASE(12, V)
+#elif SG_TILE == 6
+#define CASES(V) CASE(1, V) CASE(2, V) CASE(3, V) CASE(4, V) CASE(5, V) CASE(6, V)
+#else
+#define CASES(V) CASE(1, V) CASE(2, V) CASE(3, V) CASE(4, V)
+#endif
+
+static __attribute__((noinline)) void tile_sums(int rows, int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
+                                                const words *panel, sum *sums, ptrdiff_t sums_row) {
+    if (vectors == 2)
+        switch (rows) { CASES(2) }
+    else
+        switch (rows) { CASES(1) }
+}
+
+// How many rows the next of the tiles that share `rows` evenly takes: 50 rows are five tiles of 10, not four of 12
+// and one of 2.
+INLINE int tile_rows(ptrdiff_t rows) {
+    const ptrdiff_t tiles = (rows + SG_TILE - 1) / SG_TILE;
+    return (int)((rows + tiles - 1) / tiles);
+}
+
+// MARK: What becomes of the sums
+
+// What all rows of a panel have in common.
+typedef struct {
+    vec bias;
+#if SG_KIND == 2
+    vec scale, offset;
+#endif
+} column_terms;
+
+INLINE column_terms terms(const sg_packed *w, ptrdiff_t column) {
+    return (column_terms){
+        .bias = load(w->bias + column),
+#if SG_KIND == 2
+        .scale = load(w->scale + column),
+        .offset = load(w->offset + column),
+#endif
+    };
+}
+
+// activation, kind and addend's presence are constants where this is inlined.
+INLINE void finish_one(const int activation, const int kind, sum s, column_terms w, const sg_linear *t, ptrdiff_t row,
+                       const float *addend, void *c, ptrdiff_t at) {
+#if SG_KIND == 2
+    const vec x0 = FMA(all(t->a_zero[row]), w.offset, w.bias);
+    vec x = FMA(__builtin_convertvector(s, vec), t->a_scale[row] * w.scale, x0);
+#else
+    vec x = s + w.bias;
+    (void)t, (void)row;
+#endif
+    if (activation == SG_ACTIVATION_GELU) x = gelu(x);
+    if (activation == SG_ACTIVATION_RELU) x = larger(x, (vec){0});
+    if (addend) x += load(addend);
+    store_as(kind, c, at, x);
+}
+
+INLINE void finish_as(const int activation, const int kind, const int vectors, const sum *sums, int rows,
+                      const sg_linear *t, ptrdiff_t column, ptrdiff_t row, const float *addend, void *c) {
+    const column_terms left = terms(t->w, column), right = terms(t->w, column + (vectors == 2 ? SG_LANES : 0));
+    ptrdiff_t at = column;
+    for (int i = 0; i < rows; i++, sums += 2, at += t->c_row) {
+        finish_one(activation, kind, sums[0], left, t, row + i, addend, c, at);
+        if (vectors == 2)
+            finish_one(activation, kind, sums[1], right, t, row + i, addend ? addend + SG_LANES : NULL, c,
+                       at + SG_LANES);
+        if (addend) addend += t->addend_row;
+    }
+}
+
+#define FINISH(ACTIVATION, KIND, VECTORS)                                                        \
+    case 4 * ACTIVATION + 2 * KIND + VECTORS - 1:                                                \
+        if (addend)                                                                              \
+            finish_as(ACTIVATION, KIND, VECTORS, sums, rows, t, column, row, addend + column, c); \
+        else                                                                                     \
+            finish_as(ACTIVATION, KIND, VECTORS, sums, rows, t, column, row, NULL, c);           \
+        break;
+#define FINISH_BOTH(ACTIVATION, VECTORS) \
+    FINISH(ACTIVATION, SG_KIND_F32, VECTORS) FINISH(ACTIVATION, SG_KIND_BF16, VECTORS)
+
+static __attribute__((noinline)) void finish(const sum *sums, int rows, int vectors, const sg_linear *t,
+                                             ptrdiff_t column, ptrdiff_t row, const float *addend, void *c) {
+    switch (4 * t->activation + 2 * t->c_kind + vectors - 1) {
+        FINISH_BOTH(SG_ACTIVATION_NONE, 1)
+        FINISH_BOTH(SG_ACTIVATION_NONE, 2)
+        FINISH_BOTH(SG_ACTIVATION_GELU, 1)
+        FINISH_BOTH(SG_ACTIVATION_GELU, 2)
+        FINISH_BOTH(SG_ACTIVATION_RELU, 1)
+        FINISH_BOTH(SG_ACTIVATION_RELU, 2)
+    }
+}
+
+// Asks for a share of what the next panel needs, so that weights that lie in the third cache are there in time.
+INLINE void prefetch(const char *next, const char *end, ptrdiff_t share, ptrdiff_t shares) {
+    const ptrdiff_t lines = (end - next + 63) / 64;
+    for (ptrdiff_t line = lines * share / shares; line < lines * (share + 1) / shares; line++)
+        __builtin_prefetch(next + 64 * line, 0, 2);
+}
+
+// All rows of one line times one panel.
+static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_t column, ptrdiff_t line) {
+    const ptrdiff_t word = GROUP;
+    const int vectors = t->w->columns - column >= PANEL ? 2 : 1;
+    const value *a = (const value *)t->a + line * t->a_line;
+    const size_t c_size = t->c_kind == SG_KIND_BF16 ? 2 : 4;
+    const char *next = (const char *)(panel + vectors * (t->w->depth / GROUP));
+    // After the last panel comes what was packed next: the weights needed then.
+    const char *end = next + (next - (const char *)panel);
+    const ptrdiff_t tiles = (t->rows + SG_TILE - 1) / SG_TILE;
+    ptrdiff_t done = 0;
+    sum sums[2 * SG_TILE];
+    for (ptrdiff_t i = 0; i < t->rows;) {
+        const int rows = tile_rows(t->rows - i);
+        const ptrdiff_t row = line * t->rows + i;
+        tile_sums(rows, vectors, r, (const uint32_t *)(const void *)(a + i * t->a_row), t->a_row / word, panel, sums,
+                  2);
+        if (line == 0) prefetch(next, end, done++, tiles);
+        finish(sums, rows, vectors, t, column, row, t->addend ? t->addend + row * t->addend_row : NULL,
+               (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row));
+        i += rows;
+    }
+}
+
+static void linear(const sg_linear *t) {
+    const reach r = {t->segments, t->segment / GROUP, t->segment_stride / GROUP};
+    const words *panel = t->w->panels;
+    for (ptrdiff_t column = 0; column < t->w->columns; column += PANEL) {
+        const int vectors = t->w->columns - column >= PANEL ? 2 : 1;
+        for (ptrdiff_t line = 0; line < t->lines; line++) panel_line(t, r, panel, column, line);
+        panel += vectors * (t->w->depth / GROUP);
+    }
+}
+
+// MARK: Packing
+
+static void quantise_columns(const float *w, ptrdiff_t depth, ptrdiff_t columns, float *scale, float *offset) {
+    for (ptrdiff_t j = 0; j < columns; j++) {
+        float most = 0, sum_of = 0;
+        for (ptrdiff_t k = 0; k < depth; k++) {
+            const float size = __builtin_fabsf(w[k * columns + j]);
+            most = size > most ? size : most;
+        }
+        scale[j] = most / 127.0f;
+        const float inverse = scale[j] > 0 ? 1.0f / scale[j] : 0;
+        for (ptrdiff_t k = 0; k < depth; k++) sum_of += __builtin_rintf(w[k * columns + j] * inverse);
+        offset[j] = scale[j] * sum_of;
+    }
+}
+
+static value packed(float w, float scale) {
+#if SG_KIND == 0
+    (void)scale;
+    return w;
+#elif SG_KIND == 1
+    (void)scale;
+    return narrow(all(w))[0];
+#else
+    return scale > 0 ? (uint8_t)(int8_t)__builtin_rintf(w * (1.0f / scale)) : 0;
+#endif
+}
+
+static void pack(const float *w, ptrdiff_t depth, ptrdiff_t columns, void *panels, float *scale, float *offset) {
+    if (SG_KIND == SG_KIND_U8) quantise_columns(w, depth, columns, scale, offset);
+    value *to = panels;
+    for (ptrdiff_t column = 0; column < columns; column += PANEL) {
+        const ptrdiff_t width = columns - column < PANEL ? SG_LANES : PANEL;
+        for (ptrdiff_t k = 0; k < depth; k += GROUP)
+            for (ptrdiff_t j = column; j < column + width; j++)
+                for (int g = 0; g < GROUP; g++)
+                    *to++ = packed(w[(k + g) * columns + j], SG_KIND == SG_KIND_U8 ? scale[j] : 1);
+    }
+}

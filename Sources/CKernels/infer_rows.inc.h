@@ -1,0 +1,106 @@
+// Kernels over rows: LayerNorm, conversion, pooling.
+
+#if SG_KIND == 2
+// bytes = the line in 255 steps from its least value to its largest; the row's scale and zero.
+static void quantise(const float *line, ptrdiff_t padded, uint8_t *bytes, float *scale, float *zero) {
+    vec low = load(line), high = low;
+    for (ptrdiff_t j = SG_LANES; j < padded; j += SG_LANES) {
+        low = smaller(low, load(line + j));
+        high = larger(high, load(line + j));
+    }
+    const float least = -highest(-low), range = highest(high) - least;
+    const vec inverse = all(range > 0 ? 255.0f / range : 0), shift = all(range > 0 ? -least * (255.0f / range) : 0);
+    for (ptrdiff_t j = 0; j < padded; j += SG_LANES) {
+        const __m512i whole = _mm512_cvtps_epi32((__m512)FMA(load(line + j), inverse, shift));
+        _mm_storeu_si128((__m128i *)(void *)(bytes + j), _mm512_cvtusepi32_epi8(whole));
+    }
+    *scale = range / 255.0f;
+    *zero = least;
+}
+#endif
+
+// Rows are normalised so many at a time, step by step, so that their reductions overlap.
+enum { NORM_ROWS = 8 };
+
+// The sum over a row's columns of x - shift, or of its square.
+INLINE vec gather(const float *x, ptrdiff_t columns, vec shift, const int squared) {
+    vec even = {0}, odd = {0};
+    ptrdiff_t j = 0;
+    for (; j + 2 * SG_LANES <= columns; j += 2 * SG_LANES) {
+        const vec e = load(x + j) - shift, o = load(x + j + SG_LANES) - shift;
+        even = squared ? FMA(e, e, even) : even + e;
+        odd = squared ? FMA(o, o, odd) : odd + o;
+    }
+    for (; j < columns; j += SG_LANES) {
+        const vec e = choose(first(columns - j), load(x + j) - shift, (vec){0});
+        even = squared ? FMA(e, e, even) : even + e;
+    }
+    return even + odd;
+}
+
+static void norm_rows(const sg_norm *t, ptrdiff_t row, int rows) {
+    const ptrdiff_t padded = (t->columns + SG_INFER_PAD - 1) / SG_INFER_PAD * SG_INFER_PAD;
+    const float share = 1.0f / (float)t->columns;
+    const float *x = t->x + row * t->x_row;
+    vec mean[NORM_ROWS], rstd[NORM_ROWS];
+    for (int i = 0; i < rows; i++) mean[i] = gather(x + i * t->x_row, t->columns, (vec){0}, 0);
+    for (int i = 0; i < rows; i++) mean[i] = all(total(mean[i]) * share);
+    for (int i = 0; i < rows; i++) rstd[i] = gather(x + i * t->x_row, t->columns, mean[i], 1);
+    for (int i = 0; i < rows; i++) rstd[i] = all(1.0f / __builtin_sqrtf(total(rstd[i]) * share + t->epsilon));
+    for (int i = 0; i < rows; i++, row++, x += t->x_row) {
+        const float *addend = t->addend ? t->addend + row * t->addend_row : NULL;
+        value *out = (value *)t->out + row * t->out_row;
+        for (ptrdiff_t j = 0; j < padded; j += SG_LANES) {
+            vec y = FMA((load(x + j) - mean[i]) * rstd[i], load(t->gamma + j), load(t->beta + j));
+            if (addend) y += load(addend + j);
+#if SG_KIND == 2
+            store(t->line + j, y);
+#else
+            store_as(SG_KIND, out, j, y);
+#endif
+        }
+#if SG_KIND == 2
+        quantise(t->line, padded, out, t->scale + row, t->zero + row);
+#endif
+    }
+}
+
+static void norm(const sg_norm *t) {
+    for (ptrdiff_t row = 0; row < t->rows; row += NORM_ROWS)
+        norm_rows(t, row, (int)(t->rows - row < NORM_ROWS ? t->rows - row : NORM_ROWS));
+}
+
+static void convert(const sg_convert *t) {
+    const size_t size = t->x_kind == SG_KIND_BF16 ? 2 : 4;
+    for (ptrdiff_t row = 0; row < t->rows; row++) {
+        const void *x = (const char *)t->x + size * (size_t)(row * t->x_row);
+        value *out = (value *)t->out + row * t->out_row;
+        for (ptrdiff_t j = 0; j < t->columns; j += SG_LANES) {
+#if SG_KIND == 2
+            store(t->line + j, load_as(t->x_kind, x, j));
+#else
+            store_as(SG_KIND, out, j, load_as(t->x_kind, x, j));
+#endif
+        }
+#if SG_KIND == 2
+        quantise(t->line, t->columns, out, t->scale + row, t->zero + row);
+#endif
+    }
+}
+
+#if SG_KIND != 2
+static void pool(const sg_pool *t) {
+    const value *x = t->x;
+    value *y = t->y;
+    for (ptrdiff_t oy = 0; oy < t->out_height; oy++)
+        for (ptrdiff_t ox = 0; ox < t->out_width; ox++, y += t->channels)
+            for (ptrdiff_t c = 0; c < t->channels; c += SG_LANES) {
+                const value *corner = x + (oy * t->stride * t->width + ox * t->stride) * t->channels + c;
+                vec most = load_as(SG_KIND, corner, 0);
+                for (ptrdiff_t ky = 0; ky < t->side; ky++)
+                    for (ptrdiff_t kx = 0; kx < t->side; kx++)
+                        most = larger(most, load_as(SG_KIND, corner, (ky * t->width + kx) * t->channels));
+                store_as(SG_KIND, y, c, most);
+            }
+}
+#endif

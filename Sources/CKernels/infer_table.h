@@ -1,0 +1,27 @@
+// One entry per scoring kernel, for each instruction set and precision.
+#pragma once
+
+#include "CKernels.h"
+
+struct sg_infer {
+    const char *name;
+    int kind;
+    // Vectors are `lanes` words of 32 bits; a panel has 2 * lanes columns; a word holds `group` values of depth.
+    ptrdiff_t lanes, group;
+    void (*pack)(const float *, ptrdiff_t, ptrdiff_t, void *, float *, float *);
+    void (*linear)(const sg_linear *);
+    void (*attention)(const sg_attention *);
+    void (*norm)(const sg_norm *);
+    void (*convert)(const sg_convert *);
+    void (*pool)(const sg_pool *);
+    double (*peak)(ptrdiff_t);
+};
+
+extern const sg_infer sg_infer_plain;
+#if defined(__x86_64__)
+extern const sg_infer sg_infer_avx2;
+extern const sg_infer sg_infer_avx512;
+extern const sg_infer sg_infer_bf16;
+extern const sg_infer sg_infer_vnni;
+extern const sg_infer sg_infer_vnni_bf16;
+#endif

@@ -1,0 +1,78 @@
+import CKernels
+import SAME
+import Tensor
+
+/// A classifier with packed weights: convolutions image by image, then linear layers on all images at once.
+struct ClassifierPlan {
+    private let image: ImageShape
+    let classes: Int
+    private let convolutions: ConvolutionsPlan?
+    private let layers: [PackedLayer]
+    private let kind: Kind
+    /// One image, as its convolutions take it.
+    private let picture: Region
+    /// The linear layers' inputs, and outputs, by turns: (images, padded).
+    private let features: Region
+    private let between: [Region]
+
+    init(_ model: Classifier, _ kernels: KernelSet, in store: WeightStore, _ layout: inout ArenaLayout) {
+        let weights = Weights(tensors: model.stateDict)
+        (image, classes) = (model.architecture.image, model.architecture.classes)
+        kind = kernels.innerKind
+        picture = layout.reserve(rows: 1, image.count, .f32)
+        func linear(_ name: String) -> PackedLayer {
+            PackedLayer(kernels.inner, linear: name, weights, in: store)
+        }
+        switch model.architecture {
+        case .conv3(let image, _, _):
+            let plan = ConvolutionsPlan(image: image, weights, kernels, in: store, &layout)
+            convolutions = plan
+            layers = [plan.flattened("net.9", weights, kernels, in: store), linear("net.11")]
+        case .mlp:
+            convolutions = nil
+            layers = [linear("linear1"), linear("linear2"), linear("linear3")]
+        }
+        let rows = Plan.imagesAtOnce
+        features = layout.reserve(rows: rows, layers[0].depth, kind)
+        between = layers.map { layout.reserve(rows: rows, $0.columns, .f32) }
+    }
+
+    /// Whether images are to be put into ``room(_:)`` channels last.
+    var channelsLast: Bool { convolutions != nil }
+
+    /// Where one image goes before ``describe(_:_:)``.
+    func room(_ arena: PlanArena) -> UnsafeMutablePointer<Float> { arena.floats(picture) }
+
+    /// Computes the features of the image in the room, as row `index` of those classified together.
+    func describe(_ index: Int, _ arena: PlanArena) {
+        let row = arena.raw(features) + index * layers[0].depth * kind.size
+        guard let convolutions else {
+            let convert = sg_convert(
+                x: arena.raw(picture), x_kind: Int32(SG_KIND_F32), x_row: 0, rows: 1,
+                columns: roundUp(image.count),
+                out: row, out_row: 0, scale: nil, zero: nil, line: nil)
+            withUnsafePointer(to: convert) { sg_infer_convert(layers[0].kernels, $0) }
+            return
+        }
+        convolutions.run(arena.floats(picture), into: row, arena)
+    }
+
+    /// The class probabilities of the described images: (count, classes).
+    func classify(_ count: Int, into probabilities: UnsafeMutablePointer<Float>, _ arena: PlanArena) {
+        var input = arena.raw(features)
+        for (index, layer) in layers.enumerated() {
+            let isLast = index == layers.count - 1
+            let to = arena.raw(between[index])
+            var product = layer.product(input, rows: count, into: to, isLast ? .f32 : kind)
+            product.activation = Int32(isLast ? SG_ACTIVATION_NONE : SG_ACTIVATION_RELU)
+            layer.run(product)
+            input = to
+        }
+        let logits = arena.floats(between[layers.count - 1])
+        for row in 0..<count {
+            Kernels.softmax(
+                logits + row * layers[layers.count - 1].columns, into: probabilities + row * classes, 1,
+                classes)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import CKernels
+
+/// The kernels that a plan uses: chosen once, when it is made.
+struct KernelSet {
+    /// For patch embedding, head and the first convolution, in Float32.
+    let plain: OpaquePointer
+    /// For the transformer's linear layers.
+    let main: OpaquePointer
+    let mainKind: Kind
+    /// For attention and the auxiliary model, and the kind of what lies between layers in memory.
+    let inner: OpaquePointer
+    let innerKind: Kind
+
+    init(_ precision: Plan.Precision, level: Int32) throws(PlanError) {
+        guard let plain = sg_infer_find(level, Int32(SG_KIND_F32)),
+            let main = Self.find(precision.kind, level)
+        else {
+            throw .unsupported(precision, needs: precision == .int8 ? "AVX-512-VNNI" : "AVX-512-BF16")
+        }
+        self.plain = plain
+        self.main = main
+        mainKind = precision.kind
+        if precision != .f32, let bf16 = Self.find(.bf16, level) {
+            (inner, innerKind) = (bf16, .bf16)
+        } else {
+            (inner, innerKind) = (plain, .f32)
+        }
+    }
+
+    private static func find(_ kind: Kind, _ level: Int32) -> OpaquePointer? {
+        sg_infer_find(level, Int32(kind.rawValue))
+    }
+}

@@ -1,0 +1,62 @@
+import CKernels
+
+extension Plan {
+    /// What a plan's products are computed in. Norms, softmax and sums are in Float32 in every one.
+    package enum Precision: String, CaseIterable, Sendable {
+        /// The reference: Float32 throughout, on every processor.
+        case f32
+        /// Weights and the left sides of products rounded to bfloat16. Needs AVX-512-BF16.
+        case bf16
+        /// Weights in 8-bit integers by column, left sides in 8 bits by row. Needs AVX-512-VNNI. Patch embedding, head,
+        /// attention and the auxiliary model stay in more bits: they cost little and err most.
+        case int8
+
+        /// The precision to use unless told otherwise: bfloat16 where the processor has it.
+        package static var best: Self { Self.bf16.isSupported ? .bf16 : .f32 }
+
+        /// Whether this processor has the instructions.
+        package var isSupported: Bool { isSupported(level: sg_level_best()) }
+
+        func isSupported(level: Int32) -> Bool { sg_infer_find(level, Int32(kind.rawValue)) != nil }
+
+        var kind: Kind {
+            switch self {
+            case .f32: .f32
+            case .bf16: .bf16
+            case .int8: .u8
+            }
+        }
+    }
+}
+
+/// What the values of an activation are: see `SG_KIND_F32` and its like.
+enum Kind: Int {
+    case f32 = 0
+    case bf16 = 1
+    case u8 = 2
+
+    /// The number of bytes of a value.
+    var size: Int {
+        switch self {
+        case .f32: 4
+        case .bf16: 2
+        case .u8: 1
+        }
+    }
+}
+
+/// Why a plan cannot be made.
+package enum PlanError: Error, Equatable {
+    /// The processor lacks the precision's instructions.
+    case unsupported(Plan.Precision, needs: String)
+}
+
+extension PlanError: CustomStringConvertible {
+    /// A sentence for the log.
+    package var description: String {
+        switch self {
+        case .unsupported(let precision, let needs):
+            "this processor has no \(needs), which the precision \(precision.rawValue) needs; use f32"
+        }
+    }
+}

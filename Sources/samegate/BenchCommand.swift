@@ -1,0 +1,312 @@
+import ArgumentParser
+import Engine
+import Foundation
+import Neural
+import SAME
+import Tensor
+
+/// `samegate bench`: how fast this machine does what the gateway asks of it.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure how fast this machine scores.",
+        subcommands: [BenchScoreCommand.self])
+}
+
+/// `samegate bench score`: time per query of the scoring engine, beside the processor's measured peak.
+struct BenchScoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score",
+        abstract: "Measure the scoring engine in alternating rounds, beside the processor's peak.")
+
+    @Option(help: ArgumentHelp("The bundle to score with.", valueName: "directory"))
+    var bundle: String?
+    @Option(help: "Untrained networks in place of a bundle: \(BenchArchitecture.allNames).")
+    var architecture: BenchArchitecture?
+    @Option(help: ArgumentHelp("Queries that come together, as a list.", valueName: "sizes"))
+    var batch = "1,8,32"
+    @Option(help: ArgumentHelp("Threads that score at once, as a list.", valueName: "counts"))
+    var threads = "1"
+    @Option(help: ArgumentHelp("Precisions, as a list of f32, bf16 and int8.", valueName: "names"))
+    var precision: String?
+    @Option(help: "How often each measurement is repeated, by turns with the others.")
+    var rounds = 7
+    @Option(help: ArgumentHelp("How long one measurement takes.", valueName: "ms"))
+    var milliseconds = 100
+    @Flag(
+        help: "Count the threads' processor time in place of the clock's, where others use the machine too.")
+    var processorTime = false
+    @Flag(help: "Leave the auxiliary model out of the architecture: the smallest one takes its place.")
+    var autoencoderOnly = false
+    @Flag(help: "Print one JSON object a line in place of the table.")
+    var json = false
+    @Option(
+        help: ArgumentHelp(
+            "Measure nothing, but write the weights, 64 images and each precision's reconstructions of them here.",
+            valueName: "directory"))
+    var export: String?
+
+    func run() throws {
+        do {
+            let networks = try networks()
+            if let export { return try networks.export(to: export, try precisions()) }
+            let bench = try ScoreBench(
+                networks: networks, batches: numbers(batch, "batch", 1...4096),
+                threads: numbers(threads, "threads", 1...1024), precisions: precisions(),
+                milliseconds: max(1, milliseconds),
+                processorTime: processorTime)
+            bench.run(rounds: max(1, rounds), json: json).forEach { print($0) }
+        } catch let error where !(error is ValidationError) {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    private func networks() throws -> BenchNetworks {
+        switch (bundle, architecture) {
+        case (let path?, nil):
+            let bundle = try ModelBundle(contentsOf: path)
+            return BenchNetworks(autoencoder: bundle.autoencoder, auxiliary: bundle.auxiliary)
+        case (nil, let architecture?): return try architecture.networks(autoencoderOnly: autoencoderOnly)
+        default: throw ValidationError("give either --bundle or --architecture")
+        }
+    }
+
+    private func precisions() throws -> [Plan.Precision] {
+        guard let precision else { return Plan.Precision.allCases.filter(\.isSupported) }
+        return try precision.split(separator: ",").map {
+            guard let value = Plan.Precision(rawValue: String($0)) else {
+                throw ValidationError("“\($0)” is no precision; f32, bf16 and int8 are")
+            }
+            return value
+        }
+    }
+
+    private func numbers(_ list: String, _ name: String, _ allowed: ClosedRange<Int>) throws -> [Int] {
+        let values = list.split(separator: ",").map { Int($0) }
+        guard !values.isEmpty, values.allSatisfy({ $0.map(allowed.contains) ?? false }) else {
+            throw ValidationError(
+                "--\(name) “\(list)” must be numbers from \(allowed.lowerBound) to \(allowed.upperBound), with commas"
+            )
+        }
+        return values.compactMap(\.self)
+    }
+}
+
+/// Networks to measure without training any.
+enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
+    /// The paper's sizes over 4×4 patches of 28×28 images.
+    case paperP4 = "paper-p4"
+    /// The paper's own for 32×32×3 images: 2×2 patches.
+    case paperCIFAR = "paper-cifar"
+    /// What `fit` makes unless told otherwise.
+    case small
+
+    static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+    /// The sizes of the autoencoder.
+    var autoencoder: MaskedAutoencoderArchitecture {
+        switch self {
+        case .paperP4:
+            var sizes = MaskedAutoencoderArchitecture.paper(image: image)
+            sizes.patch = 4
+            return sizes
+        case .paperCIFAR: return .paper(image: image)
+        case .small:
+            return MaskedAutoencoderArchitecture(
+                image: image, patch: 4, embedding: 32, encoderDepth: 2, encoderHeads: 4, decoderDepth: 1,
+                decoderHeads: 4)
+        }
+    }
+
+    private var image: ImageShape {
+        self == .paperCIFAR
+            ? ImageShape(channels: 3, height: 32, width: 32) : ImageShape(channels: 1, height: 28, width: 28)
+    }
+
+    /// Networks with random weights; the auxiliary model is Conv3 as wide as the presets have it.
+    func networks(autoencoderOnly: Bool) throws -> BenchNetworks {
+        var generator = RandomGenerator(seed: 1)
+        let auxiliary: ClassifierArchitecture =
+            autoencoderOnly
+            ? .mlp(image: image, classes: 2, hidden: 1)
+            : .conv3(image: image, classes: 10, width: self == .small ? 16 : 32)
+        return BenchNetworks(
+            autoencoder: try MaskedAutoencoder(autoencoder, generator: &generator),
+            auxiliary: try Classifier(auxiliary, generator: &generator))
+    }
+}
+
+/// The two networks that a query passes through.
+struct BenchNetworks {
+    let autoencoder: MaskedAutoencoder
+    let auxiliary: Classifier
+
+    /// Multiplications and additions a query.
+    var operations: Double { Double(autoencoder.architecture.flops + auxiliary.architecture.flops) }
+}
+
+extension BenchNetworks {
+    /// Writes what another engine needs to compute the same, and what this one computes: `mae.safetensors`,
+    /// `auxiliary.safetensors`, `images.f32` and for each precision `reconstructions-….f32` (64, C·H·W).
+    func export(to directory: String, _ precisions: [Plan.Precision]) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        func write(_ bytes: [UInt8], _ name: String) throws {
+            try Data(bytes).write(to: URL(fileURLWithPath: directory + "/" + name))
+        }
+        func write(_ values: [Float], _ name: String) throws {
+            try write(values.withUnsafeBytes { Array($0) }, name)
+        }
+        try write(Safetensors(tensors: autoencoder.stateDict).bytes, "mae.safetensors")
+        try write(Safetensors(tensors: auxiliary.stateDict).bytes, "auxiliary.safetensors")
+        var generator = RandomGenerator(seed: 2)
+        let (count, pixels) = (64, autoencoder.architecture.image.count)
+        let images = (0..<count * pixels).map { _ in generator.uniform(-1..<1) }
+        try write(images, "images.f32")
+        for precision in precisions {
+            let plan = try Plan(autoencoder, auxiliary, precision: precision)
+            var (losses, painted) = ([Float](repeating: 0, count: count), images)
+            var probabilities = [Float](repeating: 0, count: count * plan.classes)
+            plan.examine(
+                rows: images, count: count, arena: plan.makeArena(), losses: &losses,
+                probabilities: &probabilities,
+                reconstructions: &painted)
+            try write(painted, "reconstructions-\(precision.rawValue).f32")
+        }
+    }
+}
+
+/// Measurements of every combination by turns, so that what else the machine does meets all alike.
+struct ScoreBench {
+    private struct Cell {
+        let plan: Plan
+        let batch: Int
+        let threads: Int
+        /// Seconds a query.
+        var times: [Double] = []
+    }
+
+    let networks: BenchNetworks
+    let milliseconds: Int
+    let processorTime: Bool
+    private let precisions: [Plan.Precision]
+    private var cells: [Cell] = []
+
+    init(
+        networks: BenchNetworks, batches: [Int], threads: [Int], precisions: [Plan.Precision],
+        milliseconds: Int,
+        processorTime: Bool
+    ) throws(PlanError) {
+        self.networks = networks
+        self.milliseconds = milliseconds
+        self.processorTime = processorTime
+        self.precisions = precisions
+        for precision in precisions {
+            let plan = try Plan(networks.autoencoder, networks.auxiliary, precision: precision)
+            for threads in threads {
+                cells += batches.map { Cell(plan: plan, batch: $0, threads: threads) }
+            }
+        }
+    }
+
+    /// The table's lines.
+    func run(rounds: Int, json: Bool) -> [String] {
+        var cells = cells
+        var peaks: [Plan.Precision: [Double]] = [:]
+        for _ in 0..<rounds {
+            for precision in precisions { peaks[precision, default: []].append(precision.measurePeak() ?? 0) }
+            for index in cells.indices { cells[index].times.append(measure(cells[index])) }
+        }
+        if json { return cells.map { object($0) } }
+        return [Self.header] + cells.map { line($0, peak: median(peaks[$0.plan.precision] ?? [])) }
+    }
+
+    private static let header =
+        "precision  instructions  threads  batch   ms/query   low … high       queries/s     G/s   % of peak"
+
+    private func line(_ cell: Cell, peak: Double) -> String {
+        let sorted = cell.times.sorted()
+        let seconds = median(sorted)
+        // Each thread answers a query in `threads` times as long as all of them together need for one.
+        let speed = networks.operations / seconds / Double(cell.threads)
+        return String(
+            format: "%@ %@ %7d %6d %10.4f   %.4f … %.4f %10.0f %8.1f %8.1f",
+            pad(cell.plan.precision.rawValue, 10),
+            pad(cell.plan.precision.instructions ?? "", 13), cell.threads, cell.batch, 1e3 * seconds,
+            1e3 * (sorted.first ?? 0), 1e3 * (sorted.last ?? 0), 1 / seconds, 1e-9 * speed, 100 * speed / peak
+        )
+    }
+
+    private func object(_ cell: Cell) -> String {
+        String(
+            format: #"{"precision":"%@","threads":%d,"batch":%d,"ms":%.6f}"#, cell.plan.precision.rawValue,
+            cell.threads, cell.batch, 1e3 * median(cell.times))
+    }
+
+    private func pad(_ text: String, _ width: Int) -> String {
+        text.padding(toLength: width, withPad: " ", startingAt: 0)
+    }
+
+    private func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        return sorted.isEmpty ? 0 : (sorted[sorted.count / 2] + sorted[(sorted.count - 1) / 2]) / 2
+    }
+
+    /// Seconds a query, all threads together.
+    private func measure(_ cell: Cell) -> Double {
+        let repeats = max(1, Int(Double(milliseconds) * 1e-3 / max(1e-7, time(cell, repeats: 1))))
+        return time(cell, repeats: repeats) / Double(repeats * cell.batch * cell.threads)
+    }
+
+    /// The seconds that every thread's examining a batch of its own so many times takes: by the clock, or as the mean
+    /// over the threads of the processor time they used.
+    private func time(_ cell: Cell, repeats: Int) -> Double {
+        let workers = (0..<cell.threads).map { BenchWorker(cell.plan, batch: cell.batch, seed: UInt64($0)) }
+        let elapsed = ContinuousClock().measure {
+            DispatchQueue.concurrentPerform(iterations: cell.threads) { @Sendable thread in
+                workers[thread].run(repeats)
+            }
+        }
+        guard processorTime else { return elapsed / .seconds(1) }
+        return workers.reduce(0) { $0 + $1.seconds } / Double(cell.threads)
+    }
+}
+
+/// One thread's queries, arena and results.
+///
+/// `@unchecked Sendable` because: only the thread of its index uses it while a measurement runs.
+private final class BenchWorker: @unchecked Sendable {
+    private let plan: Plan
+    private let batch: Int
+    private let arena: PlanArena
+    private let rows: [Float]
+    private var losses: [Float]
+    private var probabilities: [Float]
+    /// The processor time that the last run used.
+    private(set) var seconds = 0.0
+
+    init(_ plan: Plan, batch: Int, seed: UInt64) {
+        var generator = RandomGenerator(seed: seed)
+        self.plan = plan
+        self.batch = batch
+        arena = plan.makeArena()
+        rows = (0..<batch * plan.image.count).map { _ in generator.uniform(-1..<1) }
+        losses = Array(repeating: 0, count: batch)
+        probabilities = Array(repeating: 0, count: batch * plan.classes)
+        run(1)
+    }
+
+    func run(_ repeats: Int) {
+        let start = Self.processorTime
+        for _ in 0..<repeats {
+            plan.examine(
+                rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities)
+        }
+        seconds = Self.processorTime - start
+    }
+
+    /// The processor time this thread has used. Units: seconds.
+    private static var processorTime: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+    }
+}
