@@ -64,7 +64,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Metrics", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
+                "Engine", "Metrics", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(

@@ -1,8 +1,4 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Glibc
 
 /// Memory on large pages where the system has them: what a query walks through is megabytes apart, more pages of 4 KiB
 /// than the processor keeps translations for.

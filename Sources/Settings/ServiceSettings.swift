@@ -8,10 +8,20 @@ package struct ScoringSettings: Sendable, Equatable {
         case exactly(Int)
     }
 
+    /// What products are computed in.
+    package enum Precision: String, Sendable, CaseIterable {
+        /// 32-bit floats: what bundles are calibrated with.
+        case f32
+        /// bfloat16 products, where the processor has them.
+        case bf16
+    }
+
     /// Threads that score.
     package var workers: Workers
     /// Queries that may wait; past it `on_overload` decides.
     package var queue: Int
+    /// What products are computed in.
+    package var precision: Precision
 
     init(reading section: Section) {
         workers = section.value(
@@ -20,6 +30,9 @@ package struct ScoringSettings: Sendable, Equatable {
         queue = section.value(
             "queue", .integer(in: 1...1_000_000), default: 256,
             "Queries that may wait to be scored; past it a route's `on_overload` decides.")
+        precision = section.value(
+            "precision", .choice(), default: .f32,
+            "What the networks compute in; `bf16` is faster where the processor has it, and moves scores a little.")
     }
 }
 

@@ -49,9 +49,9 @@ import Testing
         var (gelu, naive) = ([Float](repeating: 0, count: 13 * 48), sums)
         sg_naive_gelu(sums, &naive, sums.count)
         sample.run(into: &gelu, .f32, activation: SG_ACTIVATION_GELU)
-        // Lower precisions take Φ to 2e-4, below the rounding of what they pass on.
+        // Lower precisions take Φ past 3.625 as 0 or 1, which is 5e-4 of the value there.
         for (found, wanted) in zip(gelu, naive) {
-            let tolerance = table.kind == .f32 ? 4e-6 * max(1, abs(wanted)) : 2.5e-4 * (1 + abs(wanted))
+            let tolerance = table.kind == .f32 ? 4e-6 * max(1, abs(wanted)) : 6e-4 * (1 + abs(wanted))
             #expect(abs(found - wanted) < tolerance)
         }
         var relu = [UInt16](repeating: 0, count: 13 * 48)

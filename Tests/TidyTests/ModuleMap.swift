@@ -51,6 +51,7 @@ struct ModuleMap {
         "Imaging": ["CPNG", "CJPEG"],
         "Query": ["Tensor", "Digest"],
         "HTTPWire": [],
+        "Engine": ["SAME", "Neural", "Tensor", "CKernels"],
         "Transport": ["CPosix"],
         "Policy": ["Digest", "Store"],
         "Store": ["Transport"],
@@ -62,7 +63,7 @@ struct ModuleMap {
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
             "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-            "Tensor", "Digest", "Identity", "Metrics", "Logging",
+            "Engine", "Tensor", "Digest", "Identity", "Metrics", "Logging",
         ],
     ]
 

@@ -1,4 +1,5 @@
 import Digest
+import Engine
 import Foundation
 import Policy
 import Proxy
@@ -57,7 +58,7 @@ package struct GatewayAssembly: Sendable {
     /// Reads and compiles everything. **Throws** every problem at once; nothing is half loaded.
     package init(_ settings: GatewaySettings, configuration: String = "") throws(AssemblyError) {
         var problems: [AssemblyProblem] = []
-        let scorers = Self.loadScorers(settings.models, &problems)
+        let loaded = Self.loadModels(settings, &problems)
         let limits = ProxyLimits(settings.limits)
         let upstreams = Dictionary(
             uniqueKeysWithValues: settings.upstreams.map { ($0.name, Upstream($0, limits: limits)) })
@@ -66,7 +67,7 @@ package struct GatewayAssembly: Sendable {
             guard let upstream = upstreams[route.upstream] else { continue }
             let path = "routes[\(index)]"
             let protection = route.protect.flatMap { protect in
-                Self.compile(protect, settings, scorers, at: "\(path).protect", &problems)
+                Self.compile(protect, settings, loaded, at: "\(path).protect", &problems)
             }
             guard route.protect == nil || protection != nil else { continue }
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
@@ -81,23 +82,40 @@ package struct GatewayAssembly: Sendable {
         self.upstreams = upstreams
         self.limits = limits
         self.key = key
-        models = scorers.sorted { $0.key < $1.key }.map { ModelSummary(name: $0.key, scorer: $0.value) }
+        models = loaded.sorted { $0.key < $1.key }.map { ModelSummary(name: $0.key, scorer: $0.value.scorer) }
     }
 
-    private static func loadScorers(
-        _ models: [ModelSettings], _ problems: inout [AssemblyProblem]
-    ) -> [String: Scorer] {
-        var scorers: [String: Scorer] = [:]
-        for model in models {
+    /// A bundle, ready to score.
+    private struct LoadedModel {
+        let scorer: Scorer
+        let plan: Plan
+    }
+
+    private static func loadModels(
+        _ settings: GatewaySettings, _ problems: inout [AssemblyProblem]
+    ) -> [String: LoadedModel] {
+        let precision: Plan.Precision =
+            switch settings.scoring.precision {
+            case .f32: .f32
+            case .bf16: .bf16
+            }
+        var models: [String: LoadedModel] = [:]
+        for model in settings.models {
             do throws(BundleError) {
-                scorers[model.name] = Scorer(try ModelBundle(contentsOf: model.bundle))
+                let bundle = try ModelBundle(contentsOf: model.bundle)
+                do throws(PlanError) {
+                    let plan = try Plan(bundle, precision: precision)
+                    models[model.name] = LoadedModel(scorer: Scorer(bundle), plan: plan)
+                } catch {
+                    problems.append(AssemblyProblem(path: "scoring.precision", message: "\(error)"))
+                }
             } catch {
                 problems.append(
                     AssemblyProblem(path: "models.\(model.name).bundle", message: "\(model.bundle): \(error)")
                 )
             }
         }
-        return scorers
+        return models
     }
 
     private static func readKey(_ secrets: SecretsSettings, _ problems: inout [AssemblyProblem]) -> HMACKey? {
@@ -116,14 +134,15 @@ package struct GatewayAssembly: Sendable {
     }
 
     private static func compile(
-        _ protect: ProtectSettings, _ settings: GatewaySettings, _ scorers: [String: Scorer], at path: String,
+        _ protect: ProtectSettings, _ settings: GatewaySettings, _ models: [String: LoadedModel],
+        at path: String,
         _ problems: inout [AssemblyProblem]
     ) -> Protection? {
-        guard let scorer = scorers[protect.model],
+        guard let model = models[protect.model],
             let policy = settings.policies.first(where: { $0.name == protect.policy })
         else { return nil }
-        let format = QueryFormat(protect, image: scorer.manifest.image)
-        let tail = scorer.manifest.calibration.full
+        let format = QueryFormat(protect, image: model.scorer.manifest.image)
+        let tail = model.scorer.manifest.calibration.full
         problems += format.problems.map { AssemblyProblem(path: "\(path).input", message: $0) }
         // What is wrong with the bands is reported once a policy, not once a route.
         guard format.problems.isEmpty,
@@ -131,8 +150,9 @@ package struct GatewayAssembly: Sendable {
                 bands: policy.bands.map(Band.init), surpriseOfScore: { tail.surprise($0) })
         else { return nil }
         return Protection(
-            protect, scorer: scorer, decoder: QueryDecoder(format),
-            reader: AnswerReader(AnswerFormat(protect, classes: scorer.manifest.classes)), policy: engine)
+            protect, scorer: model.scorer, plan: model.plan, decoder: QueryDecoder(format),
+            reader: AnswerReader(AnswerFormat(protect, classes: model.scorer.manifest.classes)),
+            policy: engine)
     }
 
     /// What is wrong with a policy's bands, which no bundle is needed to see.

@@ -126,7 +126,7 @@ final class ProtectedExchange: @unchecked Sendable {
         guard !isAbandoned.load(ordering: .relaxed) else { return }
         let begun = services.clock.now()
         let rows = Tensor(shape: [batch.rows, batch.shape.count], values: batch.values)
-        let examinations = protection.scorer.examine(rows, workspace: scratch.workspace)
+        let examinations = protection.plan.examine(rows, arena: scratch.arena(for: protection.plan))
         let ended = services.clock.now()
         exchange.loop.execute { @Sendable [self] in
             latencies.queue = begun.duration(since: submitted)

@@ -1,3 +1,4 @@
+import Engine
 import HTTPWire
 import Policy
 import Proxy
@@ -46,6 +47,8 @@ final class Protection: Sendable {
     /// The model's name in the settings.
     let model: String
     let scorer: Scorer
+    /// The scorer's networks, compiled for this processor.
+    let plan: Plan
     let decoder: QueryDecoder
     let reader: AnswerReader
     let policy: PolicyEngine
@@ -55,11 +58,12 @@ final class Protection: Sendable {
     let onOverload: ProtectSettings.Fallback
 
     init(
-        _ settings: ProtectSettings, scorer: Scorer, decoder: QueryDecoder, reader: AnswerReader,
+        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, decoder: QueryDecoder, reader: AnswerReader,
         policy: PolicyEngine
     ) {
         model = settings.model
         self.scorer = scorer
+        self.plan = plan
         self.decoder = decoder
         self.reader = reader
         self.policy = policy

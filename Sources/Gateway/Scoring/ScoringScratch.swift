@@ -1,13 +1,19 @@
-import SAME
-import Tensor
+import Engine
 
-/// What one scoring worker keeps between jobs: the networks' working memory.
+/// What one scoring worker keeps between jobs: each model's working memory.
 ///
-/// Confined to its worker's thread; a model itself is immutable and shared.
+/// Confined to its worker's thread; a plan itself is immutable and shared.
 package final class ScoringScratch {
-    /// Activations and short-lived memory, reused from query to query.
-    let workspace: Workspace
+    private var arenas: [ObjectIdentifier: PlanArena] = [:]
 
-    /// Memory for one thread.
-    package init() { workspace = Scorer.makeWorkspace() }
+    /// Nothing yet: memory is made with a model's first query.
+    package init() {}
+
+    /// This worker's memory for `plan`.
+    func arena(for plan: Plan) -> PlanArena {
+        if let arena = arenas[ObjectIdentifier(plan)] { return arena }
+        let arena = plan.makeArena()
+        arenas[ObjectIdentifier(plan)] = arena
+        return arena
+    }
 }
