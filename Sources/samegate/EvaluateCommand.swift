@@ -56,11 +56,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         try TrainSession.perform { stop in
-            do {
-                try evaluate(stop)
-            } catch AttackError.stopped {
-                throw CancellationError()
-            }
+            try evaluate(stop)
         }
     }
 

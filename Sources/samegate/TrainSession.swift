@@ -2,6 +2,7 @@ import ArgumentParser
 import Dispatch
 import Foundation
 import Learning
+import RedTeam
 import SAME
 import Synchronization
 import Tensor
@@ -65,7 +66,7 @@ struct TrainSession: ParsableArguments {
 
     private static func isInterruption(_ error: any Error) -> Bool {
         switch error {
-        case TrainingError.interrupted, VictimError.stopped, is CancellationError: true
+        case TrainingError.interrupted, VictimError.stopped, AttackError.stopped, is CancellationError: true
         default: false
         }
     }
