@@ -51,6 +51,7 @@ package final class Gateway: Sendable {
         sweeping = Self.sweeper(of: store, rates)
         services = GatewayServices(
             limits: assembly.limits, authentication: assembly.authentication,
+            tracer: Tracer(settings.tracing),
             scoring: ScoringPool(
                 workers: settings.scoring.workers.count(processors: cores),
                 queueRowsMax: settings.scoring.queue),

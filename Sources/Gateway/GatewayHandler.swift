@@ -57,15 +57,10 @@ final class GatewayHandler: RequestHandler {
 
     private func serve(_ exchange: Exchange, _ route: Route) {
         var note = RequestNote()
-        if let authentication = services.authentication {
-            do throws(AuthenticationError) {
-                note.client = try authentication.identify(
-                    &exchange.request.fields, on: route, now: services.unix.now())
-            } catch {
-                return refuse(exchange, route, error)
-            }
-            if services.journal.keepsAccesses { exchange.attach(note) }
-        }
+        note.trace = services.tracer.adopt(&exchange.request.fields)
+        let refusal = authenticate(exchange, route, &note)
+        if services.journal.keepsAccesses { exchange.attach(note) }
+        if let refusal { return refuse(exchange, route, refusal) }
         if !route.basePath.isEmpty {
             var target: [UInt8] = []
             exchange.request.target.appendOriginForm(to: &target)
@@ -94,6 +89,20 @@ final class GatewayHandler: RequestHandler {
         case .unknown:
             services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
             exchange.respond(Response(unknownRate: exchange.requestID))
+        }
+    }
+
+    /// Finds out who asks; what is wrong with the credentials, if anything is.
+    private func authenticate(
+        _ exchange: Exchange, _ route: Route, _ note: inout RequestNote
+    ) -> AuthenticationError? {
+        guard let authentication = services.authentication else { return nil }
+        do throws(AuthenticationError) {
+            note.client = try authentication.identify(
+                &exchange.request.fields, on: route, now: services.unix.now())
+            return nil
+        } catch {
+            return error
         }
     }
 

@@ -10,6 +10,7 @@ final class GatewayServices: Sendable {
     let limits: ProxyLimits
     /// Who clients are; nil when every one is anonymous.
     let authentication: Authentication?
+    let tracer: Tracer
     let scoring: ScoringPool
     let store: any StateStore
     let rates: RateTable
@@ -25,7 +26,8 @@ final class GatewayServices: Sendable {
     let log: Logger
 
     init(
-        limits: ProxyLimits, authentication: Authentication?, scoring: ScoringPool, store: any StateStore,
+        limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, scoring: ScoringPool,
+        store: any StateStore,
         rates: RateTable,
         authority: ChallengeAuthority,
         perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal, metrics: GatewayMetrics,
@@ -33,6 +35,7 @@ final class GatewayServices: Sendable {
     ) {
         self.limits = limits
         self.authentication = authentication
+        self.tracer = tracer
         self.scoring = scoring
         self.store = store
         self.rates = rates

@@ -1,10 +1,13 @@
 import Identity
+import Metrics
 import Policy
 
 /// What the handler has learnt of a request and the access log is to say.
 struct RequestNote: Sendable {
     /// Who asks.
     var client = ClientIdentity.anonymous
+    /// Its place in a trace across services, as it is passed on; nil when it has none.
+    var trace: TraceContext?
 
     /// The client's account, or nil when it is anonymous: its address stands for it then.
     var account: String? { client.kind == .anonymous ? nil : client.account }

@@ -24,13 +24,15 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
     package var route: String?
     /// The upstream's name; nil when none was asked.
     package var upstream: String?
+    /// The id of the trace across services that it belongs to, in hexadecimal; nil when there is none.
+    package var trace: String?
 
     /// A record; what is left out is written as null.
     package init(
         time: WallTime, requestID: String, client: String, address: String? = nil, method: String,
         path: String, status: Int?,
         requestBytes: Int64, answerBytes: Int64, duration: Double, route: String? = nil,
-        upstream: String? = nil
+        upstream: String? = nil, trace: String? = nil
     ) {
         self.time = time
         self.requestID = requestID
@@ -44,6 +46,7 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         self.duration = duration
         self.route = route
         self.upstream = upstream
+        self.trace = trace
     }
 
     /// Adds the record's fields.
@@ -60,5 +63,6 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         line.field("duration_ms", duration, decimals: 3)
         line.field("route", route)
         line.field("upstream", upstream)
+        line.field("trace", trace)
     }
 }

@@ -74,6 +74,8 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
     package var terms: [String]
     /// Why, where the score alone does not say.
     package var reason: String?
+    /// The id of the trace across services that the request belongs to, in hexadecimal; nil when there is none.
+    package var trace: String?
 
     /// A record; what is left out is written as null.
     package init(
@@ -81,7 +83,8 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         reconstruction: Double? = nil, deviation: Double? = nil, score: Double? = nil,
         percentile: Double? = nil,
         verdict: Verdict, isEnforced: Bool, difficulty: Int64? = nil, latencies: Latencies = Latencies(),
-        digest: String? = nil, terms: [String] = [], reason: String? = nil
+        digest: String? = nil, terms: [String] = [], reason: String? = nil,
+        trace: String? = nil
     ) {
         self.time = time
         self.requestID = requestID
@@ -100,6 +103,7 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         self.digest = digest
         self.terms = terms
         self.reason = reason
+        self.trace = trace
     }
 
     /// Adds the record's fields.
@@ -126,5 +130,6 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         line.field("digest", digest)
         line.field("terms", terms)
         line.field("reason", reason)
+        line.field("trace", trace)
     }
 }

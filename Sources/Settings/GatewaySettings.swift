@@ -25,6 +25,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var secrets: SecretsSettings
     /// Answers that wait for a proof-of-work.
     package var withheld: WithheldSettings
+    /// What is done about traces across services.
+    package var tracing: TracingSettings
     /// What is written down.
     package var logs: LogsSettings
     /// The operator's side door; nil when there is none.
@@ -57,6 +59,9 @@ package struct GatewaySettings: Sendable, Equatable {
         secrets = section.section("secrets", "The gateway's secret key.", SecretsSettings.init(reading:))
         withheld = section.section(
             "withheld", "Answers that wait for a proof-of-work.", WithheldSettings.init(reading:))
+        tracing = section.section(
+            "tracing", "What is done about traces across services (W3C Trace Context).",
+            TracingSettings.init(reading:))
         logs = section.section("logs", "What is written down, and where.", LogsSettings.init(reading:))
         admin = section.optionalSection(
             "admin", absent: "not served", "The operator's side door, apart from the data listeners.",

@@ -20,7 +20,7 @@ struct RecordTests {
             row: 2, rows: 3, reconstruction: 0.1, deviation: 1e-9, score: 3.25, percentile: 99.5,
             verdict: .proofOfWork, isEnforced: true, difficulty: 1 << 40,
             latencies: .init(queue: 0.0004, score: 1.23456, upstream: nil, total: 10), digest: "00ff",
-            terms: ["reconstruction", "deviation"], reason: "why")
+            terms: ["reconstruction", "deviation"], reason: "why", trace: "4bf92f35")
         let object = try object(record.line())
         #expect(object["time"] as? String == "2027-01-15T08:00:00.123Z")
         #expect(object["row"] as? Int == 2 && object["rows"] as? Int == 3)
@@ -32,7 +32,9 @@ struct RecordTests {
         #expect(spans["score"] as? Double == 1.235 && spans["queue"] as? Double == 0)
         #expect(spans["upstream"] is NSNull)
         #expect(object["terms"] as? [String] == ["reconstruction", "deviation"])
-        #expect(Set(object.keys).count == 17)
+        #expect(object["trace"] as? String == "4bf92f35")
+        #expect(Set(object.keys).count == 18)
+        #expect(DecisionRecord(line: record.line())?.trace == "4bf92f35")
     }
 
     @Test("a decision read back is the decision written")

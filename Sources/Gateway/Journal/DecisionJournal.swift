@@ -44,7 +44,8 @@ final class DecisionJournal: Sendable {
     func record(_ outcome: ExchangeOutcome, route: Route?) {
         guard let accesses else { return }
         let end = WallTime.now()
-        let account = (outcome.note as? RequestNote)?.account
+        let note = outcome.note as? RequestNote
+        let account = note?.account
         let wentUpstream = outcome.upstreamLatency != nil || outcome.upstreamError != nil
         accesses.append(
             AccessRecord(
@@ -54,7 +55,7 @@ final class DecisionJournal: Sendable {
                 path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
                 requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
                 duration: outcome.duration.milliseconds, route: route?.name,
-                upstream: wentUpstream ? route?.upstream.settings.name : nil))
+                upstream: wentUpstream ? route?.upstream.settings.name : nil, trace: note?.trace?.traceID))
     }
 
     /// Writes out what waits, within a few seconds.
