@@ -44,6 +44,7 @@ let package = Package(
         .target(name: "Query", dependencies: ["Tensor", "Digest"], swiftSettings: strict),
         .target(name: "HTTPWire", swiftSettings: strict),
         .target(name: "Transport", dependencies: ["CPosix"], swiftSettings: strict),
+        .target(name: "Secure", dependencies: ["COpenSSL", "Digest", "Transport"], swiftSettings: strict),
 
         // MARK: Decisions
         .target(name: "Policy", dependencies: ["Digest"], swiftSettings: strict),
@@ -60,7 +61,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+                "Proxy", "HTTPWire", "Transport", "Secure", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
                 "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -81,14 +82,15 @@ let package = Package(
 
 /// One test target per room, named after it.
 let rooms = [
-    "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
-    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
+    "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Secure",
+    "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
     return .testTarget(
         name: "\(room)Tests",
-        dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : []),
+        dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : [])
+            + (room == "Secure" ? ["Proxy", "HTTPWire"] : []),
         resources: [.copy("Fixtures")], swiftSettings: strict)
 }
 

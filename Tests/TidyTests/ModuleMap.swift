@@ -48,6 +48,7 @@ struct ModuleMap {
         "Query": ["Tensor", "Digest"],
         "HTTPWire": [],
         "Transport": ["CPosix"],
+        "Secure": ["COpenSSL", "Digest", "Transport"],
         "Policy": ["Digest"],
         "Store": ["Transport"],
         "Observe": ["CZlib", "Logging"],
@@ -55,7 +56,7 @@ struct ModuleMap {
         "Client": ["CPosix", "HTTPWire", "Transport"],
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
-            "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+            "Proxy", "HTTPWire", "Transport", "Secure", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
             "Tensor",
             "Digest", "Logging",
         ],
