@@ -47,8 +47,10 @@ let package = Package(
         .target(name: "Secure", dependencies: ["COpenSSL", "Digest", "Transport"], swiftSettings: strict),
 
         // MARK: Decisions
-        .target(name: "Policy", dependencies: ["Digest"], swiftSettings: strict),
+        .target(name: "Policy", dependencies: ["Digest", "Store"], swiftSettings: strict),
         .target(name: "Store", swiftSettings: strict),
+        .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
+        .target(name: "Metrics", swiftSettings: strict),
         .target(
             name: "Observe", dependencies: ["CZlib", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
@@ -61,8 +63,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Proxy", "HTTPWire", "Transport", "Secure", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
+                "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+                "Secure", "Metrics", "Tensor", "Digest", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(
@@ -82,8 +84,9 @@ let package = Package(
 
 /// One test target per room, named after it.
 let rooms = [
-    "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Secure",
-    "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client",
+    "Tensor", "Neural", "SAME", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport", "Policy",
+    "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
+    "Secure",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!

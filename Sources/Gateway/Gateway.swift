@@ -17,9 +17,12 @@ package final class Gateway: Sendable {
     /// What protected routes have done.
     package var counters: GatewayCounters { services.counters }
     private let server: ProxyServer
+    private let admin: AdminServer?
     private let loops: LoopGroup
     let services: GatewayServices
     let upstreams: [Upstream]
+    /// TLS, whose files may be read again at any time.
+    package let security: GatewaySecurity
     private let drainDeadline: Duration
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
     nonisolated(unsafe) private let sweeping: any DispatchSourceTimer
@@ -36,14 +39,12 @@ package final class Gateway: Sendable {
         let settings = assembly.settings
         let unix = UnixClock(clock: clock)
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        var listeners: [Listener] = []
-        for listener in settings.listeners {
-            let text = listener.address.description
-            guard let address = try Endpoint(parsing: text).address else {
-                throw TransportError.addressInvalid(text)
-            }
-            listeners.append(try Listener(binding: address))
+        let security = assembly.security
+        let listeners = try settings.listeners.enumerated().map { index, listener in
+            try Self.listener(at: listener.address, security: security.listener(at: index))
         }
+        let metrics = try GatewayMetrics(
+            protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name), loops: cores)
         let authority = try ChallengeAuthority(secret: assembly.key)
         loops = try LoopGroup(count: cores, clock: clock)
         let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
@@ -55,13 +56,29 @@ package final class Gateway: Sendable {
                 queueRowsMax: settings.scoring.queue),
             store: store, authority: authority, perturber: Perturber(secret: assembly.key),
             challengeLifetime: settings.withheld.lifetime,
-            journal: DecisionJournal(settings.logs, log: log), clock: clock, unix: unix, log: log)
-        upstreams = Array(assembly.upstreams.values)
+            journal: DecisionJournal(settings.logs, log: log), metrics: metrics, clock: clock, unix: unix,
+            log: log)
+        upstreams = assembly.upstreams.values.sorted { $0.settings.name < $1.settings.name }
         drainDeadline = settings.shutdown.drain
+        self.security = security
         let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         server = ProxyServer(
             listeners: listeners, loops: loops, settings: ProxySettings(limits: assembly.limits),
             handler: handler)
+        admin = try AdminServer(
+            settings.admin, loops: loops, metrics: metrics, configuration: assembly.configuration)
+        try metrics.expose(server.counters)
+        try metrics.expose(upstreams)
+        try metrics.expose(services.counters, services.scoring, store, services.journal)
+    }
+
+    fileprivate static func listener(
+        at address: Settings.SocketAddress, security: (any SessionMaker)? = nil
+    ) throws -> Listener {
+        guard let parsed = try Endpoint(parsing: address.description).address else {
+            throw TransportError.addressInvalid(address.description)
+        }
+        return try Listener(binding: parsed, security: security)
     }
 
     deinit { sweeping.cancel() }
@@ -85,20 +102,50 @@ package final class Gateway: Sendable {
     package var addresses: [String] { server.addresses.map(\.description) }
 
     /// Begins to accept. **Throws** `TransportError` when a loop cannot watch a listener.
-    package func start() throws { try server.start() }
+    package func start() throws {
+        try admin?.server.start()
+        try server.start()
+    }
+
+    /// The side door, for tests of what it says while the gateway drains.
+    var adminHandler: AdminHandler? { admin?.handler }
+
+    /// Where the side door listens; nil when there is none.
+    package var adminAddress: String? { admin?.server.addresses.first?.description }
 
     /// Stops accepting, lets what is under way end within the configured deadline, and writes the logs out.
     /// `completion` runs on some queue when everything has ended.
     package func drain(_ completion: @escaping @Sendable () -> Void) {
         sweeping.cancel()
+        admin?.handler.beginDraining()
         server.drain(deadline: drainDeadline) { @Sendable [self] in
             for upstream in upstreams { upstream.close() }
-            loops.shutdown { @Sendable in
-                self.services.scoring.stop()
-                self.services.journal.close()
-                completion()
-            }
+            guard let admin else { return end(completion) }
+            admin.server.drain(deadline: .seconds(1)) { @Sendable in self.end(completion) }
         }
+    }
+
+    private func end(_ completion: @escaping @Sendable () -> Void) {
+        loops.shutdown { @Sendable in
+            self.services.scoring.stop()
+            self.services.journal.close()
+            completion()
+        }
+    }
+}
+
+/// The side door's server with its handler.
+private struct AdminServer {
+    let server: ProxyServer
+    let handler: AdminHandler
+
+    /// Nil without settings. **Throws** when the address cannot be bound.
+    init?(_ settings: AdminSettings?, loops: LoopGroup, metrics: GatewayMetrics, configuration: String) throws
+    {
+        guard let settings else { return nil }
+        handler = AdminHandler(metrics: metrics, configuration: configuration)
+        server = ProxyServer(
+            listeners: [try Gateway.listener(at: settings.address)], loops: loops, handler: handler)
     }
 }
 

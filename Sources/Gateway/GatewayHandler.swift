@@ -27,6 +27,7 @@ final class GatewayHandler: RequestHandler {
     }
 
     func finished(_ outcome: ExchangeOutcome) {
+        services.metrics.record(outcome)
         guard services.journal.keepsAccesses else { return }
         services.journal.record(outcome, route: route(of: outcome))
     }

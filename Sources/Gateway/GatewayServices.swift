@@ -16,14 +16,15 @@ final class GatewayServices: Sendable {
     let challengeLifetime: Duration
     let journal: DecisionJournal
     let counters = GatewayCounters()
+    let metrics: GatewayMetrics
     let clock: any LoopClock
     let unix: UnixClock
     let log: Logger
 
     init(
         limits: ProxyLimits, scoring: ScoringPool, store: any StateStore, authority: ChallengeAuthority,
-        perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal, clock: any LoopClock,
-        unix: UnixClock, log: Logger
+        perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal, metrics: GatewayMetrics,
+        clock: any LoopClock, unix: UnixClock, log: Logger
     ) {
         self.limits = limits
         self.scoring = scoring
@@ -32,8 +33,15 @@ final class GatewayServices: Sendable {
         self.perturber = perturber
         self.challengeLifetime = challengeLifetime
         self.journal = journal
+        self.metrics = metrics
         self.clock = clock
         self.unix = unix
         self.log = log
+    }
+
+    /// Writes one row's decision down and counts it.
+    func note(_ decision: DecisionRecord) {
+        metrics.record(decision)
+        journal.record(decision)
     }
 }

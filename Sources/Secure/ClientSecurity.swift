@@ -28,10 +28,13 @@ package final class ClientSecurity: SessionMaker {
         context = Mutex(try ClientContext(settings))
     }
 
-    /// Reads and checks every file again, for new connections. **Throws** every problem at once, and changes nothing then.
-    package func reload(_ settings: ClientSecuritySettings) throws(SecureProblems) {
+    /// Reads and checks every file again, and returns what puts them into effect for new connections.
+    /// **Throws** every problem at once.
+    package func reload(
+        _ settings: ClientSecuritySettings
+    ) throws(SecureProblems) -> @Sendable () -> Void {
         let fresh = try ClientContext(settings)
-        context.withLock { $0 = fresh }
+        return { @Sendable [self] in context.withLock { $0 = fresh } }
     }
 
     /// The time for making a connection bounds its handshake too.

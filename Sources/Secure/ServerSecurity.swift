@@ -57,11 +57,14 @@ package final class ServerSecurity: SessionMaker {
         context = Mutex(try ServerContext(settings, keys: keys))
     }
 
-    /// Reads and checks every file again; new connections get what is new, open ones keep what they have. Tickets stay
-    /// good unless what is asked of clients has changed. **Throws** every problem at once, and changes nothing then.
-    package func reload(_ settings: ServerSecuritySettings) throws(SecureProblems) {
+    /// Reads and checks every file again, and returns what puts them into effect: new connections get what is new, open
+    /// ones keep what they have. Tickets stay good unless what is asked of clients has changed.
+    /// **Throws** every problem at once.
+    package func reload(
+        _ settings: ServerSecuritySettings
+    ) throws(SecureProblems) -> @Sendable () -> Void {
         let fresh = try ServerContext(settings, keys: keys)
-        context.withLock { $0 = fresh }
+        return { @Sendable [self] in context.withLock { $0 = fresh } }
     }
 
     private var present: ServerContext { context.withLock { $0 } }

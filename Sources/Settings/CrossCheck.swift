@@ -18,6 +18,7 @@ struct CrossCheck {
         checkUse()
         checkLimits()
         checkSecrets()
+        checkTLS()
         checkLogs()
     }
 
@@ -31,6 +32,9 @@ struct CrossCheck {
             if let first = seen.updateValue(index, forKey: listener.address) {
                 error("listens at \(listener.address) as listen[\(first)] does already", path)
             }
+        }
+        if let admin = settings.admin, seen[admin.address] != nil, session.trusts("admin.address") {
+            error("is a data listener's address already; clients have no business there", "admin.address")
         }
     }
 
@@ -147,6 +151,28 @@ struct CrossCheck {
             warn(
                 "is less than limits.answer_bytes: an answer may be too long to be withheld", "withheld.bytes"
             )
+        }
+    }
+
+    /// Keys that others may read, and upstreams that are believed whoever they are.
+    private func checkTLS() {
+        func checkKey(_ file: String, _ path: String) {
+            guard session.trusts(path), case .file(_, let mode) = session.files.look(file), mode & 0o007 != 0
+            else { return }
+            warn("can be read by other users; protect it with: chmod o= '\(file)'", path)
+        }
+        for (index, listener) in settings.listeners.enumerated() {
+            for (place, pair) in (listener.tls?.certificates ?? []).enumerated() {
+                checkKey(pair.key, "listen[\(index)].tls.certificates[\(place)].key")
+            }
+        }
+        for upstream in settings.upstreams {
+            guard let tls = upstream.tls else { continue }
+            let path = "upstreams.\(upstream.name).tls"
+            if let key = tls.key { checkKey(key, "\(path).key") }
+            if !tls.isVerified, session.trusts("\(path).verify") {
+                warn("fails open: whoever answers is taken for this upstream", "\(path).verify")
+            }
         }
     }
 

@@ -23,6 +23,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var withheld: WithheldSettings
     /// What is written down.
     package var logs: LogsSettings
+    /// The operator's side door; nil when there is none.
+    package var admin: AdminSettings?
     /// How the daemon ends.
     package var shutdown: ShutdownSettings
 
@@ -46,6 +48,9 @@ package struct GatewaySettings: Sendable, Equatable {
         withheld = section.section(
             "withheld", "Answers that wait for a proof-of-work.", WithheldSettings.init(reading:))
         logs = section.section("logs", "What is written down, and where.", LogsSettings.init(reading:))
+        admin = section.optionalSection(
+            "admin", absent: "not served", "The operator's side door, apart from the data listeners.",
+            AdminSettings.init(reading:))
         shutdown = section.section("shutdown", "How the daemon ends.", ShutdownSettings.init(reading:))
     }
 }

@@ -22,7 +22,9 @@ struct ConfigurationFile {
     /// The bundles, key, routes and policies behind the settings; **throws** as `load`.
     func compile(_ loaded: LoadedSettings) throws -> GatewayAssembly {
         do {
-            return try GatewayAssembly(loaded.settings)
+            return try GatewayAssembly(
+                loaded.settings,
+                configuration: loaded.effective.map { "\($0.path): \($0.value)\n" }.joined())
         } catch {
             let lines = error.problems.map { loaded.problem($0.message, at: $0.path).description }
             throw Self.refuse(lines.joined(separator: "\n"))

@@ -49,16 +49,17 @@ struct ModuleMap {
         "HTTPWire": [],
         "Transport": ["CPosix"],
         "Secure": ["COpenSSL", "Digest", "Transport"],
-        "Policy": ["Digest"],
+        "Policy": ["Digest", "Store"],
         "Store": ["Transport"],
+        "Identity": ["Digest", "COpenSSL"],
+        "Metrics": [],
         "Observe": ["CZlib", "Logging"],
         "Settings": ["Yams"],
         "Client": ["CPosix", "HTTPWire", "Transport"],
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
-            "Proxy", "HTTPWire", "Transport", "Secure", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-            "Tensor",
-            "Digest", "Logging",
+            "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+            "Tensor", "Digest", "Identity", "Metrics", "Secure", "Logging",
         ],
     ]
 

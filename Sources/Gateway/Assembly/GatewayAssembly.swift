@@ -39,7 +39,10 @@ package struct GatewayAssembly: Sendable {
     let routes: [Route]
     let upstreams: [String: Upstream]
     let limits: ProxyLimits
+    let security: GatewaySecurity
     let key: HMACKey
+    /// Every value in effect, a line each, for the operator; secrets are paths alone.
+    let configuration: String
     /// A line for each model, for the operator.
     package let models: [ModelSummary]
 
@@ -53,12 +56,15 @@ package struct GatewayAssembly: Sendable {
     }
 
     /// Reads and compiles everything. **Throws** every problem at once; nothing is half loaded.
-    package init(_ settings: GatewaySettings) throws(AssemblyError) {
+    package init(_ settings: GatewaySettings, configuration: String = "") throws(AssemblyError) {
         var problems: [AssemblyProblem] = []
         let scorers = Self.loadScorers(settings.models, &problems)
         let limits = ProxyLimits(settings.limits)
+        let security = GatewaySecurity(settings, &problems)
         let upstreams = Dictionary(
-            uniqueKeysWithValues: settings.upstreams.map { ($0.name, Upstream($0, limits: limits)) })
+            uniqueKeysWithValues: settings.upstreams.map {
+                ($0.name, Upstream($0, limits: limits, security: security.upstream(named: $0.name)))
+            })
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
             guard let upstream = upstreams[route.upstream] else { continue }
@@ -74,9 +80,11 @@ package struct GatewayAssembly: Sendable {
         let key = Self.readKey(settings.secrets, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
+        self.configuration = configuration
         self.routes = routes
         self.upstreams = upstreams
         self.limits = limits
+        self.security = security
         self.key = key
         models = scorers.sorted { $0.key < $1.key }.map { ModelSummary(name: $0.key, scorer: $0.value) }
     }

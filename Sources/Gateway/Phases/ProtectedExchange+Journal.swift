@@ -26,7 +26,7 @@ extension ProtectedExchange {
             if case .proofOfWork(let demand) = verdict {
                 record.difficulty = Self.difficulty(demand.expectedHashes)
             }
-            services.journal.record(record)
+            services.note(record)
         }
     }
 
@@ -53,11 +53,11 @@ extension ProtectedExchange {
         guard !isRecorded else { return }
         isRecorded = true
         guard let batch else {
-            return services.journal.record(
+            return services.note(
                 base(verdict: unscored.verdict, reason: reason, row: 0, batch: nil))
         }
         for row in 0..<batch.rows {
-            services.journal.record(base(verdict: unscored.verdict, reason: reason, row: row, batch: batch))
+            services.note(base(verdict: unscored.verdict, reason: reason, row: row, batch: batch))
         }
     }
 
@@ -67,7 +67,7 @@ extension ProtectedExchange {
         for row in 0..<batch.rows {
             var record = base(verdict: .released, reason: "proof accepted", row: row, batch: batch)
             record.difficulty = Self.difficulty(challenge.target.expectedHashes)
-            services.journal.record(record)
+            services.note(record)
         }
     }
 

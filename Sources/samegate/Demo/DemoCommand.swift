@@ -67,7 +67,7 @@ struct DemoCommand: ParsableCommand {
             print(report.json)
             return
         }
-        print(try DemoExamples(folder: folder, stage, traffic).text)
+        print(try DemoExamples(folder: folder, stage, measurement, traffic).text)
         fflush(nil)
         TerminationSignals.wait()
         print("ending")

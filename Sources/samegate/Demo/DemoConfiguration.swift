@@ -8,7 +8,8 @@ enum DemoConfiguration {
     /// Whole lines are replaced, by their keys, and each must be found: a shipped file that has changed its form is an error
     /// rather than a gateway in front of something else.
     static func text(
-        basedOn path: String, listen: String, upstream: String, bundle: String, log: String, key: String
+        basedOn path: String, listen: String, admin: String, upstream: String, bundle: String, log: String,
+        key: String
     ) throws -> String {
         guard let shipped = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw DemoError(
@@ -20,7 +21,8 @@ enum DemoConfiguration {
                 attributes: [.posixPermissions: 0o600])
         else { throw DemoError(description: "\(key) cannot be written") }
         let places = [
-            "  - address: ": listen, "    url: ": upstream, "    bundle: ": bundle, "    path: logs/": log,
+            "  - address: ": listen, "  address: ": admin, "    url: ": upstream, "    bundle: ": bundle,
+            "    path: logs/": log,
             "  key_file: ": key,
         ]
         var unplaced = Set(places.keys)

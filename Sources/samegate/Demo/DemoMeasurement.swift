@@ -40,6 +40,17 @@ struct DemoMeasurement {
         try attachDecisions(stage.decisionLog)
     }
 
+    /// The first query that was asked for work, and its place among the fates; nil when none was.
+    var challenged: (fate: Fate, index: Int)? {
+        fates.firstIndex { $0.status == 428 }.map { (fates[$0], $0) }
+    }
+
+    /// The body of that query.
+    func challengedBody(_ traffic: DemoTraffic) -> [UInt8]? {
+        guard let (fate, index) = challenged else { return nil }
+        return traffic.bodies[fate.kind]?[fates[..<index].count { $0.kind == fate.kind }]
+    }
+
     /// The share of all test pictures that the victim, asked over HTTP, puts into the right class.
     static func victimAccuracy(_ stage: DemoStage, _ traffic: DemoTraffic) throws -> Double {
         let client = HTTPClient(stage.victimEndpoint, timeout: .seconds(120))

@@ -14,13 +14,10 @@ struct DemoProof {
 
     /// Solves the first challenge of a query from elsewhere, if there was one, and sends the query again with its proof.
     init(_ stage: DemoStage, _ measurement: DemoMeasurement, _ traffic: DemoTraffic) throws {
-        guard let index = measurement.fates.firstIndex(where: { $0.status == 428 }) else {
+        guard let fate = measurement.challenged?.fate, let body = measurement.challengedBody(traffic) else {
             text = "no query was asked for proof-of-work\n"
             return
         }
-        let fate = measurement.fates[index]
-        let before = measurement.fates[..<index].count { $0.kind == fate.kind }
-        let body = traffic.bodies[fate.kind]?[before] ?? []
         let document = try JSONDecoder().decode(Document.self, from: Data(fate.answer))
         let begun = ContinuousClock.now
         let solution = try ProofSolver.solve(

@@ -9,6 +9,8 @@ final class DemoStage {
     /// Base URLs.
     let victim: String
     let gateway: String
+    /// Where the gateway's side door listens.
+    let admin: String
     /// The gateway's configuration and decision log.
     let configuration: String
     let decisionLog: String
@@ -28,12 +30,13 @@ final class DemoStage {
         victimEndpoint = try DemoStage.announced(victimProcess)
         let port = gatewayPort == 0 ? try DemoStage.freePort() : gatewayPort
         gatewayEndpoint = try Endpoint(parsing: "127.0.0.1:\(port)")
+        admin = "127.0.0.1:\(try DemoStage.freePort())"
         configuration = folder + "/samegate.yaml"
         decisionLog = folder + "/decisions.jsonl"
         victim = "http://\(victimEndpoint)"
         gateway = "http://\(gatewayEndpoint)"
         let text = try DemoConfiguration.text(
-            basedOn: config, listen: "\(gatewayEndpoint)", upstream: victim,
+            basedOn: config, listen: "\(gatewayEndpoint)", admin: admin, upstream: victim,
             bundle: URL(fileURLWithPath: bundle).path, log: decisionLog, key: folder + "/samegate.key")
         try Data(text.utf8).write(to: URL(fileURLWithPath: configuration))
         processes.append(try DemoStage.launch(["serve", "--config", configuration]).process)

@@ -63,8 +63,10 @@ final class GatewayFixture {
 
     /// The settings of a text, listening at whatever port is free: a file may not say so, since nobody would find it.
     static func load(_ text: String, in folder: String) throws -> GatewaySettings {
+        let text = text + "\nadmin: {address: 127.0.0.1:2}\n"
         var settings = try LoadedSettings(text: text, file: "test.yaml", directory: folder).settings
         settings.listeners[0].address = Settings.SocketAddress(host: "127.0.0.1", port: 0)
+        settings.admin?.address = Settings.SocketAddress(host: "127.0.0.1", port: 0)
         return settings
     }
 

@@ -1,0 +1,146 @@
+import Metrics
+import Observe
+import Proxy
+import Store
+import Synchronization
+
+/// What Prometheus is told of a gateway. Labels are from closed sets: routes and upstreams of the settings, verdicts, phases.
+final class GatewayMetrics: Sendable {
+    private let registry: MetricRegistry
+    private let rows: CounterFamily
+    private let phases: HistogramFamily
+    private let requests: HistogramFamily
+
+    private static let verdicts = [
+        "pass", "perturb", "proof-of-work", "reject", "released", "unscored", "unanswered",
+    ]
+    private static let statusClasses = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
+
+    /// The metrics of a gateway with these protected routes, all zero. **Throws** when a name cannot be exposed.
+    init(protectedRoutes: [String], loops: Int) throws(MetricError) {
+        registry = MetricRegistry(shards: loops)
+        let route = MetricLabel("route", protectedRoutes)
+        rows = try registry.counter(
+            "samegate_rows_total", help: "Rows of protected requests by what was decided.",
+            labels: [
+                route, MetricLabel("verdict", Self.verdicts), MetricLabel("mode", ["enforce", "observe"]),
+            ])
+        phases = try registry.histogram(
+            "samegate_phase_duration_seconds",
+            help:
+                "Time of a protected request in the scoring queue, in the networks, at the upstream, and in all.",
+            labels: [route, MetricLabel("phase", ["queue", "score", "upstream", "total"])])
+        requests = try registry.histogram(
+            "samegate_request_duration_seconds",
+            help: "Time from the end of a request's head to the end of its answer, by class of status.",
+            labels: [MetricLabel("status", Self.statusClasses)])
+    }
+
+    /// Everything as text.
+    func exposition(_ format: ExpositionFormat) -> String { registry.exposition(format) }
+
+    /// Counts a row's decision, and its request's times with the first row.
+    func record(_ decision: DecisionRecord) {
+        let mode = decision.isEnforced ? "enforce" : "observe"
+        rows[decision.route, decision.verdict.rawValue, mode]?.add()
+        guard decision.row == 0 else { return }
+        let latencies = decision.latencies
+        let spans = [
+            ("queue", latencies.queue), ("score", latencies.score), ("upstream", latencies.upstream),
+            ("total", latencies.total),
+        ]
+        for case (let phase, let milliseconds?) in spans {
+            phases[decision.route, phase]?.record(nanoseconds: UInt64(max(0, milliseconds) * 1e6))
+        }
+    }
+
+    /// Counts an exchange.
+    func record(_ outcome: ExchangeOutcome) {
+        requests.histogram(at: min(max(outcome.status / 100, 0), 5)).record(outcome.duration)
+    }
+
+    // MARK: Numbers that others keep
+
+    /// Adds the counters and gauges of a server.
+    func expose(_ counters: ProxyCounters) throws(MetricError) {
+        try counter("samegate_connections_accepted_total", "Connections accepted.") {
+            counters.accepted.load(ordering: .relaxed)
+        }
+        try counter("samegate_connections_refused_total", "Connections refused at the limit.") {
+            counters.refused.load(ordering: .relaxed)
+        }
+        try counter("samegate_bad_requests_total", "Requests that broke the protocol or a limit.") {
+            counters.badRequests.load(ordering: .relaxed)
+        }
+        try gauge("samegate_connections", "Connections open now.") {
+            counters.connections.load(ordering: .relaxed)
+        }
+    }
+
+    /// Adds the counters and gauges of the upstreams.
+    func expose(_ upstreams: [Upstream]) throws(MetricError) {
+        let label = MetricLabel("upstream", upstreams.map(\.settings.name))
+        try registry.gauge(
+            "samegate_upstream_connections", help: "Connections to an upstream now.", labels: [label]
+        ) { Double(upstreams[$0].connectionCount) }
+        try registry.gauge(
+            "samegate_upstream_queue", help: "Requests that wait for a connection now.", labels: [label]
+        ) { Double(upstreams[$0].queueCount) }
+        try registry.counter(
+            "samegate_upstream_failures_total", help: "Requests that got no whole answer.", labels: [label]
+        ) { UInt64(clamping: upstreams[$0].counters.failed.load(ordering: .relaxed)) }
+        try registry.counter(
+            "samegate_upstream_retries_total", help: "Requests sent again on a fresh connection.",
+            labels: [label]
+        ) { UInt64(clamping: upstreams[$0].counters.retried.load(ordering: .relaxed)) }
+    }
+
+    /// Adds what protected routes keep.
+    func expose(
+        _ counters: GatewayCounters, _ scoring: ScoringPool, _ store: any StateStore,
+        _ journal: DecisionJournal
+    ) throws(MetricError) {
+        try counter("samegate_undecodable_total", "Queries that could not be decoded.") {
+            counters.undecodable.load(ordering: .relaxed)
+        }
+        try counter("samegate_overloaded_total", "Queries that found the scoring queue full.") {
+            counters.overloaded.load(ordering: .relaxed)
+        }
+        try counter("samegate_unreadable_answers_total", "Answers without readable probabilities.") {
+            counters.unreadableAnswers.load(ordering: .relaxed)
+        }
+        try counter("samegate_proofs_refused_total", "Proofs of work that were refused.") {
+            counters.proofsRefused.load(ordering: .relaxed)
+        }
+        try counter(
+            "samegate_unchallengeable_total", "Queries refused for want of room to withhold their answer."
+        ) {
+            counters.unchallengeable.load(ordering: .relaxed)
+        }
+        try counter("samegate_log_lines_dropped_total", "Log lines that the disk or a full buffer has cost.")
+        {
+            journal.losses
+        }
+        try gauge("samegate_scoring_queue_rows", "Rows that wait for a scoring worker now.") {
+            scoring.queuedRows
+        }
+        try gauge("samegate_withheld_answers", "Answers that wait for their proof now.") {
+            store.statistics.answers
+        }
+        try gauge("samegate_withheld_bytes", "Bytes of the answers that wait for their proof.") {
+            store.statistics.answerBytes
+        }
+    }
+
+    private func counter(
+        _ name: String, _ help: String, _ read: @escaping @Sendable () -> Int
+    ) throws(MetricError) {
+        try registry.counter(name, help: help) { _ in UInt64(clamping: read()) }
+    }
+
+    private func gauge(
+        _ name: String, _ help: String, _ read: @escaping @Sendable () -> Int
+    ) throws(MetricError) {
+        try registry.gauge(name, help: help) { _ in Double(read()) }
+    }
+}

@@ -1,0 +1,106 @@
+/// Upper bounds of a latency histogram's buckets, in rising order. **Units**: nanoseconds, exposed as seconds.
+package struct HistogramBuckets: Hashable, Sendable {
+    /// More buckets than this only make scrapes longer.
+    package static let countMax = 64
+
+    /// The finite bounds; values above the last are in `+Inf`.
+    package let nanoseconds: [UInt64]
+    /// The `le` value of each bound.
+    let labels: [String]
+
+    /// `count` bounds: `first`, `first · factor`, `first · factor²`, …; nil unless `first` is positive, `factor` is
+    /// above 1, all are finite, and they stay apart when rounded to nanoseconds.
+    package init?(first: Duration, factor: Double, count: Int) {
+        guard factor > 1, factor.isFinite, count > 0, count <= Self.countMax else { return nil }
+        let (seconds, attoseconds) = first.components
+        let start = Double(seconds) * 1e9 + Double(attoseconds) / 1e9
+        guard start >= 1 else { return nil }
+        var bounds: [UInt64] = []
+        var bound = start
+        for _ in 0..<count {
+            guard bound < 0x1p63 else { return nil }
+            let rounded = UInt64(bound.rounded())
+            guard rounded > bounds.last ?? 0 else { return nil }
+            bounds.append(rounded)
+            bound *= factor
+        }
+        nanoseconds = bounds
+        labels = bounds.map { (Double($0) / 1e9).description }
+    }
+
+    /// From 100 µs to 52 s, each twice the one before: both a pass-through request and a slow victim are resolved.
+    package static let latency = HistogramBuckets(first: .microseconds(100), factor: 2, count: 20)!
+
+    /// The number of the bucket for a value: the first whose bound is not below it, or the count of bounds for `+Inf`.
+    func index(of value: UInt64) -> Int {
+        var low = 0
+        var high = nanoseconds.count
+        while low < high {
+            let middle = (low + high) / 2
+            if nanoseconds[middle] < value { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
+
+/// One series of a latency histogram. Any thread may record; recording is two atomic additions.
+package struct Histogram: Sendable {
+    let buckets: HistogramBuckets
+    let cells: AtomicCells
+    /// The first of this series' cells: one for each bucket, then `+Inf`, then the sum.
+    let base: Int
+
+    /// Counts one duration. A negative one counts as zero. `shard` is the number of the calling loop.
+    package func record(_ duration: Duration, shard: Int = 0) {
+        let (seconds, attoseconds) = duration.components
+        guard seconds >= 0, attoseconds >= 0 else { return record(nanoseconds: 0, shard: shard) }
+        let (scaled, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+        record(
+            nanoseconds: overflow ? .max >> 1 : scaled &+ UInt64(attoseconds / 1_000_000_000), shard: shard)
+    }
+
+    /// Counts one duration in nanoseconds.
+    package func record(nanoseconds: UInt64, shard: Int = 0) {
+        cells.add(1, to: base + buckets.index(of: nanoseconds), shard: shard)
+        cells.add(nanoseconds, to: base + buckets.nanoseconds.count + 1, shard: shard)
+    }
+
+    /// What has been recorded. The count is the sum of the buckets that were read, so the two always agree; the sum of
+    /// durations is read after them and may hold a value whose bucket was not counted yet, or lack one that was.
+    package var snapshot: HistogramSnapshot {
+        var counts: [UInt64] = []
+        counts.reserveCapacity(buckets.nanoseconds.count + 1)
+        for bucket in 0...buckets.nanoseconds.count { counts.append(cells.sum(of: base + bucket)) }
+        let sum = cells.sum(of: base + buckets.nanoseconds.count + 1)
+        return HistogramSnapshot(counts: counts, nanosecondsSum: sum)
+    }
+}
+
+/// A histogram's numbers at one moment.
+package struct HistogramSnapshot: Hashable, Sendable {
+    /// Values in each bucket, not cumulated; the last is `+Inf`.
+    package let counts: [UInt64]
+    /// The sum of all durations.
+    package let nanosecondsSum: UInt64
+
+    /// The number of values: the sum of the buckets.
+    package var count: UInt64 { counts.reduce(0, &+) }
+}
+
+/// A histogram with labels.
+package struct HistogramFamily: Sendable {
+    /// The series there are.
+    package let series: SeriesSet
+    let buckets: HistogramBuckets
+    let cells: AtomicCells
+
+    /// The series with these label values; nil when any is outside its closed set.
+    package subscript(_ values: String...) -> Histogram? {
+        series.index(of: values).map { histogram(at: $0) }
+    }
+
+    /// The series of number `index`.
+    package func histogram(at index: Int) -> Histogram {
+        Histogram(buckets: buckets, cells: cells, base: index * (buckets.nanoseconds.count + 2))
+    }
+}
