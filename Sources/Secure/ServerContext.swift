@@ -115,7 +115,9 @@ final class ServerContext: @unchecked Sendable {
                 let owner = samegate_ctx_owner(SSL_get_SSL_CTX(ssl))
             else { return -1 }
             return Unmanaged<ServerContext>.fromOpaque(owner).takeUnretainedValue().keys
-                .prepare(name: name, iv: iv, cipher: cipher, mac: mac, sealing: sealing == 1)
+                .prepare(
+                    name: name, iv: iv, cipher: cipher, mac: mac, sealing: sealing == 1,
+                    renewing: SSL_version(ssl) >= TLS1_3_VERSION)
         }
         return context
     }

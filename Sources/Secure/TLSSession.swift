@@ -119,7 +119,8 @@ final class TLSSession: SecureSession {
         defer { ErrorQueue.clear() }
         let code = wire.pointee.error
         if code == EMSGSIZE, connection == nil { return .handshakeTooLarge }
-        if code != 0 { return .system(code) }
+        // An alert that could not be sent leaves an errno too; what it was about counts.
+        if code != 0, ERR_peek_error() == 0 { return .system(code) }
         return ErrorQueue.failure(verification: SSL_get_verify_result(ssl))
     }
 

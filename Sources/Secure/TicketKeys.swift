@@ -63,10 +63,10 @@ final class TicketKeys: Sendable {
 
 extension TicketKeys {
     /// What OpenSSL's ticket callback asks. Returns its answers: 1 for success, 2 for success with a ticket to be
-    /// replaced, 0 for a ticket that is not ours, negative for failure.
+    /// replaced (`renewing` asks for that always: a TLS 1.3 ticket is used once, RFC 8446 §C.4), 0 for a ticket that is not ours, negative for failure.
     func prepare(
         name: UnsafeMutablePointer<UInt8>, iv: UnsafeMutablePointer<UInt8>, cipher: OpaquePointer,
-        mac: OpaquePointer, sealing: Bool
+        mac: OpaquePointer, sealing: Bool, renewing: Bool
     ) -> Int32 {
         let nameBytes = UnsafeMutableRawBufferPointer(start: name, count: Int(SAMEGATE_TICKET_NAME))
         if sealing {
@@ -76,6 +76,6 @@ extension TicketKeys {
         }
         guard let (key, isOld) = key(named: UnsafeRawBufferPointer(nameBytes)) else { return 0 }
         guard samegate_ticket_begin(cipher, mac, key.cipher, key.mac, iv, 0) == 1 else { return -1 }
-        return isOld ? 2 : 1
+        return isOld || renewing ? 2 : 1
     }
 }
