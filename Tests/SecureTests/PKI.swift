@@ -11,6 +11,7 @@ final class PKI: Sendable {
         folder = NSTemporaryDirectory() + "samegate-pki-\(UUID().uuidString)"
         try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let made = run("/bin/sh", ["-e", "-c", Self.script], in: folder)
+        atexit { try? FileManager.default.removeItem(atPath: PKI.shared.folder) }
         precondition(made.status == 0, "the certificates could not be made: \(made.error)")
         try? Data("nothing of use\n".utf8).write(to: URL(fileURLWithPath: folder + "/garbage.pem"))
     }
