@@ -46,6 +46,7 @@ let package = Package(
         .target(name: "HTTPWire", swiftSettings: strict),
         .executableTarget(name: "wirefuzz", dependencies: ["HTTPWire"], swiftSettings: strict),
         .target(name: "Transport", dependencies: ["CPosix"], swiftSettings: strict),
+        .target(name: "Secure", dependencies: ["COpenSSL", "Digest", "Transport"], swiftSettings: strict),
 
         // MARK: Decisions
         .target(name: "Policy", dependencies: ["Digest", "Store"], swiftSettings: strict),
@@ -65,7 +66,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Engine", "Metrics", "Identity", "Tensor", "Digest",
+                "Engine", "Metrics", "Identity", "Secure", "Tensor", "Digest",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -93,12 +94,14 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
+    "Secure",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
     return .testTarget(
         name: "\(room)Tests",
-        dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : []),
+        dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : [])
+            + (room == "Secure" ? ["Proxy", "HTTPWire"] : []),
         resources: [.copy("Fixtures")], swiftSettings: strict)
 }
 

@@ -21,6 +21,8 @@ package final class Gateway: Sendable {
     private let loops: LoopGroup
     let services: GatewayServices
     let upstreams: [Upstream]
+    /// TLS, whose files may be read again at any time.
+    package let security: GatewaySecurity
     private let drainDeadline: Duration
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
     nonisolated(unsafe) private let sweeping: any DispatchSourceTimer
@@ -37,7 +39,10 @@ package final class Gateway: Sendable {
         let settings = assembly.settings
         let unix = UnixClock(clock: clock)
         let cores = ProcessInfo.processInfo.activeProcessorCount
-        let listeners = try settings.listeners.map { try Self.listener(at: $0.address) }
+        let security = assembly.security
+        let listeners = try settings.listeners.enumerated().map { index, listener in
+            try Self.listener(at: listener.address, security: security.listener(at: index))
+        }
         let metrics = try GatewayMetrics(
             protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name), loops: cores)
         let authority = try ChallengeAuthority(secret: assembly.key)
@@ -61,6 +66,7 @@ package final class Gateway: Sendable {
             log: log)
         upstreams = assembly.upstreams.values.sorted { $0.settings.name < $1.settings.name }
         drainDeadline = settings.shutdown.drain
+        self.security = security
         let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         server = ProxyServer(
             listeners: listeners, loops: loops, settings: ProxySettings(limits: assembly.limits),
@@ -73,11 +79,13 @@ package final class Gateway: Sendable {
         try metrics.expose(rates)
     }
 
-    fileprivate static func listener(at address: Settings.SocketAddress) throws -> Listener {
+    fileprivate static func listener(
+        at address: Settings.SocketAddress, security: (any SessionMaker)? = nil
+    ) throws -> Listener {
         guard let parsed = try Endpoint(parsing: address.description).address else {
             throw TransportError.addressInvalid(address.description)
         }
-        return try Listener(binding: parsed)
+        return try Listener(binding: parsed, security: security)
     }
 
     deinit { sweeping.cancel() }

@@ -39,6 +39,9 @@ package final class Exchange: @unchecked Sendable {
     /// The address of the client's end of the connection.
     package var peer: SocketAddress { connection.peer }
 
+    /// What TLS has agreed on with the client, and the certificate it has shown; nil in clear text.
+    package var security: SecureConnection? { connection.secureConnection }
+
     /// Whether somebody still waits for an answer. **Runs on** the loop.
     package var isAwaited: Bool { connection.isAwaiting(serial) }
 

@@ -19,5 +19,12 @@ package final class ProxyCounters: Sendable {
     /// Exchanges a handler forgot.
     package let forgotten = Atomic<Int>(0)
 
+    /// TLS handshakes completed.
+    package let handshakes = Atomic<Int>(0)
+    /// Those of them that took up an earlier session.
+    package let handshakesResumed = Atomic<Int>(0)
+    /// TLS handshakes that failed or took too long.
+    package let handshakesFailed = Atomic<Int>(0)
+
     init() {}
 }

@@ -12,6 +12,8 @@ struct RequestRewriter {
     let peer: [UInt8]
     /// Whether the client is a proxy whose `X-Forwarded-*` fields are believed.
     let isTrusted: Bool
+    /// Whether the client speaks TLS.
+    var isSecure = false
 
     /// Appends the head; `framing` says how the body will follow.
     func append(_ head: RequestHead, framing: BodyFraming, to output: inout [UInt8]) {
@@ -39,7 +41,9 @@ struct RequestRewriter {
             }
         }
         appendForwardedFor(head.fields, to: &output)
-        if !hasProto { output.append("X-Forwarded-Proto: http\r\n") }
+        if !hasProto {
+            output.append(isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
+        }
         if !hasHost { appendForwardedHost(head.fields, to: &output) }
         appendOwn(head, to: &output)
         output.append(framing: framing)

@@ -59,7 +59,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     func begin(isRefused: Bool) {
         let trusted = shard.settings.trustedPeers
         isTrusted = !trusted.isEmpty && trusted.contains(peer.host)
-        headDeadline = loop.now.advanced(by: limits.headTimeout)
+        if !isSecure { headDeadline = loop.now.advanced(by: limits.headTimeout) }
         if isRefused {
             shard.counters.refused.wrappingAdd(1, ordering: .relaxed)
             shed(ProblemDocument(status: 503, detail: "too many connections"))
@@ -120,6 +120,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         if sawPeerClose, phase == .exchanging, shard.settings.cancelsOnClientClose { clientGone() }
     }
 
+    override func channelSecured() { handshakeCompleted() }
+
     override func channelResumed() {
         if !held.isEmpty || exchange.wantsBody { parseHeldAndSettle() }
         if isOpen { readInput() }
@@ -150,7 +152,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
                 }
             case .endOfFile: return endOfInput()
             case .wouldBlock: return
-            case .failed: return clientGone()
+            case .failed: return isHandshaking ? handshakeFailed() : clientGone()
             }
         }
     }
@@ -158,6 +160,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// After the answer to a complete request a close is only a close; within one it means the client has gone.
     private func endOfInput() {
         switch phase {
+        case .reading where isHandshaking: handshakeFailed()
         case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
         case .exchanging:
             if !exchange.isRequestComplete || shard.settings.cancelsOnClientClose { clientGone() }
@@ -235,6 +238,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     private func headTimedOut() {
+        if isHandshaking { return handshakeFailed() }
         // Nothing has been asked, so there is nothing to answer.
         if held.isEmpty { return close() }
         refuse(ProblemDocument(status: 408, detail: "the request head took too long"), nil)

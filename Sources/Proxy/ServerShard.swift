@@ -45,14 +45,15 @@ final class ServerShard: @unchecked Sendable {
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
                 let shard = chosen(loop)
                 shard.loop.load.add(1)
-                if shard === self { return adopt(raw, peer) }
-                shard.loop.execute { @Sendable in shard.adopt(raw, peer) }
+                let security = source.security
+                if shard === self { return adopt(raw, peer, security) }
+                shard.loop.execute { @Sendable in shard.adopt(raw, peer, security) }
             }
             listeners.append(channel)
         }
     }
 
-    private func adopt(_ raw: Int32, _ peer: SocketAddress) {
+    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
         let connection = ServerConnection(shard: self, owning: raw, peer: peer)
         connection.place = connections.count
@@ -63,6 +64,11 @@ final class ServerShard: @unchecked Sendable {
             return remove(connection)
         }
         if isDraining { return connection.close() }
+        if let security {
+            // A handshake only to say that there is no room would cost more than what it refuses.
+            guard count <= limits.connectionsMax else { return connection.shed() }
+            guard connection.beginHandshake(security) else { return connection.abort() }
+        }
         connection.begin(isRefused: count > limits.connectionsMax)
     }
 

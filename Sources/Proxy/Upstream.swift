@@ -13,6 +13,8 @@ package final class Upstream: Sendable {
     package let counters = UpstreamCounters()
     let limits: ProxyLimits
     let resolver: Resolver
+    /// TLS towards it; nil for clear text.
+    let security: (any SessionMaker)?
     private struct Shared {
         var connections = 0
         var queued = 0
@@ -24,8 +26,10 @@ package final class Upstream: Sendable {
 
     /// An upstream nobody is connected to yet. `limits` bounds the heads of its answers.
     package init(
-        settings: UpstreamSettings, limits: ProxyLimits = ProxyLimits(), resolver: Resolver = Resolver()
+        settings: UpstreamSettings, limits: ProxyLimits = ProxyLimits(), resolver: Resolver = Resolver(),
+        security: (any SessionMaker)? = nil
     ) {
+        self.security = security
         self.settings = settings
         self.limits = limits
         self.resolver = resolver

@@ -98,7 +98,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         switch state {
         case .connecting: connectEnded()
         // Whatever an unused connection has to say, it is of no use any more.
-        case .idle: if canRead { close() }
+        case .idle: if canRead, !isQuiet() { close() }
         case .active: work()
         case .closed: break
         }
@@ -109,9 +109,22 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     }
 
     private func connectEnded() {
-        guard canWrite else { return }
-        let code = connectError()
-        guard code == 0 else { return connectFailed(.connectFailed(code)) }
+        if !isSecure {
+            guard canWrite else { return }
+            let code = connectError()
+            guard code == 0 else { return connectFailed(.connectFailed(code)) }
+            if let security = pool.upstream.security {
+                guard let session = security.makeSession(over: raw) else {
+                    return connectFailed(.handshakeFailed(.unusable))
+                }
+                secure(with: session)
+            }
+        }
+        switch advanceHandshake() {
+        case .bytes: break
+        case .wouldBlock: return
+        case .endOfFile, .failed: return connectFailed(.handshakeFailed(securityFailure ?? .truncated))
+        }
         if let timer { loop.disarm(timer) }
         state = .idle
         pool.connected(self)
@@ -212,7 +225,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         guard let client else { return }
         let isReusable =
             requestIsComplete && outputCount == 0 && leftOver == 0 && parser.head.keepsAlive && !sawPeerClose
-            && writeError == nil
+            && writeError == nil && !hasUnread
         self.client = nil
         client.upstreamEnd(self)
         guard isOpen else { return }

@@ -12,6 +12,8 @@ package struct UpstreamError: Error, Sendable, Equatable {
         case unresolved(String)
         /// No connection, with the errno.
         case connectFailed(Int32)
+        /// No TLS, and why.
+        case handshakeFailed(SecurityFailure)
         /// No connection in time.
         case connectTimeout
         /// As many requests wait as may.
@@ -76,6 +78,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
         switch cause {
         case .unresolved: "unresolved"
         case .connectFailed: "connect-failed"
+        case .handshakeFailed(let failure): "tls-\(failure.code)"
         case .connectTimeout: "connect-timeout"
         case .queueFull: "queue-full"
         case .queueTimeout: "queue-timeout"
@@ -99,6 +102,7 @@ extension UpstreamError: CustomStringConvertible {
         switch cause {
         case .unresolved(let reason): "upstream \(upstream): \(reason)"
         case .connectFailed(let code): "upstream \(upstream): connect: \(TransportError.reason(code))"
+        case .handshakeFailed(let failure): "upstream \(upstream): TLS: \(failure)"
         case .malformedAnswer(let error): "upstream \(upstream): its answer is not HTTP/1.1: \(error)"
         case .answerTooLarge(let limit): "upstream \(upstream): its answer exceeds \(limit) bytes"
         default: "upstream \(upstream): \(code)"

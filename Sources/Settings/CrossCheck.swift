@@ -20,6 +20,7 @@ struct CrossCheck {
         checkLimits()
         checkSecrets()
         checkIdentity()
+        checkTLS()
         checkLogs()
     }
 
@@ -185,6 +186,28 @@ struct CrossCheck {
             warn(
                 "is less than limits.answer_bytes: an answer may be too long to be withheld", "withheld.bytes"
             )
+        }
+    }
+
+    /// Keys that others may read, and upstreams that are believed whoever they are.
+    private func checkTLS() {
+        func checkKey(_ file: String, _ path: String) {
+            guard session.trusts(path), case .file(_, let mode) = session.files.look(file), mode & 0o007 != 0
+            else { return }
+            warn("can be read by other users; protect it with: chmod o= '\(file)'", path)
+        }
+        for (index, listener) in settings.listeners.enumerated() {
+            for (place, pair) in (listener.tls?.certificates ?? []).enumerated() {
+                checkKey(pair.key, "listen[\(index)].tls.certificates[\(place)].key")
+            }
+        }
+        for upstream in settings.upstreams {
+            guard let tls = upstream.tls else { continue }
+            let path = "upstreams.\(upstream.name).tls"
+            if let key = tls.key { checkKey(key, "\(path).key") }
+            if !tls.isVerified, session.trusts("\(path).verify") {
+                warn("fails open: whoever answers is taken for this upstream", "\(path).verify")
+            }
         }
     }
 

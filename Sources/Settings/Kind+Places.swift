@@ -87,6 +87,21 @@ extension Kind where Value == String {
             })
     }
 
+    /// A file that is there and may be read.
+    static var readFile: Kind {
+        Kind(
+            name: "path", bounds: place.bounds, sample: "", render: { $0 },
+            read: { reading in
+                guard let path = place.read(reading) else { return nil }
+                switch reading.session.files.look(path) {
+                case .file: return path
+                case .directory: return reading.complain("\(path) is a directory; a file belongs here")
+                case .missing: return reading.complain("there is no file \(path)")
+                case .unreadable: return reading.complain("\(path) may not be read by this user")
+                }
+            })
+    }
+
     /// A file of secret bytes that is there and long enough.
     static func secretFile(least: Int, most: Int) -> Kind {
         Kind(

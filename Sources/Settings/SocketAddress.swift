@@ -12,17 +12,20 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     package var description: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
-/// The place of an upstream: plain HTTP, a host, a port, and what comes before a request's path.
+/// The place of an upstream: with or without TLS, a host, a port, and what comes before a request's path.
 package struct UpstreamURL: Sendable, Hashable, CustomStringConvertible {
     /// A host name or an IP address, IPv6 without brackets.
     package let host: String
-    /// A TCP port; 80 where the URL names none.
+    /// A TCP port; 80, or 443 with TLS, where the URL names none.
     package let port: UInt16
     /// A prefix of every path asked for; empty, or `/…` without a slash at its end.
     package let basePath: String
+    /// Whether TLS is spoken.
+    package var isSecure = false
     /// The URL as one would write it.
     package var description: String {
-        "http://" + (host.contains(":") ? "[\(host)]" : host) + ":\(port)\(basePath)"
+        (isSecure ? "https://" : "http://") + (host.contains(":") ? "[\(host)]" : host)
+            + ":\(port)\(basePath)"
     }
 }
 
@@ -52,10 +55,10 @@ extension Kind where Value == SocketAddress {
 }
 
 extension Kind where Value == UpstreamURL {
-    /// `http://HOST[:PORT][/BASE]`.
+    /// `http://HOST[:PORT][/BASE]`, or with `https`.
     static var upstreamURL: Kind {
         Kind(
-            name: "URL", bounds: "http://HOST[:PORT][/BASE]",
+            name: "URL", bounds: "http(s)://HOST[:PORT][/BASE]",
             sample: UpstreamURL(host: "127.0.0.1", port: 80, basePath: ""), render: \.description,
             read: { reading in
                 let expected = "a URL such as http://127.0.0.1:8501"
@@ -70,6 +73,21 @@ extension Kind where Value == UpstreamURL {
     }
 }
 
+extension Kind where Value == String {
+    /// A host name or an IP address.
+    static var serverName: Kind {
+        Kind(
+            name: "host", bounds: "a host name or an IP address", sample: "", render: { $0 },
+            read: { reading in
+                guard let text = reading.text(expected: "a host name") else { return nil }
+                guard isIPAddress(text) || isHostName(text) else {
+                    return reading.complain("'\(excerpt(text))' is not a host name or an IP address")
+                }
+                return text
+            })
+    }
+}
+
 private struct URLFault: Error {
     let message: String
 }
@@ -77,14 +95,11 @@ private struct URLFault: Error {
 private func parseURL(_ text: String) -> Result<UpstreamURL, URLFault> {
     func fault(_ message: String) -> Result<UpstreamURL, URLFault> { .failure(URLFault(message: message)) }
     let lowered = text.lowercased()
-    if lowered.hasPrefix("https://") {
-        return fault(
-            "TLS to an upstream is not available; write http://, or put a TLS tunnel before the upstream")
+    let isSecure = lowered.hasPrefix("https://")
+    guard isSecure || lowered.hasPrefix("http://") else {
+        return fault("not a URL; write http://HOST:PORT or https://HOST:PORT")
     }
-    guard lowered.hasPrefix("http://") else {
-        return fault("not a URL; write http://HOST:PORT")
-    }
-    let rest = text.dropFirst("http://".count)
+    let rest = text.dropFirst(isSecure ? "https://".count : "http://".count)
     let authority = String(rest.prefix { !"/?#".contains($0) })
     let path = String(rest.dropFirst(authority.count))
     if authority.contains("@") {
@@ -99,9 +114,11 @@ private func parseURL(_ text: String) -> Result<UpstreamURL, URLFault> {
     guard let (host, port) = splitPort(authority), isIPAddress(host) || isHostName(host) else {
         return fault("'\(excerpt(authority))' is not a host name or an IP address")
     }
-    guard let number = port.map(parsePort) ?? 80 else { return fault("the port must be 1 to 65535") }
+    guard let number = port.map(parsePort) ?? (isSecure ? 443 : 80) else {
+        return fault("the port must be 1 to 65535")
+    }
     let base = path.hasSuffix("/") ? String(path.dropLast()) : path
-    return .success(UpstreamURL(host: host, port: number, basePath: base))
+    return .success(UpstreamURL(host: host, port: number, basePath: base, isSecure: isSecure))
 }
 
 /// Splits `HOST[:PORT]` with an IPv6 host in brackets; nil when the brackets do not match or a colon is ambiguous.

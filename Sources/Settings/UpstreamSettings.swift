@@ -4,6 +4,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var name: String
     /// Where it is.
     package var url: UpstreamURL
+    /// TLS towards it; nil for the defaults with an https:// URL, and for clear text with http://.
+    package var tls: UpstreamTLSSettings?
     /// Connections to it at once.
     package var connections: Int
     /// Requests that may wait for a connection.
@@ -30,6 +32,11 @@ package struct UpstreamSettings: Sendable, Equatable {
     init(_ name: String, reading section: Section) {
         self.name = name
         url = section.required("url", .upstreamURL, "Where requests are sent.")
+        tls = section.optionalSection(
+            "tls", absent: "all defaults for https://", "TLS towards it.", UpstreamTLSSettings.init(reading:))
+        if section.has("tls"), section.trusts("url"), !url.isSecure {
+            section.complain("goes with an https:// URL; this one is \(url)", about: "tls")
+        }
         connections = section.value(
             "connections", .integer(in: 1...100_000), default: 256, "Connections to this upstream at once.")
         queue = section.value(

@@ -69,6 +69,7 @@ open class Channel: @unchecked Sendable {
     /// Closes at once; no event comes any more. Calling it again changes nothing.
     package final func close() {
         guard isOpen else { return }
+        descriptorCloses(aborting: false)
         closeDescriptor(aborting: false)
         channelClosed()
     }
@@ -76,6 +77,7 @@ open class Channel: @unchecked Sendable {
     /// Closes with a reset, so that the peer cannot take what it has for a whole.
     package final func abort() {
         guard isOpen else { return }
+        descriptorCloses(aborting: true)
         closeDescriptor(aborting: true)
         channelClosed()
     }
@@ -93,6 +95,8 @@ open class Channel: @unchecked Sendable {
     open func receivedEvent(_ readiness: Readiness) {}
     /// `loop.resumeLater(self)` has been asked for.
     open func channelResumed() {}
+    /// The descriptor is about to be closed: the last moment for a word to the peer, which `aborting` forbids.
+    open func descriptorCloses(aborting: Bool) {}
     /// The channel has just been closed, by whomever.
     open func channelClosed() {}
     /// The loop is about to close everything.

@@ -9,10 +9,15 @@ import Synchronization
 package final class Listener: Sendable {
     /// Where it listens, with the port the system chose when 0 was asked for.
     package let localAddress: SocketAddress
+    /// TLS for what it accepts; nil for clear text.
+    package let security: (any SessionMaker)?
     private let descriptor: OwnedDescriptor
 
-    /// Binds and listens. **Throws** with the address when the system refuses it.
-    package init(binding address: SocketAddress, backlog: Int32 = 1024) throws(TransportError) {
+    /// Binds and listens, for TLS where `security` is given. **Throws** with the address when the system refuses it.
+    package init(
+        binding address: SocketAddress, backlog: Int32 = 1024, security: (any SessionMaker)? = nil
+    ) throws(TransportError) {
+        self.security = security
         var system = address.system
         let raw = try TransportError.check(cposix_listen(&system, backlog), "listen on \(address)")
         let owned = Descriptor(owning: raw)

@@ -30,6 +30,12 @@ open class StreamChannel: Channel, @unchecked Sendable {
     /// The errno of a failed write, after which nothing more is sent.
     package final private(set) var writeError: Int32?
     private var output = ByteQueue()
+    /// TLS, where the channel speaks it. It is never taken away by an end: nothing must go out in clear text then.
+    private var session: (any SecureSession)?
+    /// A read waits for the socket to take something.
+    private var readAwaitsWriting = false
+    /// Why the session ended or never came to be.
+    package final private(set) var securityFailure: SecurityFailure?
     /// Bytes received and sent so far.
     package final private(set) var bytesReceived: UInt64 = 0
     package final private(set) var bytesSent: UInt64 = 0
@@ -43,12 +49,17 @@ open class StreamChannel: Channel, @unchecked Sendable {
     /// Notes what epoll says. Subclasses call this first in `receivedEvent`.
     package final func note(_ readiness: Readiness) {
         if readiness.contains(.readable) { canRead = true }
-        if readiness.contains(.writable) { canWrite = true }
+        if readiness.contains(.writable) {
+            canWrite = true
+            if readAwaitsWriting { canRead = true }
+            readAwaitsWriting = false
+        }
         if !readiness.isDisjoint(with: [.peerClosed, .failed]) { sawPeerClose = true }
     }
 
     /// Reads at most what `buffer` holds.
     package final func receive(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+        if let session { return receive(from: session, into: buffer) }
         let count = cposix_receive(raw, buffer.baseAddress, buffer.count)
         if count > 0 {
             // A short read has emptied the socket; only a close seen before it has still to be read.
@@ -71,6 +82,7 @@ open class StreamChannel: Channel, @unchecked Sendable {
     /// Queues `bytes`; large ones are sent right away together with what waits.
     package final func write(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count > 0, writeError == nil else { return }
+        if let session { return write(bytes, through: session) }
         guard canWrite, bytes.count >= 8192 else { return output.append(bytes, loop.buffers) }
         let sent = output.withBytes { first in
             cposix_send2(raw, first.baseAddress, first.count, bytes.baseAddress, bytes.count)
@@ -88,6 +100,7 @@ open class StreamChannel: Channel, @unchecked Sendable {
     /// Sends what the socket takes. Returns true when nothing is left.
     @discardableResult
     package final func flush() -> Bool {
+        if let session { return flush(through: session) }
         while output.count > 0, canWrite, writeError == nil {
             let sent = output.withBytes { cposix_send(raw, $0.baseAddress, $0.count) }
             guard let taken = accept(sent, of: output.count) else { break }
@@ -100,13 +113,19 @@ open class StreamChannel: Channel, @unchecked Sendable {
     package final func discardOutput() { output.consume(output.count, loop.buffers) }
 
     /// Tells the peer that nothing more comes, while still reading.
-    package final func shutdownWrite() { _ = cposix_shutdown_write(raw) }
+    package final func shutdownWrite() {
+        session?.sendEnd()
+        _ = cposix_shutdown_write(raw)
+    }
 
     /// The error that a connect ended with, 0 for success.
     package final func connectError() -> Int32 { -cposix_socket_error(raw) }
 
     /// Whether the peer has closed or spoken out of turn since the last event.
-    package final var isStale: Bool { cposix_is_stale(raw) != 0 }
+    package final var isStale: Bool {
+        guard session != nil else { return cposix_is_stale(raw) != 0 }
+        return !isQuiet()
+    }
 
     private func accept(_ sent: Int, of total: Int) -> Int? {
         guard sent < 0 else {
@@ -122,4 +141,112 @@ open class StreamChannel: Channel, @unchecked Sendable {
         }
         return 0
     }
+
+    // MARK: TLS
+
+    /// Puts TLS between the socket and everything read and written from now on.
+    package final func secure(with session: any SecureSession) { self.session = session }
+
+    /// Speaks clear text again: only for telling a peer so that spoke clear text itself.
+    package final func dropSecurity() {
+        session?.end()
+        session = nil
+    }
+
+    /// Whether TLS is spoken, or about to be.
+    package final var isSecure: Bool { session != nil }
+
+    /// What the handshake has agreed on; nil before it is complete, and without TLS.
+    package final var secureConnection: SecureConnection? { session?.connection }
+
+    /// Goes on with the handshake. `bytes(0)` says that it is complete.
+    package final func advanceHandshake() -> ReadOutcome {
+        guard let session else { return .bytes(0) }
+        return outcome(of: session.handshake())
+    }
+
+    /// Whether the peer has said nothing that is meant for a reader. With TLS that takes reading: a server sends
+    /// tickets when it likes (RFC 8446 §4.6.1).
+    package final func isQuiet() -> Bool {
+        guard let session else { return !canRead }
+        var byte: UInt8 = 0
+        return withUnsafeMutableBytes(of: &byte) {
+            outcome(of: session.receive(into: $0, peeking: true)) == .wouldBlock
+        }
+    }
+
+    /// Whether bytes have been taken from the socket that nobody has read, so that no event will tell of them.
+    package final var hasUnread: Bool { session?.hasUnread == true && !isQuiet() }
+
+    /// Ends the session before the socket goes.
+    public final override func descriptorCloses(aborting: Bool) {
+        if !aborting { session?.sendEnd() }
+        session?.end()
+    }
+
+    private func receive(
+        from session: any SecureSession, into buffer: UnsafeMutableRawBufferPointer
+    ) -> ReadOutcome {
+        let wasSecured = session.connection != nil
+        let outcome = outcome(of: session.receive(into: buffer, peeking: false))
+        if case .bytes(let count) = outcome { bytesReceived += UInt64(count) }
+        if !wasSecured, session.connection != nil { channelSecured() }
+        return outcome
+    }
+
+    private func outcome(of step: SecureStep) -> ReadOutcome {
+        switch step {
+        case .done(let count): return .bytes(count)
+        case .awaitsReading(let socketIsEmpty):
+            canRead = !socketIsEmpty
+            return .wouldBlock
+        case .awaitsWriting:
+            canRead = false
+            canWrite = false
+            readAwaitsWriting = true
+            return .wouldBlock
+        case .endOfFile:
+            sawPeerClose = true
+            canRead = false
+            return .endOfFile
+        case .failed(let failure):
+            canRead = false
+            securityFailure = failure
+            if case .system(let code) = failure { return .failed(code) }
+            return .failed(EPROTO)
+        }
+    }
+
+    /// Small pieces are gathered, since each send is a record of its own; large ones go at once.
+    private func write(_ bytes: UnsafeRawBufferPointer, through session: any SecureSession) {
+        output.append(bytes, loop.buffers)
+        if output.count >= 8192 { flush(through: session) }
+    }
+
+    @discardableResult
+    private func flush(through session: any SecureSession) -> Bool {
+        while output.count > 0, canWrite, writeError == nil {
+            switch output.withBytes({ session.send($0) }) {
+            case .done(let count):
+                bytesSent += UInt64(count)
+                output.consume(count, loop.buffers)
+            case .awaitsWriting: canWrite = false
+            case .awaitsReading: return false
+            case .endOfFile: failOutput(EPIPE)
+            case .failed(let failure):
+                securityFailure = failure
+                failOutput(EPIPE)
+            }
+        }
+        return output.count == 0
+    }
+
+    private func failOutput(_ code: Int32) {
+        canWrite = false
+        writeError = code
+        output.consume(output.count, loop.buffers)
+    }
+
+    /// The handshake is complete. For subclasses.
+    open func channelSecured() {}
 }

@@ -12,7 +12,10 @@ struct Serve: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the gateway.",
         discussion:
-            "SIGTERM and SIGINT end it gracefully: what is under way is finished within shutdown.drain.")
+            """
+            SIGTERM and SIGINT end it gracefully: what is under way is finished within shutdown.drain. SIGHUP reads the \
+            certificates and keys of TLS again; connections that are open keep theirs.
+            """)
 
     @Option(name: .long, help: "The configuration file.")
     var config: String
@@ -26,13 +29,39 @@ struct Serve: ParsableCommand {
         try gateway.start()
         for address in gateway.addresses { log.info("listening", metadata: ["address": "\(address)"]) }
         if let address = gateway.adminAddress { log.info("side door", metadata: ["address": "\(address)"]) }
+        let reloading = CertificateReload(gateway.security, log: log)
         TerminationSignals.wait()
+        reloading.stop()
         log.info("draining", metadata: ["deadline": "\(loaded.settings.shutdown.drain)"])
         let drained = DispatchSemaphore(value: 0)
         gateway.drain { drained.signal() }
         drained.wait()
         log.info("ended")
     }
+}
+
+/// SIGHUP: certificates, keys and authorities are read again, for new connections.
+///
+/// When one of them is not good, all stay as they were, and the log says why.
+final class CertificateReload {
+    private let source: any DispatchSourceSignal
+
+    init(_ security: GatewaySecurity, log: Logger) {
+        signal(SIGHUP, SIG_IGN)
+        source = DispatchSource.makeSignalSource(
+            signal: SIGHUP, queue: DispatchQueue(label: "samegate.reload"))
+        source.setEventHandler { @Sendable in
+            do {
+                try security.reload()
+                log.info("certificates read again")
+            } catch {
+                log.error("certificates stay as they were", metadata: ["reason": "\(error)"])
+            }
+        }
+        source.activate()
+    }
+
+    func stop() { source.cancel() }
 }
 
 /// Waiting for the operator's word to end.

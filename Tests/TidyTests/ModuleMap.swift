@@ -54,6 +54,7 @@ struct ModuleMap {
         "Engine": ["SAME", "Neural", "Tensor", "CKernels"],
         "wirefuzz": ["HTTPWire"],
         "Transport": ["CPosix"],
+        "Secure": ["COpenSSL", "Digest", "Transport"],
         "Policy": ["Digest", "Store"],
         "Store": ["Transport"],
         "Identity": ["Digest", "COpenSSL"],
@@ -64,7 +65,7 @@ struct ModuleMap {
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
             "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-            "Engine", "Tensor", "Digest", "Identity", "Metrics", "Logging",
+            "Engine", "Tensor", "Digest", "Identity", "Metrics", "Secure", "Logging",
         ],
     ]
 

@@ -31,7 +31,9 @@ extension ProxyLimits {
 }
 
 extension Upstream {
-    convenience init(_ settings: Settings.UpstreamSettings, limits: ProxyLimits) {
+    convenience init(
+        _ settings: Settings.UpstreamSettings, limits: ProxyLimits, security: (any SessionMaker)? = nil
+    ) {
         var upstream = Proxy.UpstreamSettings(
             name: settings.name, endpoint: Endpoint(host: settings.url.host, port: settings.url.port))
         upstream.connectionsMax = settings.connections
@@ -45,7 +47,7 @@ extension Upstream {
             case .idempotent: .idempotent
             case .anyMethod: .anyMethod
             }
-        self.init(settings: upstream, limits: limits)
+        self.init(settings: upstream, limits: limits, security: security)
     }
 }
 

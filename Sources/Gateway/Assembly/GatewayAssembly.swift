@@ -40,6 +40,7 @@ package struct GatewayAssembly: Sendable {
     let routes: [Route]
     let upstreams: [String: Upstream]
     let limits: ProxyLimits
+    let security: GatewaySecurity
     let key: HMACKey
     /// Nil when every client is anonymous.
     let authentication: Authentication?
@@ -64,8 +65,11 @@ package struct GatewayAssembly: Sendable {
         var problems: [AssemblyProblem] = []
         let loaded = Self.loadModels(settings, &problems)
         let limits = ProxyLimits(settings.limits)
+        let security = GatewaySecurity(settings, &problems)
         let upstreams = Dictionary(
-            uniqueKeysWithValues: settings.upstreams.map { ($0.name, Upstream($0, limits: limits)) })
+            uniqueKeysWithValues: settings.upstreams.map {
+                ($0.name, Upstream($0, limits: limits, security: security.upstream(named: $0.name)))
+            })
         let rules = Self.compile(settings.rates, &problems)
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
@@ -89,6 +93,7 @@ package struct GatewayAssembly: Sendable {
         self.routes = routes
         self.upstreams = upstreams
         self.limits = limits
+        self.security = security
         self.key = key
         authentication = identity?.phase
         self.identity = identity?.summary

@@ -1,0 +1,26 @@
+import COpenSSL
+
+/// Certificate authorities of one file.
+struct Authority {
+    /// The file as it was read: what is trusted is known by it.
+    let bytes: [UInt8]
+    private let file: String
+
+    /// Reads the file. **Throws** when there is no certificate in it that can be used.
+    init(_ file: String) throws(SecureError) {
+        self.file = file
+        bytes = try CertificateFile.read(file)
+        let found = try CertificateFile.certificates(file)
+        defer { found.forEach { X509_free($0) } }
+        for certificate in found { try CertificateFile.checkTime(of: certificate, file) }
+    }
+
+    /// Makes `context` trust these authorities and, as a server, name them to clients.
+    func install(in context: OpaquePointer) -> Bool {
+        guard SSL_CTX_load_verify_file(context, file) == 1, let names = SSL_load_client_CA_file(file) else {
+            return false
+        }
+        SSL_CTX_set_client_CA_list(context, names)
+        return true
+    }
+}

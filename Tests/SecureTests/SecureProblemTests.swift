@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+import Transport
+
+@testable import Secure
+
+@Suite("Certificates that are no good")
+struct SecureProblemTests {
+    private func problems(_ settings: ServerSecuritySettings) -> [SecureProblem] {
+        do throws(SecureProblems) {
+            _ = try ServerSecurity(settings)
+            return []
+        } catch {
+            return error.all
+        }
+    }
+
+    private func files(_ certificate: String, _ key: String) -> ServerSecuritySettings {
+        ServerSecuritySettings(certificates: [
+            .init(certificateFile: PKI.shared.path(certificate), keyFile: PKI.shared.path(key))
+        ])
+    }
+
+    @Test("a key of another certificate")
+    func mismatch() {
+        let found = problems(files("plain.pem", "wild.key"))
+        #expect(found.map(\.path) == ["certificates[0].key"])
+        #expect(
+            found.first?.error
+                == .keyMismatch(certificate: PKI.shared.path("plain.pem"), key: PKI.shared.path("wild.key")))
+    }
+
+    @Test("a key of another kind than the certificate's")
+    func kindMismatch() {
+        #expect(problems(files("both-ec.pem", "both-rsa.key")).map(\.path) == ["certificates[0].key"])
+    }
+
+    @Test("an expired certificate, with the moment")
+    func expired() throws {
+        let found = problems(files("expired.pem", "expired.key"))
+        #expect(found.map(\.path) == ["certificates[0].certificate"])
+        #expect(try #require(found.first).error.description.contains("Jan  1 00:00:00 2021 GMT"))
+    }
+
+    @Test("files that are missing, of no use, or locked; all at once, each with its place")
+    func several() {
+        var settings = files("absent.pem", "absent.key")
+        settings.certificates.append(files("garbage.pem", "encrypted.key").certificates[0])
+        settings.certificates.append(files("plain.pem", "garbage.pem").certificates[0])
+        settings.clientCertificates = .required
+        settings.clientAuthorityFile = PKI.shared.path("plain.key")
+        settings.profile.groups = "X25519:P-255"
+        let found = problems(settings)
+        #expect(
+            found.map(\.path) == [
+                "certificates[0].certificate", "certificates[0].key", "certificates[1].certificate",
+                "certificates[1].key", "certificates[2].key", "client_ca", "groups",
+            ])
+        #expect(found[0].error.description.contains("No such file"))
+        #expect(found[2].error == .noCertificate(file: PKI.shared.path("garbage.pem")))
+        #expect(found[3].error == .keyEncrypted(file: PKI.shared.path("encrypted.key")))
+        #expect(found[4].error == .noKey(file: PKI.shared.path("garbage.pem")))
+        #expect(found[5].error == .noCertificate(file: PKI.shared.path("plain.key")))
+        #expect(found[6].error == .groupsUnknown("X25519:P-255"))
+    }
+
+    @Test("a list of ciphers in which none is known")
+    func ciphers() {
+        var settings = files("plain.pem", "plain.key")
+        settings.profile.ciphers = "ROT13"
+        #expect(problems(settings) == [SecureProblem(path: "ciphers", error: .ciphersUnknown("ROT13"))])
+    }
+
+    @Test("towards an upstream: authorities and our own certificate, each with its key in the settings")
+    func client() {
+        var settings = ClientSecuritySettings(serverName: "localhost")
+        settings.authorityFile = PKI.shared.path("absent.pem")
+        settings.certificate = .init(
+            certificateFile: PKI.shared.path("client.pem"), keyFile: PKI.shared.path("plain.key"))
+        do throws(SecureProblems) {
+            _ = try ClientSecurity(settings)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.all.map(\.path) == ["ca_file", "key"])
+        }
+    }
+}
