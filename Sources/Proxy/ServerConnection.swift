@@ -73,6 +73,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     /// Answers before anything is read.
     private func shed(_ problem: ProblemDocument) {
+        // Before the handshake there is no way to say so, and clear text on a TLS port helps nobody.
+        if isSecure { return abort() }
         refuse(problem, nil)
         try? exchange.pending?.fields.add("Retry-After", "1")
         settle()

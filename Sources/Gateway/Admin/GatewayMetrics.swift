@@ -7,8 +7,9 @@ import Synchronization
 /// What Prometheus is told of a gateway. Labels are from closed sets: routes and upstreams of the settings, verdicts, phases.
 final class GatewayMetrics: Sendable {
     private let registry: MetricRegistry
-    private let rows: CounterFamily
-    private let phases: HistogramFamily
+    /// Nil where no route is protected: a label has at least one value.
+    private let rows: CounterFamily?
+    private let phases: HistogramFamily?
     private let requests: HistogramFamily
 
     private static let verdicts = [
@@ -19,21 +20,30 @@ final class GatewayMetrics: Sendable {
     /// The metrics of a gateway with these protected routes, all zero. **Throws** when a name cannot be exposed.
     init(protectedRoutes: [String], loops: Int) throws(MetricError) {
         registry = MetricRegistry(shards: loops)
-        let route = MetricLabel("route", protectedRoutes)
-        rows = try registry.counter(
-            "samegate_rows_total", help: "Rows of protected requests by what was decided.",
-            labels: [
-                route, MetricLabel("verdict", Self.verdicts), MetricLabel("mode", ["enforce", "observe"]),
-            ])
-        phases = try registry.histogram(
-            "samegate_phase_duration_seconds",
-            help:
-                "Time of a protected request in the scoring queue, in the networks, at the upstream, and in all.",
-            labels: [route, MetricLabel("phase", ["queue", "score", "upstream", "total"])])
+        (rows, phases) = try Self.protectedFamilies(protectedRoutes, registry)
         requests = try registry.histogram(
             "samegate_request_duration_seconds",
             help: "Time from the end of a request's head to the end of its answer, by class of status.",
             labels: [MetricLabel("status", Self.statusClasses)])
+    }
+
+    /// What is counted of protected routes, when there are any.
+    private static func protectedFamilies(
+        _ routes: [String], _ registry: MetricRegistry
+    ) throws(MetricError) -> (CounterFamily?, HistogramFamily?) {
+        guard !routes.isEmpty else { return (nil, nil) }
+        let route = MetricLabel("route", routes)
+        let rows = try registry.counter(
+            "samegate_rows_total", help: "Rows of protected requests by what was decided.",
+            labels: [
+                route, MetricLabel("verdict", verdicts), MetricLabel("mode", ["enforce", "observe"]),
+            ])
+        let phases = try registry.histogram(
+            "samegate_phase_duration_seconds",
+            help:
+                "Time of a protected request in the scoring queue, in the networks, at the upstream, and in all.",
+            labels: [route, MetricLabel("phase", ["queue", "score", "upstream", "total"])])
+        return (rows, phases)
     }
 
     /// Everything as text.
@@ -42,7 +52,7 @@ final class GatewayMetrics: Sendable {
     /// Counts a row's decision, and its request's times with the first row.
     func record(_ decision: DecisionRecord) {
         let mode = decision.isEnforced ? "enforce" : "observe"
-        rows[decision.route, decision.verdict.rawValue, mode]?.add()
+        rows?[decision.route, decision.verdict.rawValue, mode]?.add()
         guard decision.row == 0 else { return }
         let latencies = decision.latencies
         let spans = [
@@ -50,7 +60,7 @@ final class GatewayMetrics: Sendable {
             ("total", latencies.total),
         ]
         for case (let phase, let milliseconds?) in spans {
-            phases[decision.route, phase]?.record(nanoseconds: UInt64(max(0, milliseconds) * 1e6))
+            phases?[decision.route, phase]?.record(nanoseconds: UInt64(max(0, milliseconds) * 1e6))
         }
     }
 
