@@ -60,7 +60,8 @@ package final class Gateway: Sendable {
         drainDeadline = settings.shutdown.drain
         let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         server = ProxyServer(
-            listeners: listeners, loops: loops, settings: ProxySettings(limits: assembly.limits),
+            listeners: listeners, loops: loops,
+            settings: ProxySettings(settings.forwarded, limits: assembly.limits),
             handler: handler)
     }
 

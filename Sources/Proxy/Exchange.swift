@@ -39,6 +39,9 @@ package final class Exchange: @unchecked Sendable {
     /// The address of the client's end of the connection.
     package var peer: SocketAddress { connection.peer }
 
+    /// Whose request it is: the peer, or who a trusted proxy says it is. Fields are read anew at each call.
+    package var client: SocketAddress { connection.client }
+
     /// Whether somebody still waits for an answer. **Runs on** the loop.
     package var isAwaited: Bool { connection.isAwaiting(serial) }
 

@@ -82,6 +82,6 @@ extension ServerConnection {
     func rewriter(for upstream: Upstream) -> RequestRewriter {
         RequestRewriter(
             settings: upstream.settings, viaName: shard.settings.viaName, requestID: exchange.requestID,
-            peer: peerText, isTrusted: isTrusted)
+            peer: peerText, isTrusted: isTrusted, sendsForwarded: shard.settings.sendsForwarded)
     }
 }

@@ -7,6 +7,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var listeners: [ListenerSettings]
     /// Bounds on what one downstream may ask.
     package var limits: LimitsSettings
+    /// Whose word is taken on who asked.
+    package var forwarded: ForwardedSettings
     /// Servers that answer; at least one.
     package var upstreams: [UpstreamSettings]
     /// Bundles that score.
@@ -31,6 +33,9 @@ package struct GatewaySettings: Sendable, Equatable {
             "listen", least: 1, "The addresses connections are accepted at.", ListenerSettings.init(reading:))
         limits = section.section(
             "limits", "Bounds on what one downstream may ask.", LimitsSettings.init(reading:))
+        forwarded = section.section(
+            "forwarded", "Who asked: whose word is taken on it, and what upstreams are told.",
+            ForwardedSettings.init(reading:))
         upstreams = section.named(
             "upstreams", least: 1, "The servers that answer, by name.", UpstreamSettings.init(_:reading:))
         models = section.named(

@@ -48,7 +48,7 @@ final class DecisionJournal: Sendable {
         accesses.append(
             AccessRecord(
                 time: end + (.zero - outcome.duration), requestID: outcome.requestID.text,
-                client: outcome.peer.host, method: outcome.request?.method.name ?? "",
+                client: outcome.client.host, method: outcome.request?.method.name ?? "",
                 path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
                 requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
                 duration: outcome.duration.milliseconds, route: route?.name,

@@ -80,7 +80,7 @@ extension ProtectedExchange {
         verdict: DecisionRecord.Verdict, reason: String?, row: Int, batch: QueryBatch?
     ) -> DecisionRecord {
         DecisionRecord(
-            time: WallTime.now(), requestID: exchange.requestID.text, client: exchange.peer.host,
+            time: WallTime.now(), requestID: exchange.requestID.text, client: exchange.client.host,
             route: route.name,
             row: row, rows: batch?.rows ?? 0, verdict: verdict, isEnforced: protection.mode == .enforce,
             latencies: latencies.record(total: services.clock.now().duration(since: started)),
