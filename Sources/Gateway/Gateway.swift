@@ -69,7 +69,8 @@ package final class Gateway: Sendable {
         self.security = security
         let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         server = ProxyServer(
-            listeners: listeners, loops: loops, settings: ProxySettings(limits: assembly.limits),
+            listeners: listeners, loops: loops,
+            settings: ProxySettings(settings.forwarded, limits: assembly.limits),
             handler: handler)
         admin = try AdminServer(
             settings.admin, loops: loops, metrics: metrics, configuration: assembly.configuration)

@@ -78,7 +78,7 @@ final class GatewayHandler: RequestHandler {
     private func stream(_ exchange: Exchange, _ note: RequestNote, _ route: Route) {
         guard !route.rates.isEmpty else { return exchange.stream(to: route.upstream) }
         let limiter = services.limiter(for: route)
-        switch limiter.admit(note.subject(exchange.peer.host, on: route)) {
+        switch limiter.admit(note.subject(exchange.client.host, on: route)) {
         case .allowed(let ticket, _):
             // There will be no score to wait for.
             limiter.settleEstimate(ticket)
@@ -112,7 +112,7 @@ final class GatewayHandler: RequestHandler {
         services.log.info(
             "not let in: \(error)",
             metadata: [
-                "request_id": "\(exchange.requestID)", "address": "\(exchange.peer.host)",
+                "request_id": "\(exchange.requestID)", "address": "\(exchange.client.host)",
                 "route": "\(route.name)",
             ])
         var response = Response(GatewayProblem.unauthenticated(error), exchange.requestID)

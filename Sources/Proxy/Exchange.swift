@@ -42,6 +42,9 @@ package final class Exchange: @unchecked Sendable {
     /// What TLS has agreed on with the client, and the certificate it has shown; nil in clear text.
     package var security: SecureConnection? { connection.secureConnection }
 
+    /// Whose request it is: the peer, or who a trusted proxy says it is. Fields are read anew at each call.
+    package var client: SocketAddress { connection.client }
+
     /// Whether somebody still waits for an answer. **Runs on** the loop.
     package var isAwaited: Bool { connection.isAwaiting(serial) }
 

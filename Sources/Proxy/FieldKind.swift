@@ -5,8 +5,8 @@ enum FieldKind {
     case other
     /// Concerns one connection only (RFC 9110 §7.6.1).
     case hopByHop
-    case connection, contentLength, date, expect, forwardedFor, forwardedHost, forwardedProto, host
-    case requestID, via
+    case connection, contentLength, date, expect, forwarded, forwardedFor, forwardedHost, forwardedProto, host
+    case realAddress, requestID, via
 
     /// Told apart by length first, so that most names cost one comparison or none.
     init(_ name: UnsafeBufferPointer<UInt8>) {
@@ -17,6 +17,9 @@ enum FieldKind {
         case 4: if name.isNamed("host") { self = .host } else if name.isNamed("date") { self = .date }
         case 6 where name.isNamed("expect"): self = .expect
         case 7 where name.isNamed("upgrade"): self = .hopByHop
+        case 9:
+            if name.isNamed("forwarded") { self = .forwarded }
+            if name.isNamed("x-real-ip") { self = .realAddress }
         case 10:
             if name.isNamed("connection") { self = .connection }
             if name.isNamed("keep-alive") { self = .hopByHop }

@@ -76,8 +76,10 @@ package struct ProxySettings: Sendable, Equatable {
     package var limits = ProxyLimits()
     /// The pseudonym in `Via` (RFC 9110 §7.6.3).
     package var viaName = "samegate"
-    /// Addresses whose `X-Forwarded-*` is kept and appended to; from everybody else it is replaced.
-    package var trustedPeers: Set<String> = []
+    /// Proxies whose forwarding fields are kept and appended to; from everybody else they are replaced.
+    package var trust = ForwardedTrust()
+    /// Whether upstreams get `Forwarded` (RFC 7239) beside `X-Forwarded-*`.
+    package var sendsForwarded = true
     /// Whether a client that closes its sending side while it waits is taken as gone (its answer is not worth
     /// the upstream's work). A client that only half-closes is served to the end when this is false.
     package var cancelsOnClientClose = true

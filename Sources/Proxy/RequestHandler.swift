@@ -48,8 +48,10 @@ package struct ExchangeOutcome: Sendable {
     package let request: RequestHead?
     /// As sent to the client and upstream.
     package let requestID: RequestID
-    /// The client's address.
+    /// The address of the other end of the connection.
     package let peer: SocketAddress
+    /// Whose request it was: the peer, or who a trusted proxy says it is.
+    package let client: SocketAddress
     /// The status sent, 0 when none was.
     package let status: Int
     /// Body bytes received from the client.

@@ -14,6 +14,8 @@ struct RequestRewriter {
     let isTrusted: Bool
     /// Whether the client speaks TLS.
     var isSecure = false
+    /// Whether `Forwarded` is written.
+    let sendsForwarded: Bool
 
     /// Appends the head; `framing` says how the body will follow.
     func append(_ head: RequestHead, framing: BodyFraming, to output: inout [UInt8]) {
@@ -37,6 +39,7 @@ struct RequestRewriter {
             case .forwardedHost where isTrusted:
                 hasHost = true
                 output.append(field: index, of: head.fields)
+            case .realAddress where isTrusted: output.append(field: index, of: head.fields)
             default: break
             }
         }
@@ -45,6 +48,7 @@ struct RequestRewriter {
             output.append(isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
         }
         if !hasHost { appendForwardedHost(head.fields, to: &output) }
+        if sendsForwarded { appendForwarded(head.fields, to: &output) }
         appendOwn(head, to: &output)
         output.append(framing: framing)
         output.append("\r\n")
@@ -76,6 +80,30 @@ struct RequestRewriter {
         }
         output.append(contentsOf: peer)
         output.append("\r\n")
+    }
+
+    /// As with X-Forwarded-For; what had a colon must be quoted (RFC 7239 §4, §6).
+    private func appendForwarded(_ fields: HeaderList, to output: inout [UInt8]) {
+        output.append("Forwarded: ")
+        var next = isTrusted ? fields.firstIndex(of: "forwarded") : nil
+        while let index = next {
+            fields.withValue(at: index) { output.append(contentsOf: $0) }
+            output.append(", ")
+            next = fields.firstIndex(of: "forwarded", from: index + 1)
+        }
+        let isIPv6 = peer.contains(0x3A)
+        output.append(isIPv6 ? "for=\"[" : "for=")
+        output.append(contentsOf: peer)
+        if isIPv6 { output.append("]\"") }
+        if let index = fields.firstIndex(of: "host") {
+            fields.withValue(at: index) { host in
+                let isPlain = !host.contains { $0 == 0x3A || $0 == 0x5B }
+                output.append(isPlain ? ";host=" : ";host=\"")
+                output.append(contentsOf: host)
+                if !isPlain { output.append(0x22) }
+            }
+        }
+        output.append(isSecure ? ";proto=https\r\n" : ";proto=http\r\n")
     }
 
     private func appendForwardedHost(_ fields: HeaderList, to output: inout [UInt8]) {

@@ -73,7 +73,8 @@ extension ServerConnection {
     private func tellOutcome(_ end: ExchangeOutcome.End) {
         shard.handler.finished(
             ExchangeOutcome(
-                request: exchange.request, requestID: exchange.requestID, peer: peer, status: exchange.status,
+                request: exchange.request, requestID: exchange.requestID, peer: peer, client: client,
+                status: exchange.status,
                 requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
                 duration: loop.now.duration(since: exchange.started),
                 upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,

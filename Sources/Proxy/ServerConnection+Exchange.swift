@@ -86,6 +86,7 @@ extension ServerConnection {
     func rewriter(for upstream: Upstream) -> RequestRewriter {
         RequestRewriter(
             settings: upstream.settings, viaName: shard.settings.viaName, requestID: exchange.requestID,
-            peer: peerText, isTrusted: isTrusted, isSecure: isSecure)
+            peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
+            sendsForwarded: shard.settings.sendsForwarded)
     }
 }

@@ -52,27 +52,32 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         timer = LoopTimer { [unowned self] in deadlinePassed() }
     }
 
+    /// Whose request it is: the peer, or who a trusted one says it is.
+    var client: SocketAddress {
+        guard isTrusted, let fields = exchange.request?.fields else { return peer }
+        return shard.settings.trust.client(behind: peer, fields)
+    }
+
     var limits: ProxyLimits { shard.limits }
 
     // MARK: Life
 
     func begin(isRefused: Bool) {
-        let trusted = shard.settings.trustedPeers
-        isTrusted = !trusted.isEmpty && trusted.contains(peer.host)
+        isTrusted = shard.settings.trust.contains(peer)
         if !isSecure { headDeadline = loop.now.advanced(by: limits.headTimeout) }
         if isRefused {
             shard.counters.refused.wrappingAdd(1, ordering: .relaxed)
-            shed(ProblemDocument(status: 503, detail: "too many connections"))
+            turnAway(ProblemDocument(status: 503, detail: "too many connections"))
         } else if !enterTally() {
             shard.counters.refusedByClient.wrappingAdd(1, ordering: .relaxed)
-            shed(ProblemDocument(status: 429, detail: "too many connections from this address"))
+            turnAway(ProblemDocument(status: 429, detail: "too many connections from this address"))
         } else {
             updateDeadline()
         }
     }
 
     /// Answers before anything is read.
-    private func shed(_ problem: ProblemDocument) {
+    private func turnAway(_ problem: ProblemDocument) {
         // Before the handshake there is no way to say so, and clear text on a TLS port helps nobody.
         if isSecure { return abort() }
         refuse(problem, nil)

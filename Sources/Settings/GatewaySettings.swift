@@ -9,6 +9,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var limits: LimitsSettings
     /// How clients are told apart; nil when nobody is.
     package var identity: IdentitySettings?
+    /// Whose word is taken on who asked.
+    package var forwarded: ForwardedSettings
     /// Servers that answer; at least one.
     package var upstreams: [UpstreamSettings]
     /// Bundles that score.
@@ -42,6 +44,9 @@ package struct GatewaySettings: Sendable, Equatable {
         identity = section.optionalSection(
             "identity", absent: "every client is anonymous", "How clients are told apart.",
             IdentitySettings.init(reading:))
+        forwarded = section.section(
+            "forwarded", "Who asked: whose word is taken on it, and what upstreams are told.",
+            ForwardedSettings.init(reading:))
         upstreams = section.named(
             "upstreams", least: 1, "The servers that answer, by name.", UpstreamSettings.init(_:reading:))
         models = section.named(

@@ -90,7 +90,7 @@ struct StreamTests {
         }
         let upstream = origin.upstream { $0.hostField = .upstream }
         var settings = ProxySettings()
-        settings.trustedPeers = ["127.0.0.1"]
+        settings.trust.proxies = [try #require(AddressPrefix("127.0.0.1"))]
         let server = try ServerUnderTest(settings: settings) { $0.stream(to: upstream) }
         _ = server.ask(
             "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7\r\n"

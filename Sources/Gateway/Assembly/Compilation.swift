@@ -30,6 +30,19 @@ extension ProxyLimits {
     }
 }
 
+extension ProxySettings {
+    init(_ settings: ForwardedSettings, limits: ProxyLimits) {
+        self.init(limits: limits)
+        trust.proxies = settings.trustedProxies.compactMap { AddressPrefix($0) }
+        trust.field =
+            switch settings.clientFrom {
+            case .xForwardedFor: .xForwardedFor
+            case .forwarded: .forwarded
+            }
+        sendsForwarded = settings.sendsForwarded
+    }
+}
+
 extension Upstream {
     convenience init(
         _ settings: Settings.UpstreamSettings, limits: ProxyLimits, security: (any SessionMaker)? = nil

@@ -50,7 +50,7 @@ final class DecisionJournal: Sendable {
         accesses.append(
             AccessRecord(
                 time: end + (.zero - outcome.duration), requestID: outcome.requestID.text,
-                client: account ?? outcome.peer.host, address: account == nil ? nil : outcome.peer.host,
+                client: account ?? outcome.client.host, address: account == nil ? nil : outcome.client.host,
                 method: outcome.request?.method.name ?? "",
                 path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
                 requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),

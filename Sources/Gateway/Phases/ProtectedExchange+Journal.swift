@@ -81,7 +81,7 @@ extension ProtectedExchange {
     ) -> DecisionRecord {
         DecisionRecord(
             time: WallTime.now(), requestID: exchange.requestID.text,
-            client: note.account ?? exchange.peer.host, route: route.name,
+            client: note.account ?? exchange.client.host, route: route.name,
             row: row, rows: batch?.rows ?? 0, verdict: verdict, isEnforced: protection.mode == .enforce,
             latencies: latencies.record(total: services.clock.now().duration(since: started)),
             digest: batch?.digests[row].hex, reason: reason, trace: note.trace?.traceID)

@@ -9,7 +9,7 @@ extension ProtectedExchange {
     /// Whether the rates have room for `rows` more; otherwise the request has been answered.
     func admit(rows: Int) -> Bool {
         guard !route.rates.isEmpty else { return true }
-        switch services.limiter(for: route).admit(note.subject(exchange.peer.host, on: route), rows: rows) {
+        switch services.limiter(for: route).admit(note.subject(exchange.client.host, on: route), rows: rows) {
         case .allowed(let ticket, _):
             self.ticket = ticket
             return true

@@ -1,0 +1,112 @@
+import HTTPWire
+import Transport
+
+/// Who asked, as the proxies on the way say it: the field they write and which of them are believed.
+package struct ForwardedTrust: Sendable, Equatable {
+    /// Which field the trusted proxies write. Only one is read: a proxy that writes one passes the other on as a
+    /// client made it up.
+    package enum Field: String, Sendable, CaseIterable {
+        case xForwardedFor = "x-forwarded-for"
+        case forwarded
+    }
+
+    /// The networks of proxies whose word is taken; empty believes nobody.
+    package var proxies: [AddressPrefix] = []
+    /// What they write.
+    package var field = Field.xForwardedFor
+
+    /// Nobody is believed.
+    package init() {}
+
+    /// Whether this end of a connection is a believed proxy.
+    func contains(_ peer: SocketAddress) -> Bool { proxies.contains { $0.contains(peer) } }
+
+    /// The client's address: going from the last hop back, the first that is no believed proxy. What an entry that
+    /// is no address hides is not guessed at; the hop that reported it stands for the client then.
+    func client(behind peer: SocketAddress, _ fields: HeaderList) -> SocketAddress {
+        guard contains(peer) else { return peer }
+        var client = peer
+        for entry in entries(fields).reversed() {
+            guard let hop = Self.address(entry) else { return client }
+            client = hop
+            if !contains(hop) { return client }
+        }
+        return client
+    }
+
+    /// The hops in the order of the field lines.
+    private func entries(_ fields: HeaderList) -> [Substring] {
+        switch field {
+        case .xForwardedFor:
+            fields.values("x-forwarded-for").flatMap { value in
+                value.split(separator: ",", omittingEmptySubsequences: false).map(Self.trimmed)
+            }
+        case .forwarded:
+            fields.values("forwarded").flatMap { value in
+                Self.parts(value[...], ",").map { Self.hop($0) }
+            }
+        }
+    }
+
+    /// The value of an element's only `for`, quotes removed; what is no address when there is none.
+    private static func hop(_ element: Substring) -> Substring {
+        let pairs = parts(element, ";").map(trimmed).filter { $0.lowercased().hasPrefix("for=") }
+        guard pairs.count == 1, let pair = pairs.first else { return "" }
+        let value = pair.dropFirst(4)
+        guard value.first == "\"" else { return value }
+        return value.count >= 2 && value.last == "\"" ? value.dropFirst().dropLast() : ""
+    }
+
+    private static func trimmed(_ text: Substring) -> Substring {
+        let front = text.drop { $0 == " " || $0 == "\t" }
+        let end = front.lastIndex { $0 != " " && $0 != "\t" }
+        return end.map { front[...$0] } ?? ""
+    }
+
+    /// Splits at a separator outside quotes.
+    private static func parts(_ text: Substring, _ separator: Character) -> [Substring] {
+        var parts: [Substring] = []
+        var start = text.startIndex
+        var isQuoted = false
+        var isEscaped = false
+        for index in text.indices {
+            let character = text[index]
+            if isEscaped {
+                isEscaped = false
+            } else if isQuoted, character == "\\" {
+                isEscaped = true
+            } else if character == "\"" {
+                isQuoted.toggle()
+            } else if character == separator, !isQuoted {
+                parts.append(text[start..<index])
+                start = text.index(after: index)
+            }
+        }
+        return parts + [text[start...]]
+    }
+
+    /// `1.2.3.4`, `1.2.3.4:5`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5`; nil for everything else.
+    private static func address(_ text: Substring) -> SocketAddress? {
+        guard text.utf8.count <= 64 else { return nil }
+        if text.first == "[" {
+            guard let end = text.lastIndex(of: "]") else { return nil }
+            let host = text[text.index(after: text.startIndex)..<end]
+            guard let port = port(text[text.index(after: end)...]), host.contains(":") else { return nil }
+            return SocketAddress(host: String(host), port: port)
+        }
+        let colons = text.count { $0 == ":" }
+        guard colons == 1, let colon = text.firstIndex(of: ":") else {
+            return SocketAddress(host: String(text), port: 0)
+        }
+        guard let port = port(text[colon...]) else { return nil }
+        return SocketAddress(host: String(text[..<colon]), port: port)
+    }
+
+    /// `:5`, or nothing, which is 0.
+    private static func port(_ text: Substring) -> UInt16? {
+        if text.isEmpty { return 0 }
+        let digits = text.dropFirst()
+        guard text.first == ":", digits.allSatisfy({ $0.isASCII && $0.isNumber }) else { return nil }
+        return UInt16(digits)
+    }
+}
