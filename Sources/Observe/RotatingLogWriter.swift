@@ -17,8 +17,9 @@ package final class RotatingLogWriter: Sendable {
     }
 
     /// What only the writing lane touches.
+    ///
+    /// `@unchecked Sendable` because: confined to the writing lane, whose pieces run one after the other.
     private final class Writing: @unchecked Sendable {
-        // because: confined to the writing lane, whose pieces run one after the other.
         let appender: LogAppender
         var pause: Duration = .zero
         var isRetrying = false

@@ -136,8 +136,9 @@ final class VictimEndpoint: RequestHandler {
 /// taker until it is put back.
 struct WorkspaceShelf: @unchecked Sendable {
     /// A workspace that may change threads.
+    ///
+    /// `@unchecked Sendable` because: exactly one thread holds it between `take` and `put`.
     struct Item: @unchecked Sendable {
-        // because: exactly one thread holds it between `take` and `put`.
         let workspace: Workspace
     }
 
