@@ -69,8 +69,9 @@ package final class Gateway: Sendable {
         self.security = security
         let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         server = ProxyServer(
-            listeners: listeners, loops: loops,
-            settings: ProxySettings(settings.forwarded, limits: assembly.limits),
+            listeners: listeners,
+            intakes: settings.listeners.map { $0.proxyProtocol.map(ProxyHeaderIntake.init) }, loops: loops,
+            settings: ProxySettings(settings, limits: assembly.limits),
             handler: handler)
         admin = try AdminServer(
             settings.admin, loops: loops, metrics: metrics, configuration: assembly.configuration)

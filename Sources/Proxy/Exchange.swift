@@ -73,11 +73,11 @@ package final class Exchange: @unchecked Sendable {
     }
 
     /// Passes the request on and the answer back, neither ever held whole; the proxy answers 502, 503 or 504 when
-    /// the upstream fails. **Runs on** the loop.
-    package func stream(to upstream: Upstream) {
+    /// the upstream fails. `options` say what else the request may do. **Runs on** the loop.
+    package func stream(to upstream: Upstream, options: StreamOptions = []) {
         loop.assertOnLoop()
         isSettled = true
-        connection.stream(request, to: upstream, serial)
+        connection.stream(request, to: upstream, options, serial)
     }
 
     /// Reads the whole body and gives it to `completion`, on the loop. When it is larger than `bytesMax`, malformed
@@ -106,6 +106,8 @@ struct ForwardRequest {
     let body: [UInt8]
     let upstream: Upstream
     let answerBytesMax: Int
+    /// Whose it is, where the upstream is told by a PROXY header.
+    var origin: ConnectionOrigin?
 }
 
 extension Response {

@@ -50,6 +50,11 @@ struct ExchangeState {
     var waiter: UpstreamWaiter?
     var forward: ForwardTask?
     var hasRetried = false
+    var options: StreamOptions = []
+    /// Whether the client asks for a switch that is allowed.
+    var asksForTunnel = false
+    /// Until when the upstream is to say whether it wants the body; never when nobody waits for that.
+    var continueDeadline = MonotonicTime.never
 
     /// The state before any byte of the body.
     init(request: RequestHead?, requestID: RequestID, started: MonotonicTime) {

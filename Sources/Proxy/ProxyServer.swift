@@ -11,15 +11,19 @@ package final class ProxyServer: Sendable {
     package let counters = ProxyCounters()
     private let group: LoopGroup
     private let listeners: [Listener]
+    private let intakes: [ProxyHeaderIntake?]
     private let shards: [ServerShard]
 
-    /// A server that accepts as soon as `start` is called. Its listeners already hold their addresses.
+    /// A server that accepts as soon as `start` is called. Its listeners already hold their addresses; `intakes` says for
+    /// each, in their order, whether its connections begin with a PROXY header.
     package init(
-        listeners: [Listener], loops: LoopGroup, settings: ProxySettings = ProxySettings(),
+        listeners: [Listener], intakes: [ProxyHeaderIntake?] = [], loops: LoopGroup,
+        settings: ProxySettings = ProxySettings(),
         handler: any RequestHandler
     ) {
         self.settings = settings
         self.listeners = listeners
+        self.intakes = intakes
         group = loops
         let counters = counters
         let tally = ClientTally()
@@ -33,11 +37,14 @@ package final class ProxyServer: Sendable {
 
     /// Begins to accept. **Throws** when a loop cannot watch a listener.
     package func start() throws(TransportError) {
+        let sources = listeners.enumerated().map { index, listener in
+            (listener, index < intakes.count ? intakes[index] : nil)
+        }
         let failure = Mutex<TransportError?>(nil)
         for shard in shards {
             shard.loop.queue.sync { @Sendable in
                 do throws(TransportError) {
-                    try shard.accept(from: listeners) { loop in self.shards[self.group.loop(near: loop).index]
+                    try shard.accept(from: sources) { loop in self.shards[self.group.loop(near: loop).index]
                     }
                 } catch {
                     failure.withLock { $0 = error }

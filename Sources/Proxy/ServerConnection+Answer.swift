@@ -65,12 +65,12 @@ extension ServerConnection {
         headDeadline = loop.now.advanced(by: held.isEmpty ? limits.keepAliveTimeout : limits.headTimeout)
     }
 
-    private func releaseExchange() {
+    func releaseExchange() {
         let id = exchange.requestID
         exchange = ExchangeState(request: nil, requestID: id, started: loop.now)
     }
 
-    private func tellOutcome(_ end: ExchangeOutcome.End) {
+    func tellOutcome(_ end: ExchangeOutcome.End) {
         shard.handler.finished(
             ExchangeOutcome(
                 request: exchange.request, requestID: exchange.requestID, peer: peer, client: client,

@@ -65,8 +65,16 @@ extension ServerConnection {
         _ completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
     ) {
         guard isAwaiting(serial), exchange.forward == nil else { return }
+        var request = request
+        request.origin = origin(towards: request.upstream)
         let rewriter = rewriter(for: request.upstream)
-        let task = ForwardTask(request: request, rewriter: rewriter, loop: loop) { [unowned self] result in
+        let interim = { [unowned self] (head: ResponseHead) in
+            guard isAwaiting(serial) else { return }
+            upstreamInterim(head)
+            sendOutput()
+        }
+        let task = ForwardTask(request: request, rewriter: rewriter, loop: loop, interim: interim) {
+            [unowned self] result in
             guard isAwaiting(serial) else { return }
             exchange.forward = nil
             note(result)
@@ -83,10 +91,11 @@ extension ServerConnection {
         }
     }
 
-    func rewriter(for upstream: Upstream) -> RequestRewriter {
+    func rewriter(for upstream: Upstream, _ options: UpstreamOptions = []) -> RequestRewriter {
         RequestRewriter(
             settings: upstream.settings, viaName: shard.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
-            sendsForwarded: shard.settings.sendsForwarded)
+            sendsForwarded: shard.settings.sendsForwarded, options: options,
+            certificate: shard.settings.sendsClientCertificate ? secureConnection?.peer : nil)
     }
 }

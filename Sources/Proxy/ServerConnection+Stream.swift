@@ -3,8 +3,12 @@ import Transport
 
 /// The streamed way: both bodies pass through, at most a read's worth of each waiting.
 extension ServerConnection: UpstreamClient {
-    func stream(_ request: RequestHead, to upstream: Upstream, _ serial: UInt64) {
+    func stream(
+        _ request: RequestHead, to upstream: Upstream, _ options: StreamOptions, _ serial: UInt64
+    ) {
         guard isAwaiting(serial), exchange.target == nil else { return }
+        exchange.options = options
+        if !options.isEmpty, !mayStream(request) { return }
         exchange.streamed = request
         exchange.target = upstream
         acquire(upstream, fresh: false)
@@ -22,6 +26,8 @@ extension ServerConnection: UpstreamClient {
 
     // MARK: The request
 
+    var origin: ConnectionOrigin? { exchange.target.flatMap { origin(towards: $0) } }
+
     func upstreamReady(_ upstream: UpstreamConnection) {
         exchange.waiter = nil
         guard phase == .exchanging, let target = exchange.target, let request = exchange.streamed else {
@@ -29,12 +35,25 @@ extension ServerConnection: UpstreamClient {
         }
         exchange.upstream = upstream
         upstream.beginRequest(request.method)
-        let rewriter = rewriter(for: target)
+        let rewriter = rewriter(for: target, upstreamOptions(for: request))
         upstream.withOutput { rewriter.append(request, framing: request.framing, to: &$0) }
         exchange.sink = .stream
         if exchange.isRequestComplete { return upstream.endRequest() }
+        if exchange.options.contains(.forwardsContinue), request.expectsContinue, held.isEmpty {
+            return awaitContinue()
+        }
         wantBody()
         exchange.upstream?.sendNow()
+    }
+
+    private func upstreamOptions(for request: RequestHead) -> UpstreamOptions {
+        var options: UpstreamOptions = request.acceptsTrailers ? .acceptsTrailers : []
+        guard !exchange.options.isEmpty else { return options }
+        if exchange.asksForTunnel { options.insert(.webSocket) }
+        if exchange.options.contains(.forwardsContinue), request.expectsContinue {
+            options.insert(.expectsContinue)
+        }
+        return options
     }
 
     func streamBody(_ bytes: UnsafeRawBufferPointer) {
@@ -69,9 +88,14 @@ extension ServerConnection: UpstreamClient {
 
     var allowsUpstreamReading: Bool { outputCount < limits.pressureBytes }
 
-    /// 100 is the proxy's own to say; the others are for the client (RFC 9110 §15.2), unless it is too old.
+    /// 100 is for the client where the upstream was asked for it, or else the proxy's own to say; the others are for the client
+    /// (RFC 9110 §15.2), unless it is too old.
     func upstreamInterim(_ head: ResponseHead) {
-        guard head.status != 100, exchange.request?.version == .http11, !exchange.isHeadSent else { return }
+        if head.status == 100 {
+            if exchange.continueDeadline != .never { endAwaitingContinue() }
+            return
+        }
+        guard exchange.request?.version == .http11, !exchange.isHeadSent else { return }
         withOutput { AnswerWriter.appendInterim(head, to: &$0) }
     }
 
@@ -80,11 +104,13 @@ extension ServerConnection: UpstreamClient {
         exchange.upstreamLatency = loop.now.duration(since: exchange.started)
         exchange.isHeadSent = true
         exchange.cancelHook = nil
+        exchange.continueDeadline = .never
         exchange.status = head.status
         exchange.answerFraming = answerFraming(for: head.framing)
         decidePersistence(exchange.answerFraming == .untilClose)
-        let writer = answerWriter
+        var writer = answerWriter
         let framing = exchange.answerFraming
+        writer.keepsTrailers = framing == .chunked && exchange.request?.acceptsTrailers == true
         withOutput { writer.append(head, framing: framing, isBodiless: head.framing == .none, to: &$0) }
     }
 
@@ -113,7 +139,8 @@ extension ServerConnection: UpstreamClient {
 
     func upstreamEnd(_ upstream: UpstreamConnection) {
         if exchange.answerFraming == .chunked {
-            var trailers = upstream.parser.trailers
+            // A client that has not asked for them may take them for anything (RFC 9110 §6.5.1).
+            var trailers = exchange.request?.acceptsTrailers == true ? upstream.parser.trailers : HeaderList()
             trailers.removeForbiddenInTrailers()
             withOutput { WireWriter.appendLastChunk(trailers: trailers, to: &$0) }
         }

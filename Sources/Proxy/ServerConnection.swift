@@ -12,6 +12,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case exchanging
         /// All is said; what the client still sends is read and dropped, so that it gets to read the answer.
         case lingering
+        /// Another protocol is spoken, through the tunnel.
+        case tunnel
     }
 
     let shard: ServerShard
@@ -32,6 +34,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private(set) var isTrusted = false
     private(set) lazy var peerText = Array(peer.host.utf8)
     /// As what it was counted among its client's connections.
+    var tunnel: Tunnel?
     private var tallied: AddressPrefix?
     private var timer: LoopTimer?
     var headDeadline = MonotonicTime.never
@@ -106,6 +109,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         if let timer { loop.remove(timer) }
         if let tallied { shard.tally.leave(tallied) }
         if phase == .exchanging { cut(.shuttingDown) }
+        tunnel?.end(.cut(.shuttingDown))
         shard.remove(self)
     }
 
@@ -119,6 +123,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     override func receivedEvent(_ readiness: Readiness) {
         note(readiness)
+        if let tunnel { return tunnel.pump() }
         if outputCount > 0, canWrite { sendOutput() }
         guard isOpen else { return }
         readInput()
@@ -130,6 +135,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     override func channelSecured() { handshakeCompleted() }
 
     override func channelResumed() {
+        if let tunnel { return tunnel.pump() }
         if !held.isEmpty || exchange.wantsBody { parseHeldAndSettle() }
         if isOpen { readInput() }
     }
@@ -140,6 +146,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading: outputCount < limits.pressureBytes
         case .exchanging: exchange.wantsBody && !isUpstreamFull
         case .lingering: true
+        case .tunnel: false
         }
     }
 
@@ -171,6 +178,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
         case .exchanging:
             if !exchange.isRequestComplete || shard.settings.cancelsOnClientClose { clientGone() }
+        case .tunnel: break
         }
     }
 
@@ -226,9 +234,12 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading: min(headDeadline, writeDeadline)
         case .exchanging:
             min(
-                requestDeadline, min(writeDeadline, isAwaitingBody ? min(bodyDeadline, rateDeadline) : .never)
-            )
+                requestDeadline,
+                min(
+                    writeDeadline,
+                    isAwaitingBody ? min(bodyDeadline, rateDeadline) : exchange.continueDeadline))
         case .lingering: min(lingerDeadline, writeDeadline)
+        case .tunnel: .never
         }
     }
 
@@ -241,6 +252,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading: headTimedOut()
         case .exchanging: exchangeTimedOut()
         case .lingering: close()
+        case .tunnel: break
         }
     }
 
@@ -254,6 +266,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     private func exchangeTimedOut() {
         guard requestDeadline > loop.now else { return requestTimedOut() }
+        if exchange.continueDeadline <= loop.now { return endAwaitingContinue() }
         guard isAwaitingBody, bodyDeadline <= loop.now || isTooSlow else { return updateDeadline() }
         shard.counters.slowBodies.wrappingAdd(1, ordering: .relaxed)
         fail(ProblemDocument(status: 408, detail: "the request body took too long"), .timeout)

@@ -11,6 +11,8 @@ final class ServerShard: @unchecked Sendable {
     let counters: ProxyCounters
     let tally: ClientTally
     private(set) var isDraining = false
+    /// Connections whose PROXY header is awaited.
+    var unnamed: [ObjectIdentifier: ProxyHeaderChannel] = [:]
     private var listeners: [ListenerChannel] = []
     private var connections: [ServerConnection] = []
     private var drained: (() -> Void)?
@@ -37,15 +39,19 @@ final class ServerShard: @unchecked Sendable {
 
     /// Accepts from every listener; `chosen` says which shard a new connection goes to.
     func accept(
-        from sources: [Listener], chosen: @escaping (EventLoop) -> ServerShard
+        from sources: [(Listener, ProxyHeaderIntake?)], chosen: @escaping (EventLoop) -> ServerShard
     ) throws(TransportError) {
         loop.assertOnLoop()
-        for source in sources {
+        for (source, intake) in sources {
             let channel = try source.attach(to: loop) { [unowned self] raw, peer in
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
                 let shard = chosen(loop)
                 shard.loop.load.add(1)
                 let security = source.security
+                if let intake {
+                    shard.loop.execute { @Sendable in shard.awaitHeader(raw, peer, security, intake) }
+                    return
+                }
                 if shard === self { return adopt(raw, peer, security) }
                 shard.loop.execute { @Sendable in shard.adopt(raw, peer, security) }
             }
@@ -53,7 +59,7 @@ final class ServerShard: @unchecked Sendable {
         }
     }
 
-    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?) {
+    func adopt(_ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
         let connection = ServerConnection(shard: self, owning: raw, peer: peer)
         connection.place = connections.count
@@ -91,6 +97,7 @@ final class ServerShard: @unchecked Sendable {
         for listener in listeners { listener.stop() }
         listeners = []
         for connection in connections { connection.drain() }
+        for channel in unnamed.values { channel.abort() }
         if connections.isEmpty { return tellDrained() }
         let timer = LoopTimer { [unowned self] in
             for connection in connections { connection.abort() }

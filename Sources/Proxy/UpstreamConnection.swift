@@ -5,14 +5,17 @@ import Transport
 ///
 /// `@unchecked Sendable` because: confined to its loop, like its base class.
 final class UpstreamConnection: StreamChannel, @unchecked Sendable {
-    enum State { case connecting, idle, active, closed }
+    enum State { case connecting, idle, active, tunnel, closed }
 
     let pool: UpstreamPool
     private(set) var state = State.connecting
     var isIdle: Bool { state == .idle }
+    /// Whose it is, where the upstream is told by a PROXY header.
+    var origin: ConnectionOrigin?
     var remainingAddresses: ArraySlice<SocketAddress> = []
     private(set) var parser: ResponseParser
     private var client: (any UpstreamClient)?
+    private var tunnel: Tunnel?
     /// Bytes of an incomplete head or chunk line.
     private var held: [UInt8] = []
     private var timer: LoopTimer?
@@ -86,6 +89,10 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         let last = state
         if last != .connecting { pool.closed(self) }
         state = .closed
+        if let tunnel {
+            self.tunnel = nil
+            return tunnel.end(.cut(.upstreamFailed))
+        }
         guard let client else { return }
         self.client = nil
         client.upstreamFailed(pool.error(.shuttingDown), reused: isReused)
@@ -100,12 +107,13 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         // Whatever an unused connection has to say, it is of no use any more.
         case .idle: if canRead, !isQuiet() { close() }
         case .active: work()
+        case .tunnel: tunnel?.pump()
         case .closed: break
         }
     }
 
     override func channelResumed() {
-        if state == .active { read() }
+        if state == .active { read() } else { tunnel?.pump() }
     }
 
     private func connectEnded() {
@@ -113,6 +121,11 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
             guard canWrite else { return }
             let code = connectError()
             guard code == 0 else { return connectFailed(.connectFailed(code)) }
+            if let origin, let version = pool.settings.proxyProtocol {
+                withOutput { origin.append(version, to: &$0) }
+                // A new socket takes so few bytes; one that does not is of no use.
+                guard flush() else { return connectFailed(.connectFailed(writeError ?? 0)) }
+            }
             if let security = pool.upstream.security {
                 guard let session = security.makeSession(over: raw) else {
                     return connectFailed(.handshakeFailed(.unusable))
@@ -135,9 +148,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         let deadline = connectDeadline
         close()
         if loop.now < deadline {
-            pool.attempt(rest, deadline: deadline, last: cause)
+            pool.attempt(rest, for: origin, deadline: deadline, last: cause)
         } else {
-            pool.attemptsEnded(cause)
+            pool.attemptsEnded(cause, for: origin)
         }
     }
 
@@ -163,23 +176,33 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         if state == .active {
             client?.upstreamPaused()
             updateDeadline()
+        } else {
+            tunnel?.pump()
         }
     }
 
     private func feed(_ bytes: UnsafeRawBufferPointer) {
         if held.isEmpty {
             let consumed = parse(bytes)
-            if consumed < bytes.count, state == .active {
-                held.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[consumed...]))
+            guard consumed < bytes.count else { return }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
+            if state == .active {
+                held.append(contentsOf: rest)
+            } else {
+                tunnel?.takeEarly(fromUpstream: rest)
             }
         } else {
             held.append(contentsOf: bytes)
             var all: [UInt8] = []
             swap(&all, &held)
             let consumed = all.withUnsafeBytes { parse($0) }
-            guard state == .active, consumed < all.count else { return }
+            guard consumed < all.count else { return }
             all.removeFirst(consumed)
-            held = all
+            if state == .active {
+                held = all
+            } else {
+                all.withUnsafeBytes { tunnel?.takeEarly(fromUpstream: $0) }
+            }
         }
     }
 
@@ -210,8 +233,12 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     }
 
     private func headCompleted(_ client: any UpstreamClient) {
-        if parser.head.framing == .tunnel { return fail(.unexpectedUpgrade) }
-        client.upstreamHead(self)
+        guard parser.head.framing == .tunnel else { return client.upstreamHead(self) }
+        guard let tunnel = client.upstreamSwitched(self) else { return fail(.unexpectedUpgrade) }
+        self.tunnel = tunnel
+        self.client = nil
+        state = .tunnel
+        arm(.never)
     }
 
     private func endOfInput() {
@@ -275,7 +302,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         case .active:
             let isAnswering = bytesReceived > receivedAtStart || outputCount > 0
             fail(isAnswering ? .idleTimeout : .firstByteTimeout)
-        case .closed: break
+        case .tunnel, .closed: break
         }
     }
 }

@@ -31,7 +31,7 @@ final class UpstreamPool: @unchecked Sendable {
     /// A connection now, later by `upstreamReady`, or an error. `verifying` asks the kernel whether an unused
     /// connection is still good, which is worth a system call when the request cannot be sent twice.
     func acquire(for client: any UpstreamClient, fresh: Bool = false, verifying: Bool) -> Acquired {
-        while !fresh, let connection = idle.popLast() {
+        while !fresh, let connection = takeIdle(for: client) {
             if verifying, connection.isStale {
                 connection.close()
                 continue
@@ -42,6 +42,13 @@ final class UpstreamPool: @unchecked Sendable {
         guard !upstream.isClosed else { return .failed(error(.shuttingDown, isRetrySafe: true)) }
         guard upstream.enterQueue() else { return .failed(error(.queueFull, isRetrySafe: true)) }
         return .waiting(enqueue(client, fresh: fresh))
+    }
+
+    /// The last used of those that may serve the client.
+    private func takeIdle(for client: any UpstreamClient) -> UpstreamConnection? {
+        guard settings.proxyProtocol != nil else { return idle.popLast() }
+        let origin = client.origin
+        return idle.lastIndex { $0.origin == origin }.map { idle.remove(at: $0) }
     }
 
     /// The client wants no connection any more.
@@ -89,7 +96,7 @@ final class UpstreamPool: @unchecked Sendable {
                 continue
             }
             connecting += 1
-            connect()
+            connect(for: settings.proxyProtocol == nil ? nil : nextOrigin())
         }
         updateStarving()
     }
@@ -101,41 +108,56 @@ final class UpstreamPool: @unchecked Sendable {
         if starves { upstream.starve(self) } else { upstream.starveNoMore() }
     }
 
-    private func connect() {
-        if let known = upstream.resolver.known(settings.endpoint, now: loop.now) { return resolved(known) }
-        upstream.resolver.resolve(settings.endpoint, on: loop) { @Sendable [self] in resolved($0) }
+    /// Whose connection is to be made next.
+    private func nextOrigin() -> ConnectionOrigin? {
+        let waiter = waiters.first { !$0.isServed } ?? waiters.first
+        waiter?.isServed = true
+        return waiter?.origin
     }
 
-    private func resolved(_ answer: Resolver.Answer) {
+    private func connect(for origin: ConnectionOrigin?) {
+        if let known = upstream.resolver.known(settings.endpoint, now: loop.now) {
+            return resolved(known, origin)
+        }
+        upstream.resolver.resolve(settings.endpoint, on: loop) { @Sendable [self] in resolved($0, origin) }
+    }
+
+    private func resolved(_ answer: Resolver.Answer, _ origin: ConnectionOrigin?) {
         switch answer {
         case .success(let addresses):
             let deadline = loop.now.advanced(by: settings.connectTimeout)
-            attempt(addresses[...], deadline: deadline, last: .connectFailed(0))
-        case .failure(let reason): attemptsEnded(.unresolved(reason.description))
+            attempt(addresses[...], for: origin, deadline: deadline, last: .connectFailed(0))
+        case .failure(let reason): attemptsEnded(.unresolved(reason.description), for: origin)
         }
     }
 
     /// Tries the addresses one after the other.
-    func attempt(_ addresses: ArraySlice<SocketAddress>, deadline: MonotonicTime, last: UpstreamError.Cause) {
-        guard let address = addresses.first, !upstream.isClosed else { return attemptsEnded(last) }
+    func attempt(
+        _ addresses: ArraySlice<SocketAddress>, for origin: ConnectionOrigin?, deadline: MonotonicTime,
+        last: UpstreamError.Cause
+    ) {
+        guard let address = addresses.first, !upstream.isClosed else {
+            return attemptsEnded(last, for: origin)
+        }
         let rest = addresses.dropFirst()
         do throws(TransportError) {
             let descriptor = try Descriptor.connecting(to: address)
             let connection = UpstreamConnection(pool: self, owning: descriptor.release())
             connection.remainingAddresses = rest
+            connection.origin = origin
             try connection.register()
             connection.awaitConnect(until: deadline)
         } catch {
-            guard case .system(_, let code) = error else { return attemptsEnded(last) }
-            attempt(rest, deadline: deadline, last: .connectFailed(code))
+            guard case .system(_, let code) = error else { return attemptsEnded(last, for: origin) }
+            attempt(rest, for: origin, deadline: deadline, last: .connectFailed(code))
         }
     }
 
     /// No address is left: one of the requests that wait learns why.
-    func attemptsEnded(_ cause: UpstreamError.Cause) {
+    func attemptsEnded(_ cause: UpstreamError.Cause, for origin: ConnectionOrigin?) {
         connecting -= 1
         upstream.returnPermit(from: self)
-        if let waiter = waiters.first {
+        if let waiter = waiters.first(where: { $0.origin == origin }) {
             drop(waiter)
             waiter.take()?.upstreamFailed(error(cause, isRetrySafe: true), reused: false)
         }
@@ -148,6 +170,8 @@ final class UpstreamPool: @unchecked Sendable {
         connecting -= 1
         upstream.counters.opened.wrappingAdd(1, ordering: .relaxed)
         if !serve(with: connection, isFresh: true) { keep(connection) }
+        // It may have been somebody's who waits no more, while others do.
+        if settings.proxyProtocol != nil { openIfUseful() }
         updateStarving()
     }
 
@@ -155,6 +179,8 @@ final class UpstreamPool: @unchecked Sendable {
     func release(_ connection: UpstreamConnection) {
         if upstream.isClosed { return connection.close() }
         if serve(with: connection, isFresh: false) { return }
+        // What is one client's is of no use to the others, who may be waiting for its permit.
+        if settings.proxyProtocol != nil, !waiters.isEmpty { return connection.close() }
         // Another loop's requests may need the permit more than this loop its spare connection.
         if upstream.isStarving, !isStarving { return connection.close() }
         keep(connection)
@@ -167,7 +193,11 @@ final class UpstreamPool: @unchecked Sendable {
     }
 
     private func serve(with connection: UpstreamConnection, isFresh: Bool) -> Bool {
-        guard !waiters.isEmpty, let waiter = waiters.first(where: { isFresh || !$0.needsFresh }) else {
+        guard !waiters.isEmpty,
+            let waiter = waiters.first(where: {
+                (isFresh || !$0.needsFresh) && $0.origin == connection.origin
+            })
+        else {
             return false
         }
         drop(waiter)

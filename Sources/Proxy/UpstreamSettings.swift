@@ -1,3 +1,4 @@
+import HTTPWire
 import Transport
 
 /// One upstream server, as configured.
@@ -40,6 +41,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var idleTimeout = Duration.seconds(60)
     /// `Host` towards it.
     package var hostField = HostField.passThrough
+    /// The PROXY header that connections begin with, before TLS; nil for none. Each connection is one client's then.
+    package var proxyProtocol: ProxyProtocolWriter.Version?
     /// What is sent twice.
     package var retry = Retry.idempotent
 

@@ -22,6 +22,10 @@ package struct LimitsSettings: Sendable, Equatable {
     package var requestTimeout: Duration
     /// Between two requests on one connection.
     package var keepAliveTimeout: Duration
+    /// From an `Expect: 100-continue` that is passed on to the body that nobody has asked for.
+    package var continueTimeout: Duration
+    /// Silence in a tunnel.
+    package var tunnelIdleTimeout: Duration
 
     /// Clients, networks and routes whose rates are remembered at once.
     package var rateKeys: Int
@@ -62,6 +66,13 @@ package struct LimitsSettings: Sendable, Equatable {
             "keep_alive_timeout", .duration(in: .milliseconds(10) ... .seconds(86_400)),
             default: .seconds(75),
             "How long an idle downstream connection is kept for its next request.")
+        continueTimeout = section.value(
+            "continue_timeout", .duration(in: .milliseconds(1) ... .seconds(3600)), default: .seconds(1),
+            "How long an upstream may take to answer an `Expect: 100-continue` that is passed on before it gets the body."
+        )
+        tunnelIdleTimeout = section.value(
+            "tunnel_idle_timeout", .duration(in: .milliseconds(10) ... .seconds(86_400)),
+            default: .seconds(300), "Silence in both directions after which a WebSocket tunnel is closed.")
         rateKeys = section.value(
             "rate_keys", .integer(in: 1...100_000_000), default: 100_000,
             "Clients, networks and routes whose `rates` are remembered at once; further ones are what `on_full` says."

@@ -4,10 +4,34 @@ package struct ListenerSettings: Sendable, Equatable {
     package var address: SocketAddress
     /// TLS; nil for clear text.
     package var tls: ListenerTLSSettings?
+    /// The PROXY header that each connection begins with; nil where none is read.
+    package var proxyProtocol: ProxyProtocolSettings?
 
     init(reading section: Section) {
         address = section.required("address", .address, "Where to accept connections.")
         tls = section.optionalSection(
             "tls", absent: "clear text", "TLS for what is accepted.", ListenerTLSSettings.init(reading:))
+        proxyProtocol = section.optionalSection(
+            "proxy_protocol", absent: "connections are their clients' own",
+            "The PROXY header, version 1 or 2, that every connection must begin with, before TLS: it names the client.",
+            ProxyProtocolSettings.init(reading:))
+    }
+}
+
+/// Whose word is taken on whose a connection is.
+package struct ProxyProtocolSettings: Sendable, Equatable {
+    /// The networks of the proxies that send the header.
+    package var proxies: [String]
+    /// How long the header may take.
+    package var headerTimeout: Duration
+
+    init(reading section: Section) {
+        proxies = section.required(
+            "from", .list(of: .network, count: 1...1_000),
+            "Networks of the proxies that send it; a connection from elsewhere, or without the header, is refused."
+        )
+        headerTimeout = section.value(
+            "header_timeout", .duration(in: .milliseconds(10) ... .seconds(600)), default: .seconds(5),
+            "From the connection to the end of the header; past it the connection is closed.")
     }
 }

@@ -16,8 +16,20 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var firstByteTimeout: Duration
     /// How long an idle connection is kept.
     package var idleTimeout: Duration
+    /// The PROXY header that its connections begin with.
+    package var proxyProtocol: ProxyProtocol
     /// What is sent again when a kept connection closed before a byte of the answer.
     package var retry: Retry
+
+    /// The PROXY header's version.
+    package enum ProxyProtocol: String, Sendable, CaseIterable {
+        /// None is sent.
+        case off
+        /// A line of text.
+        case v1
+        /// A binary block.
+        case v2
+    }
 
     /// Which requests are sent again on a fresh connection when a kept one turns out to be closed.
     package enum Retry: String, Sendable, CaseIterable {
@@ -51,6 +63,10 @@ package struct UpstreamSettings: Sendable, Equatable {
         idleTimeout = section.value(
             "idle_timeout", .duration(in: .milliseconds(10) ... .seconds(3600)), default: .seconds(60),
             "How long an unused connection is kept; below the upstream's own keep-alive time is best.")
+        proxyProtocol = section.value(
+            "proxy_protocol", .choice(), default: .off,
+            "The PROXY header that connections begin with, before TLS, naming the client; each is one client's alone then."
+        )
         retry = section.value(
             "retry", .choice(), default: .idempotent,
             "What is sent again, once, when a kept connection closed before a byte of the answer; `any-method` is right"

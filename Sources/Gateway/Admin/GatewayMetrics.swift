@@ -82,6 +82,19 @@ final class GatewayMetrics: Sendable {
         try counter("samegate_bad_requests_total", "Requests that broke the protocol or a limit.") {
             counters.badRequests.load(ordering: .relaxed)
         }
+        try counter(
+            "samegate_proxy_headers_refused_total",
+            "Connections refused for want of a PROXY header, or of the right to send one."
+        ) { counters.proxyHeadersRefused.load(ordering: .relaxed) }
+        try counter("samegate_tunnels_opened_total", "Connections that have become tunnels.") {
+            counters.tunnelsOpened.load(ordering: .relaxed)
+        }
+        try counter(
+            "samegate_tunnels_refused_total", "Tunnels refused for a handshake that was not in order."
+        ) {
+            counters.tunnelsRefused.load(ordering: .relaxed)
+        }
+        try gauge("samegate_tunnels", "Tunnels open now.") { counters.tunnels.load(ordering: .relaxed) }
         try gauge("samegate_connections", "Connections open now.") {
             counters.connections.load(ordering: .relaxed)
         }

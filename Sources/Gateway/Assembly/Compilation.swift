@@ -27,12 +27,15 @@ extension ProxyLimits {
         bodyIdleTimeout = settings.bodyIdleTimeout
         requestTimeout = settings.requestTimeout
         keepAliveTimeout = settings.keepAliveTimeout
+        continueTimeout = settings.continueTimeout
+        tunnelIdleTimeout = settings.tunnelIdleTimeout
     }
 }
 
 extension ProxySettings {
-    init(_ settings: ForwardedSettings, limits: ProxyLimits) {
+    init(_ gateway: GatewaySettings, limits: ProxyLimits) {
         self.init(limits: limits)
+        let settings = gateway.forwarded
         trust.proxies = settings.trustedProxies.compactMap { AddressPrefix($0) }
         trust.field =
             switch settings.clientFrom {
@@ -40,6 +43,15 @@ extension ProxySettings {
             case .forwarded: .forwarded
             }
         sendsForwarded = settings.sendsForwarded
+        viaName = settings.viaName
+        sendsClientCertificate = gateway.identity?.clientCertificate?.sendsHeaders ?? false
+    }
+}
+
+extension ProxyHeaderIntake {
+    init(_ settings: ProxyProtocolSettings) {
+        self.init(
+            proxies: settings.proxies.compactMap { AddressPrefix($0) }, timeout: settings.headerTimeout)
     }
 }
 
@@ -54,6 +66,12 @@ extension Upstream {
         upstream.connectTimeout = settings.connectTimeout
         upstream.firstByteTimeout = settings.firstByteTimeout
         upstream.idleTimeout = settings.idleTimeout
+        upstream.proxyProtocol =
+            switch settings.proxyProtocol {
+            case .off: nil
+            case .v1: .v1
+            case .v2: .v2
+            }
         upstream.retry =
             switch settings.retry {
             case .never: .never
