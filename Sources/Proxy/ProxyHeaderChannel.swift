@@ -5,7 +5,7 @@ import Transport
 /// must begin with, before TLS and HTTP.
 ///
 /// Never by looking whether there is one: whoever may leave it out may also make it up.
-package struct ProxyHeaderIntake: Sendable, Equatable {
+package struct ProxyHeaderIntake: ConnectionIntake, Equatable {
     /// The networks of those proxies; a connection from elsewhere is refused.
     package var proxies: [AddressPrefix]
     /// How long the header may take.
@@ -18,7 +18,7 @@ package struct ProxyHeaderIntake: Sendable, Equatable {
     }
 
     /// Whether this peer may send one.
-    func admits(_ peer: SocketAddress) -> Bool { proxies.contains { $0.contains(peer) } }
+    package func admits(_ peer: SocketAddress) -> Bool { proxies.contains { $0.contains(peer) } }
 }
 
 /// A connection of which it is not known yet whose it is: reads the PROXY header, and nothing behind it.

@@ -93,9 +93,9 @@ extension ServerConnection {
 
     func rewriter(for upstream: Upstream, _ options: UpstreamOptions = []) -> RequestRewriter {
         RequestRewriter(
-            settings: upstream.settings, viaName: shard.settings.viaName, requestID: exchange.requestID,
+            settings: upstream.settings, viaName: generation.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
-            sendsForwarded: shard.settings.sendsForwarded, options: options,
-            certificate: shard.settings.sendsClientCertificate ? secureConnection?.peer : nil)
+            sendsForwarded: generation.settings.sendsForwarded, options: options,
+            certificate: generation.settings.sendsClientCertificate ? secureConnection?.peer : nil)
     }
 }

@@ -21,7 +21,7 @@ extension ServerConnection {
     private func ownHops(_ fields: HeaderList) -> Int {
         fields.values("via").flatMap { $0.split(separator: ",") }.count { hop in
             let words = hop.split { $0 == " " || $0 == "\t" }
-            return words.count >= 2 && words[1] == shard.settings.viaName
+            return words.count >= 2 && words[1] == generation.settings.viaName
         }
     }
 

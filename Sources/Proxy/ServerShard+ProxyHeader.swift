@@ -6,7 +6,7 @@ extension ServerShard {
     /// Takes a connection of a listener that asks for a PROXY header. Whoever may not send one is refused without a word:
     /// what to say to it, and in which protocol, is not known.
     func awaitHeader(
-        _ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?, _ intake: ProxyHeaderIntake
+        _ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?, _ intake: any ConnectionIntake
     ) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
         guard count <= limits.connectionsMax else {

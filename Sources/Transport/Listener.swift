@@ -11,13 +11,17 @@ package final class Listener: Sendable {
     package let localAddress: SocketAddress
     /// TLS for what it accepts; nil for clear text.
     package let security: (any SessionMaker)?
+    /// What each connection has to begin with; nil where it begins with TLS or HTTP.
+    package let intake: (any ConnectionIntake)?
     private let descriptor: OwnedDescriptor
 
     /// Binds and listens, for TLS where `security` is given. **Throws** with the address when the system refuses it.
     package init(
-        binding address: SocketAddress, backlog: Int32 = 1024, security: (any SessionMaker)? = nil
+        binding address: SocketAddress, backlog: Int32 = 1024, security: (any SessionMaker)? = nil,
+        intake: (any ConnectionIntake)? = nil
     ) throws(TransportError) {
         self.security = security
+        self.intake = intake
         var system = address.system
         let raw = try TransportError.check(cposix_listen(&system, backlog), "listen on \(address)")
         let owned = Descriptor(owning: raw)
@@ -25,6 +29,19 @@ package final class Listener: Sendable {
         localAddress = SocketAddress(system)
         descriptor = OwnedDescriptor(owned)
     }
+
+    /// The same socket with other TLS and another intake, or none, for what is accepted from now on.
+    package init(
+        sharing other: Listener, security: (any SessionMaker)?, intake: (any ConnectionIntake)? = nil
+    ) {
+        self.intake = intake
+        localAddress = other.localAddress
+        descriptor = other.descriptor
+        self.security = security
+    }
+
+    /// Whether the two accept from one socket.
+    package func isSameSocket(as other: Listener) -> Bool { descriptor === other.descriptor }
 
     /// Lets go of the socket, so that connections are refused once no loop accepts from it any more: the system would
     /// otherwise go on queueing them for nobody. **Runs on** any thread.
@@ -97,8 +114,11 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
         }
     }
 
-    /// The socket is shared with other loops, so closing this copy does not end its events.
+    /// The socket is shared with other loops, so closing this copy does not end its events. What waits is accepted first:
+    /// the system would reset it with the last copy.
     package func stop() {
+        guard isOpen else { return }
+        receivedEvent(.readable)
         guard isOpen else { return }
         if let pause { loop.remove(pause) }
         if !isSuspended { suspendEvents() }

@@ -23,11 +23,11 @@ struct ProxyHeaderTests {
             var settings = ProxySettings()
             change(&settings)
             let handler = ClosureHandler { $0.respond(plain("\($0.peer) \($0.client.host)")) }
-            let listener = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
+            let listener = try Listener(
+                binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)),
+                intake: ProxyHeaderIntake(proxies: networks.compactMap { AddressPrefix($0) }))
             server = ProxyServer(
-                listeners: [listener],
-                intakes: [ProxyHeaderIntake(proxies: networks.compactMap { AddressPrefix($0) })],
-                loops: group, settings: settings, handler: handler)
+                listeners: [listener], loops: group, settings: settings, handler: handler)
             try server.start()
         }
 
