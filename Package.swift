@@ -58,6 +58,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
 
+        .target(name: "Service", dependencies: ["CPosix", "Transport"], swiftSettings: strict),
+
         .target(name: "Client", dependencies: ["CPosix", "HTTPWire", "Transport"], swiftSettings: strict),
 
         // MARK: The daemon and the program
@@ -66,7 +68,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Engine", "Metrics", "Identity", "Secure", "Tensor", "Digest",
+                "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -82,7 +84,7 @@ let package = Package(
             dependencies: [
                 "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
-                "Identity",
+                "Identity", "Service",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -94,7 +96,7 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
-    "Secure",
+    "Secure", "Service",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
