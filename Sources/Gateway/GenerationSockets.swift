@@ -10,7 +10,8 @@ struct GenerationSockets: Sendable {
     /// Takes what is `inherited` and binds what is new; nothing accepts yet. **Throws** every address that cannot be had at
     /// once, and lets go of the others.
     init(
-        _ assembly: GatewayAssembly, after earlier: Generation?, inherited: InheritedSockets = InheritedSockets()
+        _ assembly: GatewayAssembly, after earlier: Generation?,
+        inherited: InheritedSockets = InheritedSockets()
     ) throws(AssemblyError) {
         var inherited = inherited
         var problems: [AssemblyProblem] = []

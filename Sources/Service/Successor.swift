@@ -75,19 +75,15 @@ package final class Successor: Sendable {
         copies.append(
             try ServiceError.check(cposix_duplicate_above(writing.raw, least), "duplicate a descriptor"))
         let process = try spawn(copies, names: listeners.map(\.name))
-        await(process, on: reading.release(), completion)
+        listen(process, on: reading.release(), completion)
     }
 
     private static func copy(of listener: Listener, above least: Int32) throws(ServiceError) -> Int32 {
-        do throws(TransportError) {
-            let descriptor = try listener.duplicateDescriptor()
-            return try ServiceError.check(
-                cposix_duplicate_above(descriptor.raw, least), "duplicate a descriptor")
-        } catch let error as TransportError {
-            throw .system(operation: "\(error)", code: EBADF)
-        } catch let error as ServiceError {
-            throw error
+        guard let descriptor = try? listener.duplicateDescriptor() else {
+            throw .system(operation: "duplicate a listener", code: EMFILE)
         }
+        return try ServiceError.check(
+            cposix_duplicate_above(descriptor.raw, least), "duplicate a descriptor")
     }
 
     private func spawn(_ descriptors: [Int32], names: [String]) throws(ServiceError) -> Int32 {
@@ -114,23 +110,18 @@ package final class Successor: Sendable {
             "start \(program)")
     }
 
-    /// Reads from the pipe until the word or its end.
-    private func await(
+    /// Reads from the pipe until the word or its end, on a queue of its own: nothing else waits there.
+    private func listen(
         _ process: Int32, on raw: Int32, _ completion: @escaping @Sendable (Outcome) -> Void
     ) {
-        let source = DispatchSource.makeReadSource(fileDescriptor: raw, queue: queue)
-        // The descriptor must outlive its source: Dispatch still watches it until this runs.
-        source.setCancelHandler { @Sendable in cposix_close(raw) }
-        source.setEventHandler { @Sendable [self] in
+        queue.async { @Sendable [self] in
+            let pipe = Descriptor(owning: raw)
             var byte: UInt8 = 0
-            let isReady = cposix_read_byte(raw, &byte) == 1
-            source.cancel()
-            if isReady { return completion(.serves(process)) }
+            if cposix_read_byte(pipe.raw, &byte) == 1 { return completion(.serves(process)) }
             let status = cposix_child_status(process)
             isUnderWay.withLock { $0 = false }
             completion(.failed(Self.reason(status)))
         }
-        source.activate()
     }
 
     private static func reason(_ status: Int32) -> String {

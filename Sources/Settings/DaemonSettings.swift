@@ -10,7 +10,8 @@ package struct DaemonSettings: Sendable, Equatable {
     init(reading section: Section) {
         user = section.optional(
             "user", .account, absent: "the one it was started by",
-            "The user to go on as, for good, once the sockets are bound and the key is read; needs a start as root.")
+            "The user to go on as, for good, once the sockets are bound and the key is read; needs a start as root."
+        )
         group = section.optional(
             "group", .account, absent: "the user's own", "The group to go on with; only with `user`.")
         pidFile = section.optional(
@@ -28,7 +29,9 @@ extension Kind where Value == String {
             name: "name", bounds: "a name or number that the system knows", sample: "", render: { $0 },
             read: { reading in
                 guard let text = reading.text(expected: "a name or number") else { return nil }
-                let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
+                let isPlain = text.allSatisfy {
+                    $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0))
+                }
                 guard (1...32).contains(text.count), isPlain, text.first != "-" else {
                     return reading.complain("'\(excerpt(text))' is not the name or number of an account")
                 }

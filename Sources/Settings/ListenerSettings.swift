@@ -11,7 +11,8 @@ package struct ListenerSettings: Sendable, Equatable {
         address = section.required("address", .address, "Where to accept connections.")
         socket = section.optional(
             "socket", .socketName, absent: "found by its address",
-            "What the service manager calls the socket to accept from (FileDescriptorName=), where it opens sockets.")
+            "What the service manager calls the socket to accept from (FileDescriptorName=), where it opens sockets."
+        )
         tls = section.optionalSection(
             "tls", absent: "clear text", "TLS for what is accepted.", ListenerTLSSettings.init(reading:))
     }

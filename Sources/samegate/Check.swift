@@ -23,7 +23,9 @@ struct Check: ParsableCommand {
 
     @Option(
         name: .long,
-        help: "Ask a running gateway instead, such as http://127.0.0.1:9090/readyz; exits 0 when it answers 200.")
+        help:
+            "Ask a running gateway instead, such as http://127.0.0.1:9090/readyz; exits 0 when it answers 200."
+    )
     var healthz: String?
 
     func validate() throws {

@@ -30,7 +30,11 @@ final class ServeDaemon: Sendable {
         self.log = log
         reloader.observe { [notifier] isBeginning in
             let now = SystemClock().now()
-            if isBeginning { notifier?.reloading(now: now) } else { notifier?.ready("serving", processID: getpid()) }
+            if isBeginning {
+                notifier?.reloading(now: now)
+            } else {
+                notifier?.ready("serving", processID: getpid())
+            }
         }
     }
 
@@ -139,4 +143,15 @@ final class Termination: Sendable {
 
     /// Returns when the word has come.
     func wait() { came.wait() }
+}
+
+/// Waiting for the operator's word to end, for commands that do nothing else meanwhile.
+enum TerminationSignals {
+    private static let termination = Termination()
+
+    /// Returns when SIGTERM or SIGINT has come. A second one ends the process at once.
+    static func wait() {
+        termination.watch()
+        termination.wait()
+    }
 }
