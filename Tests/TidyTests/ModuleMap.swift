@@ -59,13 +59,14 @@ struct ModuleMap {
         "Store": ["Transport"],
         "Identity": ["Digest", "COpenSSL"],
         "Metrics": [],
-        "Observe": ["CZlib", "Logging"],
+        "Coding": ["CZlib"],
+        "Observe": ["Coding", "Logging"],
         "Settings": ["Yams"],
         "Client": ["CPosix", "HTTPWire", "Transport"],
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
             "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-            "Engine", "Tensor", "Digest", "Identity", "Metrics", "Secure", "Logging",
+            "Engine", "Tensor", "Digest", "Identity", "Metrics", "Secure", "Coding", "Logging",
         ],
     ]
 
