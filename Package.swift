@@ -40,6 +40,7 @@ let package = Package(
             swiftSettings: strict),
 
         // MARK: Bytes
+        .target(name: "Coding", dependencies: ["CZlib"], swiftSettings: strict),
         .target(name: "Digest", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["CPNG", "CJPEG"], swiftSettings: strict),
         .target(name: "Query", dependencies: ["Tensor", "Digest"], swiftSettings: strict),
@@ -54,7 +55,7 @@ let package = Package(
         .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
         .target(name: "Metrics", swiftSettings: strict),
         .target(
-            name: "Observe", dependencies: ["CZlib", .product(name: "Logging", package: "swift-log")],
+            name: "Observe", dependencies: ["Coding", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
 
@@ -68,7 +69,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest",
+                "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest", "Coding",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -96,7 +97,7 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
-    "Secure", "Service",
+    "Secure", "Service", "Coding",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!

@@ -31,7 +31,8 @@ extension Generation {
     private static func changedSections(_ new: GatewaySettings, _ old: GatewaySettings) -> [String] {
         let sections: [(String, Bool)] = [
             ("limits", new.limits != old.limits), ("identity", new.identity != old.identity),
-            ("forwarded", new.forwarded != old.forwarded), ("scoring", new.scoring != old.scoring),
+            ("forwarded", new.forwarded != old.forwarded), ("compress", new.compress != old.compress),
+            ("scoring", new.scoring != old.scoring),
             ("secrets", new.secrets != old.secrets), ("withheld", new.withheld != old.withheld),
             ("tracing", new.tracing != old.tracing), ("logs", new.logs != old.logs),
             ("admin", new.admin != old.admin), ("shutdown", new.shutdown != old.shutdown),

@@ -80,7 +80,8 @@ extension ServerConnection {
                 requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
                 duration: loop.now.duration(since: exchange.started),
                 upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,
-                framingError: exchange.framingError, end: end, note: exchange.note))
+                framingError: exchange.framingError, answerCoding: exchange.answerCoding, end: end,
+                note: exchange.note))
     }
 
     /// Ends the exchange without a whole answer; the connection is to be closed by the caller.

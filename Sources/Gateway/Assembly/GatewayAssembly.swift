@@ -90,7 +90,10 @@ package struct GatewayAssembly: Sendable {
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
             let charged = route.rates.compactMap { rules[$0] }
             routes.append(
-                Route(route, upstream: upstream, basePath: base, rates: charged, protection: protection))
+                Route(
+                    route, upstream: upstream, basePath: base, rates: charged,
+                    compression: CompressionRule(route.compress ?? settings.compress), protection: protection)
+            )
         }
         problems += settings.policies.flatMap(Self.problems)
         let identity = Self.loadIdentity(settings, &problems)
