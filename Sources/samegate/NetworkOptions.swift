@@ -93,6 +93,8 @@ struct VictimNetworkOptions: ParsableArguments {
     @Option(help: "What vit classifies: token or mean.")
     var pool: VisionTransformerSizes.Pool?
 
+    func validate() throws { _ = try choice.kind(width: 1) }
+
     /// What was asked for.
     var choice: NetworkChoice {
         NetworkChoice(
@@ -124,6 +126,8 @@ struct AuxiliaryNetworkOptions: ParsableArguments {
     var auxiliaryHeads: Int?
     @Option(help: "What vit classifies: token or mean.")
     var auxiliaryPool: VisionTransformerSizes.Pool?
+
+    func validate() throws { _ = try choice.kind(width: 1) }
 
     /// What was asked for, on top of Conv3.
     var choice: NetworkChoice {

@@ -24,6 +24,38 @@ import Testing
         try python.run("check", folder)
     }
 
+    @Test("train-gpu.py trains networks that are imported as they are, and leaves what calibrates them")
+    func trainGPU() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "train-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        guard let python = try Python.find(in: folder) else { return }
+        let images = folder.appending(path: "images.npy").path,
+            answers = folder.appending(path: "answers.npy").path
+        let data = """
+            import numpy; g = numpy.random.default_rng(1); y = g.random((60, 4)).astype("f4")
+            numpy.save("\(images)", g.integers(0, 256, (60, 16, 16, 3), "u1"))
+            numpy.save("\(answers)", y / y.sum(1, keepdims=True))
+            """
+        try #require(try python.status(["-c", data]) == 0)
+        let output = folder.appending(path: "trained")
+        let sizes = ["--epochs", "1", "--auxiliary-epochs", "1", "--holdout", "20", "--batch", "16"]
+        try #require(
+            try python.status(
+                [Python.script("train-gpu.py"), "--images", images, "--answers", answers, "--device", "cpu"]
+                    + ["--output", output.path, "--auxiliary", "resnet18", "--auxiliary-width", "2"] + sizes)
+                == 0)
+        let image = ImageShape(channels: 3, height: 16, width: 16)
+        let mae = try ForeignWeights(contentsOf: output.appending(path: "mae.safetensors").path)
+        #expect(try mae.autoencoder(image: image).architecture.patch == 4)
+        let auxiliary = try ForeignWeights(contentsOf: output.appending(path: "auxiliary.safetensors").path)
+        let wanted = ClassifierArchitecture.resnet(
+            image: image, classes: 4, sizes: .resnet18(stem: .cifar, width: 2))
+        #expect(try auxiliary.classifier(image: image).architecture == wanted)
+        let held = try Safetensors(contentsOf: output.appending(path: "calibration-answers.safetensors").path)
+        #expect(held.tensors["answers"]?.shape == [20, 4] && held.metadata["format"] == "samegate-answers")
+    }
+
     private enum Network: Encodable {
         case autoencoder(MaskedAutoencoderArchitecture)
         case classifier(ClassifierArchitecture)
@@ -134,13 +166,18 @@ private struct Python {
     }
 
     func run(_ mode: String, _ folder: URL) throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        let script = root.appending(path: "Scripts/check-interchange.py").path
+        let script = Self.script("check-interchange.py")
         #expect(try status([script, mode, folder.path]) == 0, "check-interchange.py \(mode)")
     }
 
-    private func status(_ arguments: [String]) throws -> Int32 {
+    /// A script of the repository.
+    static func script(_ name: String) -> String {
+        var root = URL(fileURLWithPath: #filePath)
+        for _ in 0..<4 { root.deleteLastPathComponent() }
+        return root.appending(path: "Scripts/\(name)").path
+    }
+
+    func status(_ arguments: [String]) throws -> Int32 {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [executable] + arguments
