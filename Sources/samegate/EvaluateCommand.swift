@@ -20,6 +20,7 @@ struct EvaluateCommand: ParsableCommand {
     var suite: EvaluateSuite = .quick
     @OptionGroup(title: "The data") var data: EvaluateDataOptions
     @OptionGroup(title: "The models") var models: EvaluateModelOptions
+    @OptionGroup(title: "A live gateway") var live: EvaluateLiveOptions
     @Option(
         help: ArgumentHelp(
             "Attacks instead of the suite's: \(AttackCatalogue.names.joined(separator: ", ")).",
@@ -75,6 +76,7 @@ struct EvaluateCommand: ParsableCommand {
             "\(sources.own.count) pictures of the victim's own, \(sources.proxy.count) from elsewhere, \(sources.test.count)"
                 + " for tests")
         let workspace = Workspace(threads: threads ?? Workspace.processorCount)
+        if let url = live.url { return try evaluateLive(url, sources, workspace, stop, printer) }
         let maker = ModelMaker(
             store: try CellStore(folder: output, resumes: resume), workspace: workspace, stop: stop,
             program: TrainData.program, show: printer.show)
@@ -84,16 +86,45 @@ struct EvaluateCommand: ParsableCommand {
         var plan = try plan()
         plan.outliers = sources.outliers
         plan.study = study
+        let evaluation = Evaluation(
+            plan: plan,
+            data: evaluationData(sources),
+            victim: victim.model, bundle: bundle.model, names: (victim.name, bundle.name),
+            workspace: workspace, stop: stop, show: printer.show)
+        try tell(try evaluation.run())
+    }
+
+    private func evaluationData(_ sources: EvaluateDataOptions.Loaded) -> Evaluation.Data {
         var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
         material.seedCount = attackSeeds
         material.training.epochs = substituteEpochs
         material.training.kind = .conv3(width: substituteWidth)
-        let evaluation = Evaluation(
-            plan: plan,
-            data: .init(material: material, test: sources.test, testLabels: sources.testLabels),
-            victim: victim.model, bundle: bundle.model, names: (victim.name, bundle.name),
-            workspace: workspace, stop: stop, show: printer.show)
-        try tell(try evaluation.run())
+        return Evaluation.Data(material: material, test: sources.test, testLabels: sources.testLabels)
+    }
+
+    /// Against a gateway that runs somewhere: the victim, where it is given, is only the reference of clean answers.
+    private func evaluateLive(
+        _ url: String, _ sources: EvaluateDataOptions.Loaded, _ workspace: Workspace, _ stop: StopFlag,
+        _ printer: ProgressPrinter
+    ) throws {
+        let reference = try models.victim.map { try ClassifierDirectory(contentsOf: $0) }
+        let classes = reference?.manifest.architecture.classes ?? sources.testLabels.classes
+        let query = try live.query(sources.test.shape)
+        var plan = LiveRedTeam.Plan(
+            url: url, attacks: try attackNames(), budget: try budgets().first ?? 1000, folder: output)
+        plan.honestCount = live.honest
+        plan.resumes = resume
+        let team = LiveRedTeam(
+            plan: plan, data: evaluationData(sources), query: query, reference: reference?.classifier,
+            workspace: workspace, stop: stop, show: printer.show
+        ) {
+            try live.connect(url, query, classes: classes, threads: workspace.threads)
+        }
+        let result = try team.run { try live.readDecisions() }
+        let report = LiveReport(result)
+        try write(result, page: report.page.html, markdown: report.markdown)
+        print(report.markdown)
+        print(try report.summaryLine())
     }
 
     private func plan() throws -> Evaluation.Plan {
@@ -109,14 +140,18 @@ struct EvaluateCommand: ParsableCommand {
 
     private func tell(_ result: EvaluationResult) throws {
         let report = EvaluationReport(result)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
         let page = report.page
-        try FileBytes.replace(output + "/report.md", with: Array(page.markdown.utf8))
-        try FileBytes.replace(output + "/report.json", with: Array(try encoder.encode(result)))
-        try FileBytes.replace(output + "/report.html", with: Array(page.html.utf8))
+        try write(result, page: page.html, markdown: page.markdown)
         print(page.markdown)
         print(try report.summaryLine(everyScore: suite != .quick))
+    }
+
+    private func write(_ result: some Encodable, page: String, markdown: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+        try FileBytes.replace(output + "/report.md", with: Array(markdown.utf8))
+        try FileBytes.replace(output + "/report.json", with: Array(try encoder.encode(result)))
+        try FileBytes.replace(output + "/report.html", with: Array(page.utf8))
     }
 
     private func attackNames() throws -> [String] {
