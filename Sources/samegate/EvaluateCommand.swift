@@ -34,6 +34,13 @@ struct EvaluateCommand: ParsableCommand {
     var alpha = 0.99
     @Option(help: "Pictures of the victim's own that JBDA and CloudLeak start from.")
     var attackSeeds = 200
+    @Option(
+        help: "JBDA's step, in values from -1 to 1: the paper's 0.1 is 0.05 of the way from black to white.")
+    var jbdaStep: Float = 0.1
+    @Option(help: "JBDA's rounds at most; each doubles its pictures.")
+    var jbdaRounds = 6
+    @Option(help: "Quality of the pictures that jbda-jpeg sends.")
+    var jpegQuality = 90
     @Option(help: "Passes of a substitute through its answers.")
     var substituteEpochs = 10
     @Option(help: "Channels of the first layer of the substitutes.")
@@ -56,6 +63,12 @@ struct EvaluateCommand: ParsableCommand {
         }
         guard (2...100_000).contains(attackSeeds) else {
             throw ValidationError("--attack-seeds must be from 2 to 100000")
+        }
+        guard jbdaStep > 0, jbdaStep <= 2, (1...20).contains(jbdaRounds), (1...100).contains(jpegQuality)
+        else {
+            throw ValidationError(
+                "--jbda-step must be above 0 and at most 2, --jbda-rounds from 1 to 20, --jpeg-quality from 1 to 100"
+            )
         }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads must be from 1 to 1024")
@@ -97,6 +110,7 @@ struct EvaluateCommand: ParsableCommand {
     private func evaluationData(_ sources: EvaluateDataOptions.Loaded) -> Evaluation.Data {
         var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
         material.seedCount = attackSeeds
+        (material.step, material.rounds, material.jpegQuality) = (jbdaStep, jbdaRounds, jpegQuality)
         material.training.epochs = substituteEpochs
         material.training.kind = .conv3(width: substituteWidth)
         return Evaluation.Data(material: material, test: sources.test, testLabels: sources.testLabels)

@@ -175,7 +175,8 @@ struct LiveTests {
     @Test("429 is a refusal of its own")
     func limited() throws {
         let rates = "rates: {few: {cells: 1, per: 24h, burst: 50, by: network}}"
-        _ = try Self.withGateway(bands: Self.watching, mode: "observe", extra: ", rates: [few]", rates: rates) {
+        _ = try Self.withGateway(bands: Self.watching, mode: "observe", extra: ", rates: [few]", rates: rates)
+        {
             url, classifier, folder in
             let result = try Self.team(url, classifier, folder, attacks: ["noise-normal"]).run { [:] }
             #expect(result.honest.answered == 40)

@@ -32,7 +32,8 @@ struct ReportTests {
         let page = ReportPage(title: nasty, sections: [section])
         #expect(!page.html.contains("<script") && !page.html.contains("\u{1}"))
         #expect(isWellFormed(plot.svg))
-        #expect(!page.markdown.replacing("\\<", with: "").contains("<script") && !page.markdown.contains("(y)]"))
+        #expect(
+            !page.markdown.replacing("\\<", with: "").contains("<script") && !page.markdown.contains("(y)]"))
         let row = try #require(page.markdown.split(separator: "\n").first { $0.hasPrefix("| \\<script") })
         #expect(row.replacing("\\|", with: "").count { $0 == "|" } == 3, "a name does not end its cell")
     }
