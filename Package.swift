@@ -63,6 +63,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
 
+        .target(name: "Service", dependencies: ["CPosix", "Transport"], swiftSettings: strict),
+
         .target(name: "Client", dependencies: ["CPosix", "HTTPWire", "Transport"], swiftSettings: strict),
 
         // MARK: The daemon and the program
@@ -71,7 +73,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Engine", "Metrics", "Identity", "Secure", "Tensor", "Digest", "Coding",
+                "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest", "Coding",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -89,7 +91,7 @@ let package = Package(
                 "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor",
                 "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
-                "Identity",
+                "Identity", "Service",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -101,7 +103,7 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
-    "Secure", "Coding",
+    "Secure", "Coding", "Service",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!

@@ -22,6 +22,9 @@ extension Generation {
             "policies", new.policies.map { ($0.name, $0) }, before.policies.map { ($0.name, $0) })
         lines += Self.difference("rates", new.rates.map { ($0.name, $0) }, before.rates.map { ($0.name, $0) })
         lines += Self.changedSections(new, before)
+        if new.daemon != before.daemon {
+            lines.append("daemon: changed, which takes effect with the next start alone")
+        }
         return lines
     }
 

@@ -63,7 +63,8 @@ extension ServerConnection {
         if closesAfterAnswer { return linger() }
         phase = .reading
         changeGeneration()
-        headDeadline = loop.now.advanced(by: held.isEmpty ? limits.keepAliveTimeout : limits.headTimeout)
+        let idle = shard.isDraining ? shard.idleGrace : limits.keepAliveTimeout
+        headDeadline = loop.now.advanced(by: held.isEmpty ? idle : limits.headTimeout)
     }
 
     private func releaseExchange() {

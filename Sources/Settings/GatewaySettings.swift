@@ -35,6 +35,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var logs: LogsSettings
     /// The operator's side door; nil when there is none.
     package var admin: AdminSettings?
+    /// Whose process it is.
+    package var daemon: DaemonSettings
     /// How the daemon ends.
     package var shutdown: ShutdownSettings
 
@@ -76,6 +78,9 @@ package struct GatewaySettings: Sendable, Equatable {
         admin = section.optionalSection(
             "admin", absent: "not served", "The operator's side door, apart from the data listeners.",
             AdminSettings.init(reading:))
+        daemon = section.section(
+            "daemon", "The process: whose it is, and where it says which it is.",
+            DaemonSettings.init(reading:))
         shutdown = section.section("shutdown", "How the daemon ends.", ShutdownSettings.init(reading:))
     }
 }

@@ -54,6 +54,7 @@ struct ModuleMap {
         "Engine": ["SAME", "Neural", "Tensor", "CKernels"],
         "wirefuzz": ["HTTPWire"],
         "Transport": ["CPosix"],
+        "Service": ["CPosix", "Transport"],
         "Secure": ["COpenSSL", "Digest", "Transport"],
         "Policy": ["Digest", "Store"],
         "Store": ["Transport"],
@@ -65,6 +66,7 @@ struct ModuleMap {
         "Client": ["CPosix", "HTTPWire", "Transport"],
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
+            "Service",
             "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
             "Engine", "Tensor", "Digest", "Identity", "Metrics", "Secure", "Coding", "Logging",
         ],
