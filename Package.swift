@@ -10,7 +10,9 @@ let strict: [SwiftSetting] = [
 
 /// C kernels are optimised in debug builds too: training and scoring tests would crawl at -O0.
 let kernelFlags: [CSetting] = [
-    .unsafeFlags(["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
+    .unsafeFlags([
+        "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
+    ])
 ]
 
 let package = Package(
@@ -34,9 +36,11 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Neural", dependencies: ["Tensor"], swiftSettings: strict),
         .target(name: "SAME", dependencies: ["Neural", "Tensor", "Digest"], swiftSettings: strict),
-        .target(name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
         .target(
-            name: "Learning", dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
+            name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
+        .target(
+            name: "Learning",
+            dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
             swiftSettings: strict),
 
         // MARK: Bytes
@@ -76,14 +80,16 @@ let package = Package(
         .target(
             name: "RedTeam",
             dependencies: [
-                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire", "Digest",
+                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire",
+                "Digest",
                 "Transport",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "samegate",
             dependencies: [
-                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
+                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor",
+                "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
                 "Identity", "Service",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -97,14 +103,19 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
-    "Secure", "Service", "Coding",
+    "Secure", "Coding", "Service",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
     return .testTarget(
         name: "\(room)Tests",
         dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : [])
-            + (room == "Secure" ? ["Proxy", "HTTPWire"] : []),
+            + (room == "Secure" ? ["Proxy", "HTTPWire"] : [])
+            + (room == "RedTeam"
+                ? [
+                    "Gateway", "Settings", "Proxy", "Observe",
+                    .product(name: "Logging", package: "swift-log"),
+                ] : []),
         resources: [.copy("Fixtures")], swiftSettings: strict)
 }
 

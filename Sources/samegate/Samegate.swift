@@ -8,6 +8,6 @@ struct Samegate: ParsableCommand {
         subcommands: [
             Serve.self, Check.self, DecisionsCommand.self, FitCommand.self, TrainVictimCommand.self,
             TrainAnswerCommand.self, TrainMeasureCommand.self, VictimCommand.self, Solve.self,
-            KeyCommand.self, DemoCommand.self, EvaluateCommand.self, BenchCommand.self,
+            KeyCommand.self, BundleCommand.self, DemoCommand.self, EvaluateCommand.self, BenchCommand.self,
         ])
 }
