@@ -2,7 +2,7 @@ import ArgumentParser
 
 /// The one program of the package; each of its commands is a file of its own.
 @main
-struct Samegate: AsyncParsableCommand {
+struct Samegate: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "samegate", abstract: "A gateway that protects a model against extraction.",
         subcommands: [
