@@ -68,7 +68,7 @@ package struct GatewayAssembly: Sendable {
         let security = GatewaySecurity(settings, &problems)
         let upstreams = Dictionary(
             uniqueKeysWithValues: settings.upstreams.map {
-                ($0.name, Upstream($0, limits: limits, security: security.upstream(named: $0.name)))
+                ($0.name, Upstream($0, limits: limits, securities: security.servers(of: $0)))
             })
         let rules = Self.compile(settings.rates, &problems)
         var routes: [Route] = []

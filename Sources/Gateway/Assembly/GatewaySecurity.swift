@@ -16,8 +16,8 @@ package final class GatewaySecurity: Sendable {
 
     /// By the listener's place in the settings.
     private let servers: [Int: Server]
-    /// By the upstream's name.
-    private let clients: [String: Client]
+    /// By the upstream's name, one for each of its servers.
+    private let clients: [String: [Client]]
 
     /// Reads and checks every file; what is wrong goes to `problems`.
     init(_ settings: GatewaySettings, _ problems: inout [AssemblyProblem]) {
@@ -31,12 +31,11 @@ package final class GatewaySecurity: Sendable {
                 problems += error.at(path)
             }
         }
-        var clients: [String: Client] = [:]
+        var clients: [String: [Client]] = [:]
         for upstream in settings.upstreams where upstream.url.isSecure {
-            let tls = ClientSecuritySettings(upstream)
             let path = "upstreams.\(upstream.name).tls"
             do throws(SecureProblems) {
-                clients[upstream.name] = Client(settings: tls, security: try ClientSecurity(tls), path: path)
+                clients[upstream.name] = try Self.clients(of: upstream, path)
             } catch {
                 problems += error.at(path)
             }
@@ -45,11 +44,25 @@ package final class GatewaySecurity: Sendable {
         self.clients = clients
     }
 
+    /// Each server has a name of its own to be verified by, unless the settings give one for all.
+    private static func clients(
+        of upstream: Settings.UpstreamSettings, _ path: String
+    ) throws(SecureProblems) -> [Client] {
+        var clients: [Client] = []
+        for server in upstream.servers {
+            let tls = ClientSecuritySettings(upstream, host: server.url.host)
+            clients.append(Client(settings: tls, security: try ClientSecurity(tls), path: path))
+        }
+        return clients
+    }
+
     /// The TLS of a listener; nil for clear text.
     func listener(at index: Int) -> ServerSecurity? { servers[index]?.security }
 
-    /// The TLS towards an upstream; nil for clear text.
-    func upstream(named name: String) -> ClientSecurity? { clients[name]?.security }
+    /// The TLS towards each server of an upstream; empty for clear text.
+    func servers(of upstream: Settings.UpstreamSettings) -> [ClientSecurity?] {
+        clients[upstream.name]?.map(\.security) ?? []
+    }
 
     /// Reads every certificate, key and authority file again and puts them into effect together for new connections; no
     /// open connection notices. **Throws** every problem at once, and changes nothing then.
@@ -61,7 +74,7 @@ package final class GatewaySecurity: Sendable {
                 problems += error.at(server.path)
             }
         }
-        for client in clients.values {
+        for client in clients.values.joined() {
             do throws(SecureProblems) { changes.append(try client.security.reload(client.settings)) } catch {
                 problems += error.at(client.path)
             }
@@ -99,8 +112,8 @@ extension ServerSecuritySettings {
 }
 
 extension ClientSecuritySettings {
-    init(_ upstream: Settings.UpstreamSettings) {
-        self.init(serverName: upstream.tls?.serverName ?? upstream.url.host)
+    init(_ upstream: Settings.UpstreamSettings, host: String) {
+        self.init(serverName: upstream.tls?.serverName ?? host)
         guard let tls = upstream.tls else { return }
         profile.leastVersion = TLSVersion(tls.leastVersion)
         authorityFile = tls.authority
