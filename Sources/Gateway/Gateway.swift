@@ -73,9 +73,11 @@ package final class Gateway: Sendable {
             settings: ProxySettings(settings.forwarded, limits: assembly.limits),
             handler: handler)
         admin = try AdminServer(
-            settings.admin, loops: loops, metrics: metrics, configuration: assembly.configuration)
+            settings.admin, loops: loops, metrics: metrics, configuration: assembly.configuration,
+            needed: assembly.protectedUpstreams)
         try metrics.expose(server.counters)
         try metrics.expose(upstreams)
+        try metrics.expose(serversOf: upstreams, clock: clock)
         try metrics.expose(services.counters, services.scoring, store, services.journal)
         try metrics.expose(rates)
     }
@@ -114,8 +116,17 @@ package final class Gateway: Sendable {
 
     /// Begins to accept. **Throws** `TransportError` when a loop cannot watch a listener.
     package func start() throws {
+        watchUpstreams()
         try admin?.server.start()
         try server.start()
+    }
+
+    /// Checks of health and names go round the loops, which serve requests between them.
+    private func watchUpstreams() {
+        let log = UpstreamLog(services.log, clock: services.clock)
+        for (index, upstream) in upstreams.enumerated() {
+            upstream.start(on: loops.loops[index % loops.loops.count]) { @Sendable in log.note($0) }
+        }
     }
 
     /// The side door, for tests of what it says while the gateway drains.
@@ -151,10 +162,12 @@ private struct AdminServer {
     let handler: AdminHandler
 
     /// Nil without settings. **Throws** when the address cannot be bound.
-    init?(_ settings: AdminSettings?, loops: LoopGroup, metrics: GatewayMetrics, configuration: String) throws
-    {
+    init?(
+        _ settings: AdminSettings?, loops: LoopGroup, metrics: GatewayMetrics, configuration: String,
+        needed: [Upstream]
+    ) throws {
         guard let settings else { return nil }
-        handler = AdminHandler(metrics: metrics, configuration: configuration)
+        handler = AdminHandler(metrics: metrics, configuration: configuration, needed: needed)
         server = ProxyServer(
             listeners: [try Gateway.listener(at: settings.address)], loops: loops, handler: handler)
     }

@@ -64,8 +64,27 @@ struct LoadedSettingsTests {
     func merge() throws {
         let url = try #require(fixtures("good").first { $0.lastPathComponent == "anchors.yaml" })
         let upstreams = try load(String(contentsOf: url, encoding: .utf8)).settings.upstreams
-        #expect(upstreams.map(\.connections) == [16, 16])
+        #expect(upstreams.map(\.connections.most) == [16, 16])
         #expect(upstreams.map(\.url.host) == ["one.internal", "two.internal"])
+    }
+
+    @Test("an upstream of several servers means what it says, and one of a single URL has the defaults")
+    func upstreams() throws {
+        let url = try #require(fixtures("good").first { $0.lastPathComponent == "upstreams.yaml" })
+        let upstreams = try load(String(contentsOf: url, encoding: .utf8)).settings.upstreams
+        let victim = upstreams[0]
+        #expect(victim.servers.map(\.url.host) == ["one.internal", "two.internal", "three.internal"])
+        #expect(victim.servers.map(\.weight) == [3, 1, 1])
+        #expect(victim.servers.map(\.isBackup) == [false, false, true])
+        #expect(victim.balance == .consistentHash && victim.hashLoadBound == 1.25)
+        #expect(victim.host == .fixed("models.internal"))
+        #expect(victim.connections.idleMost == 8 && victim.connections.lifetime == .seconds(3600))
+        #expect(victim.deadlines.queue == .milliseconds(500) && victim.deadlines.total == .seconds(45))
+        #expect(victim.health?.status == 200...200 && victim.health?.unhealthy == 2)
+        #expect(victim.eject.share == 0.3 && victim.retryBudget.window == 20)
+        let plain = upstreams[1]
+        #expect(plain.servers.count == 1 && plain.host == .pass && plain.health == nil)
+        #expect(plain.deadlines.total == nil && plain.connections.requests == nil)
     }
 
     @Test("a bare number is a raw score and p with a number is a percentile")

@@ -9,14 +9,25 @@ final class AdminHandler: RequestHandler {
     /// Every value in effect, secrets masked.
     private let configuration: String
     private let isDraining = Atomic(false)
+    /// The upstreams that protected routes need: while one has no server that works, the gateway is not ready.
+    private let needed: [Upstream]
 
-    init(metrics: GatewayMetrics, configuration: String) {
+    init(metrics: GatewayMetrics, configuration: String, needed: [Upstream] = []) {
+        self.needed = needed
         self.metrics = metrics
         self.configuration = configuration
     }
 
     /// From now on the gateway is alive and not ready: a load balancer takes it out before its listener closes.
     func beginDraining() { isDraining.store(true, ordering: .relaxed) }
+
+    /// Why no client should be sent here; nil when nothing speaks against it. Only the checks of the upstreams' health
+    /// count: failed requests come from what some client asked.
+    private var obstacle: String? {
+        if isDraining.load(ordering: .relaxed) { return "draining" }
+        let down = needed.filter(\.isDown).map(\.settings.name)
+        return down.isEmpty ? nil : "every server is down of: " + down.joined(separator: ", ")
+    }
 
     func handle(_ exchange: Exchange) {
         let request = exchange.request
@@ -26,8 +37,8 @@ final class AdminHandler: RequestHandler {
         switch request.target.path {
         case "/healthz": exchange.respond(text(200, "alive\n"))
         case "/readyz":
-            let isReady = !isDraining.load(ordering: .relaxed)
-            exchange.respond(isReady ? text(200, "ready\n") : text(503, "draining\n"))
+            let obstacle = obstacle
+            exchange.respond(text(obstacle == nil ? 200 : 503, (obstacle ?? "ready") + "\n"))
         case "/metrics":
             let format = ExpositionFormat(accept: request.fields.value("accept"))
             exchange.respond(

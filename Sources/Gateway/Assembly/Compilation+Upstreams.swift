@@ -11,6 +11,14 @@ extension Upstream {
     }
 }
 
+extension GatewayAssembly {
+    /// The upstreams that a protected route sends its queries to.
+    var protectedUpstreams: [Upstream] {
+        let names = Set(routes.filter { $0.protection != nil }.map(\.upstream.settings.name))
+        return upstreams.filter { names.contains($0.key) }.sorted { $0.key < $1.key }.map(\.value)
+    }
+}
+
 extension Proxy.UpstreamSettings {
     init(_ settings: Settings.UpstreamSettings) {
         self.init(name: settings.name, servers: settings.servers.map(Proxy.UpstreamServerSettings.init))

@@ -11,6 +11,8 @@ package final class Upstream: Sendable {
     let servers: [UpstreamServer]
     /// The only server, when whatever is known of it changes nothing.
     let only: UpstreamServer?
+    /// Whether a client's number is of any use.
+    package let isHashed: Bool
     let retryBudget: RetryBudget
     let reporter = UpstreamReporter()
     private let keeper = Mutex<UpstreamKeeper?>(nil)
@@ -36,6 +38,7 @@ package final class Upstream: Sendable {
                 reporter: reporter)
         }
         only = servers.count == 1 && settings.whenAllDown == .use ? servers[0] : nil
+        isHashed = if case .consistentHash = settings.balance { servers.count > 1 } else { false }
         retryBudget = RetryBudget(settings.retryBudget)
     }
 
@@ -66,11 +69,6 @@ package final class Upstream: Sendable {
         }
         if let keeper { keeper.loop.execute { @Sendable in keeper.end() } }
         for server in servers { server.close() }
-    }
-
-    /// Whether a client's number is of any use.
-    package var isHashed: Bool {
-        if case .consistentHash = settings.balance { servers.count > 1 } else { false }
     }
 
     /// Whether requests of this method may be sent again when the server may have acted on them.

@@ -195,7 +195,7 @@ final class UpstreamPool: @unchecked Sendable {
         if server.isClosed { return connection.close() }
         if bounds.idleMax < .max, server.idleCount >= bounds.idleMax { return connection.close() }
         idle.append(connection)
-        connection.rest(until: loop.now.advanced(byNanoseconds: bounds.idle))
+        connection.rest(until: min(loop.now.advanced(byNanoseconds: bounds.idle), connection.expiry))
     }
 
     /// Whether it has had its requests or its time, or the server's name leads elsewhere by now.

@@ -146,10 +146,11 @@ final class UpstreamServer: Sendable {
         for other in pools where other !== pool { other.loop.execute { @Sendable in other.serveWaiters() } }
     }
 
-    /// Whether one more request may wait; it is counted then.
+    /// Whether one more request may wait; it is counted then. One that a new connection may be made for always may.
     func enterQueue() -> Bool {
         shared.withLock { shared in
-            guard shared.queued < settings.queueMax, !shared.isClosed else { return false }
+            let hasRoom = shared.queued < settings.queueMax || shared.connections < settings.connectionsMax
+            guard hasRoom, !shared.isClosed else { return false }
             shared.queued += 1
             return true
         }
