@@ -47,13 +47,14 @@ struct ExpositionTests {
             samegate_seen_total{upstream="b",server="y\"2"} 8
             # HELP samegate_up Up.
             # TYPE samegate_up gauge
-            samegate_up{upstream="a",server="x:1"} 0
-            samegate_up{upstream="b",server="y\"2"} 1
+            samegate_up{upstream="a",server="x:1"} 0.0
+            samegate_up{upstream="b",server="y\"2"} 1.0
 
             """#
         #expect(registry.exposition() == expected)
         for bad in [
-            MetricRows(["le"], [["a"]]), MetricRows(["a", "a"], [["1", "2"]]), MetricRows(["a"], [["1"], ["1"]]),
+            MetricRows(["le"], [["a"]]), MetricRows(["a", "a"], [["1", "2"]]),
+            MetricRows(["a"], [["1"], ["1"]]),
             MetricRows(["a"], [["1", "2"]]), MetricRows(["a"], [["1"], ["2"], ["3"]]),
         ] {
             #expect(throws: MetricError.self) { try registry.gauge("other", help: "", rows: bad) { _ in 0 } }

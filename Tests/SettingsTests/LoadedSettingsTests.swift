@@ -11,9 +11,15 @@ private func explicitDefaults() throws -> String {
         let parts = value.path.split(separator: ".").map(String.init)
         tops[parts[0], default: []].append("  \(parts[1]): \(value.value)")
     }
-    let upstream = absent.filter { $0.path.hasPrefix("upstreams.victim.") }.map { value in
-        ", \(value.path.dropFirst("upstreams.victim.".count)): \(value.value)"
+    let prefix = "upstreams.victim."
+    var nested: [String: [String]] = [:]
+    var upstream: [String] = []
+    for value in absent where value.path.hasPrefix(prefix) {
+        let parts = value.path.dropFirst(prefix.count).split(separator: ".").map(String.init)
+        if parts.count == 1 { upstream.append(", \(parts[0]): \(value.value)") }
+        if parts.count == 2 { nested[parts[0], default: []].append("\(parts[1]): \(value.value)") }
     }
+    upstream += nested.map { ", \($0.key): {\($0.value.joined(separator: ", "))}" }
     let more = tops.map { "\($0.key):\n" + $0.value.joined(separator: "\n") }.joined(separator: "\n")
     let route = absent.filter { $0.path.hasPrefix("routes[0].") }.map { value in
         ", \(value.path.dropFirst("routes[0].".count)): \(value.value)"

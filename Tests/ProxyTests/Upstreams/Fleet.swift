@@ -104,7 +104,10 @@ struct Chain {
         server = try ServerUnderTest(UpstreamFailureTests.handler(way, upstream))
         let events = events
         guard isKept else { return }
-        upstream.start(on: server.group.loops[0]) { event in events.all.withLock { $0.append(event) } }
+        let loop = server.group.loops[0]
+        upstream.start(on: loop) { event in events.all.withLock { $0.append(event) } }
+        // The clock must not move before the first check has its time.
+        loop.queue.sync { @Sendable in }
     }
 
     static let get = "GET / HTTP/1.1\r\nHost: client.example\r\n\r\n"

@@ -146,7 +146,7 @@ struct UpstreamBoundTests {
     func host(field: UpstreamSettings.HostField, expected: String) throws {
         let chain = try Chain([named("x")]) { $0.hostField = field }
         #expect(chain.ask()?.status == 200)
-        #expect(chain.fleet.requests[0].contains("\r\nHost: \(expected)\r\n"))
+        #expect(chain.fleet.requests.first?.contains("\r\nHost: \(expected)\r\n") == true)
         chain.stop()
     }
 
