@@ -84,8 +84,8 @@ extension ServerConnection {
 
     var rewriter: RequestRewriter {
         RequestRewriter(
-            viaName: shard.settings.viaName, requestID: exchange.requestID,
+            viaName: generation.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
-            sendsForwarded: shard.settings.sendsForwarded)
+            sendsForwarded: generation.settings.sendsForwarded)
     }
 }

@@ -12,14 +12,17 @@ extension ServerConnection: UpstreamClient {
             requestDeadline = min(requestDeadline, loop.now.advanced(by: total))
             updateDeadline()
         }
-        guard let server = exchange.attempts.begin(upstream, on: loop, key: clientNumber) else {
+        let key = clientNumber(for: upstream)
+        guard let server = exchange.attempts.begin(upstream, on: loop, key: key) else {
             return upstreamFailed(UpstreamError(.noServer, upstream: upstream.settings.name), reused: false)
         }
         acquire(server, fresh: false)
     }
 
     /// By which an upstream that hashes knows the client.
-    private var clientNumber: UInt64 { exchange.clientKey ?? Rendezvous.key(client) }
+    private func clientNumber(for upstream: Upstream) -> UInt64 {
+        upstream.isHashed ? exchange.clientKey ?? Rendezvous.key(client) : 0
+    }
 
     private func acquire(_ server: UpstreamServer, fresh: Bool) {
         let request = exchange.request
@@ -182,8 +185,9 @@ extension ServerConnection: UpstreamClient {
         }
         let facts = Attempts.Request(
             isIdempotent: request.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
+        let key = clientNumber(for: target)
         let next = exchange.attempts.next(
-            target, after: error, reused: reused, facts, on: loop, key: clientNumber)
+            target, after: error, reused: reused, facts, on: loop, key: key)
         // What comes of the body in the meantime stays where it is.
         if next != nil { exchange.sink = .hold }
         return next

@@ -30,14 +30,14 @@ struct Attempts {
 
     /// The first server; nil when none is to be asked.
     mutating func begin(
-        _ upstream: Upstream, on loop: EventLoop, key: @autoclosure () -> UInt64
+        _ upstream: Upstream, on loop: EventLoop, key: UInt64
     ) -> UpstreamServer? {
         if let only = upstream.only {
             server = only
             return only
         }
         upstream.retryBudget.countRequest(at: loop.now)
-        server = upstream.server(on: loop, key: upstream.isHashed ? key() : 0, avoiding: [])
+        server = upstream.server(on: loop, key: key, avoiding: [])
         return server
     }
 
@@ -45,7 +45,7 @@ struct Attempts {
     mutating func next(
         _ upstream: Upstream, after error: UpstreamError, reused: Bool, _ request: Request,
         on loop: EventLoop,
-        key: @autoclosure () -> UInt64
+        key: UInt64
     ) -> Next? {
         guard let server, request.isReplayable,
             isSafe(error, reused: reused, request, upstream.settings.retry)
@@ -57,7 +57,7 @@ struct Attempts {
             server.counters.retried.wrappingAdd(1, ordering: .relaxed)
             return .again(server)
         }
-        return other(upstream, after: server, on: loop, key: upstream.isHashed ? key() : 0)
+        return other(upstream, after: server, on: loop, key: key)
     }
 
     /// Another server, if there is one and the bounds allow it. A sole server is not asked again: what it has just

@@ -53,11 +53,17 @@ package final class Upstream: Sendable {
     }
 
     /// Begins to check the servers' health and to resolve their names again, on `loop`; `listener` is told of what
-    /// happens to them, on any thread. Without it an upstream works all the same, by what its requests find out.
+    /// happens to them, on any thread. Without it an upstream works all the same, by what its requests find out. A second
+    /// call changes nothing.
     package func start(on loop: EventLoop, _ listener: @escaping @Sendable (UpstreamEvent) -> Void) {
-        reporter.listen(listener)
         let keeper = UpstreamKeeper(self, loop: loop)
-        self.keeper.withLock { $0 = keeper }
+        let isFirst = self.keeper.withLock { kept in
+            guard kept == nil else { return false }
+            kept = keeper
+            return true
+        }
+        guard isFirst else { return }
+        reporter.listen(listener)
         loop.execute { @Sendable in keeper.begin() }
     }
 
