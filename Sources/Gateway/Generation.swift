@@ -43,6 +43,7 @@ final class Generation: Sendable {
         services = GatewayServices(
             limits: assembly.limits, authentication: assembly.authentication,
             tracer: Tracer(settings.tracing),
+            codings: CodingServices(settings.limits, after: earlier?.services.codings),
             scoring: scoring.part, store: state.store, rates: state.rates,
             authority: authorities.present, retired: authorities.retired,
             perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,
@@ -62,8 +63,10 @@ final class Generation: Sendable {
     private func expose(_ state: GatewayState, _ metrics: GatewayMetrics) throws {
         try metrics.expose(state.proxyCounters)
         try metrics.expose(upstreams)
+        try metrics.expose(serversOf: upstreams, clock: state.clock)
         try metrics.expose(services.counters, services.scoring, services.store, services.journal)
         try metrics.expose(services.rates)
+        try metrics.expose(services.codings)
         try metrics.expose(state.reloads)
     }
 

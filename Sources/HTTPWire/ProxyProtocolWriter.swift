@@ -22,6 +22,14 @@ package enum ProxyProtocolWriter {
         }
     }
 
+    /// Appends the header of a connection of our own, such as a check's: whose it is the connection itself says.
+    package static func appendOwn(_ version: Version, to output: inout [UInt8]) {
+        switch version {
+        case .v1: output += ProxyProtocolParser.word + Array("UNKNOWN\r\n".utf8)
+        case .v2: output += ProxyProtocolParser.signature + [0x20, 0, 0, 0]
+        }
+    }
+
     private static func widened(_ address: ProxyProtocolHeader.Address) -> ProxyProtocolHeader.Address {
         guard address.bytes.count == 4 else { return address }
         let prefix = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF]

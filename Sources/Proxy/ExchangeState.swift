@@ -46,13 +46,24 @@ struct ExchangeState {
     var cancelHook: ((CancelReason) -> Void)?
     /// Where the request is streamed to, and how.
     var target: Upstream?
+    /// Who may give the answer's body another form, and what does.
+    var shaper: (any AnswerShaper)?
+    var shaping: (any AnswerShaping)?
+    /// The content coding that the answer's body got here.
+    var answerCoding: String?
     var upstream: UpstreamConnection?
     var waiter: UpstreamWaiter?
     var forward: ForwardTask?
-    var hasRetried = false
+    var attempts = Attempts()
+    /// The client's number, where the handler knows it.
+    var clientKey: UInt64?
+    /// What of the body has gone to an upstream; nil while nothing has.
+    var replay: ReplayBody?
     var options: StreamOptions = []
     /// Whether the client asks for a switch that is allowed.
     var asksForTunnel = false
+    /// Whether the client has been told to send its body.
+    var hasContinued = false
     /// Until when the upstream is to say whether it wants the body; never when nobody waits for that.
     var continueDeadline = MonotonicTime.never
 

@@ -67,7 +67,7 @@ extension ServerConnection {
         guard isAwaiting(serial), exchange.forward == nil else { return }
         var request = request
         request.origin = origin(towards: request.upstream)
-        let rewriter = rewriter(for: request.upstream)
+        let rewriter = rewriter()
         let interim = { [unowned self] (head: ResponseHead) in
             guard isAwaiting(serial) else { return }
             upstreamInterim(head)
@@ -91,9 +91,9 @@ extension ServerConnection {
         }
     }
 
-    func rewriter(for upstream: Upstream, _ options: UpstreamOptions = []) -> RequestRewriter {
+    func rewriter(_ options: UpstreamOptions = []) -> RequestRewriter {
         RequestRewriter(
-            settings: upstream.settings, viaName: generation.settings.viaName, requestID: exchange.requestID,
+            viaName: generation.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
             sendsForwarded: generation.settings.sendsForwarded, options: options,
             certificate: generation.settings.sendsClientCertificate ? secureConnection?.peer : nil)

@@ -63,6 +63,12 @@ extension RequestHead {
 // MARK: Expectations
 
 extension ServerConnection {
+    /// Whether it is the upstream's to say if the body is to come.
+    func leavesContinue(_ request: RequestHead) -> Bool {
+        exchange.options.contains(.forwardsContinue) && request.expectsContinue && !exchange.hasContinued
+            && exchange.requestBodyBytes == 0 && held.isEmpty
+    }
+
     /// Leaves `Expect: 100-continue` to the upstream: the body stays with the client until it has answered, or has had the
     /// time to (RFC 9110 §10.1.1).
     func awaitContinue() {
@@ -75,6 +81,7 @@ extension ServerConnection {
     /// The body is to come, by the upstream's word or for want of one.
     func endAwaitingContinue() {
         exchange.continueDeadline = .never
+        exchange.hasContinued = true
         exchange.sink = .stream
         wantBody()
     }

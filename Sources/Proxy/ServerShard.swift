@@ -13,6 +13,8 @@ final class ServerShard: @unchecked Sendable {
     private(set) var isDraining = false
     /// Connections whose PROXY header is awaited.
     var unnamed: [ObjectIdentifier: ProxyHeaderChannel] = [:]
+    /// How long a connection between requests is kept while draining.
+    private(set) var idleGrace = Duration.zero
     private var listeners: [ListenerShare] = []
     private var connections: [ServerConnection] = []
     private var drained: (() -> Void)?
@@ -114,6 +116,7 @@ final class ServerShard: @unchecked Sendable {
 
     func drain(deadline: Duration, idleGrace: Duration, _ completion: @escaping () -> Void) {
         isDraining = true
+        self.idleGrace = idleGrace
         drained = completion
         for share in listeners { share.channel?.stop() }
         listeners = []

@@ -16,6 +16,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var upgrade: [Upgrade]
     /// Who answers `Expect: 100-continue`.
     package var expectContinue: ExpectContinue
+    /// Which answers are compressed; nil is what the whole gateway has.
+    package var compress: CompressSettings?
     /// How queries are scored; nil passes every request on unscored.
     package var protect: ProtectSettings?
 
@@ -69,6 +71,10 @@ package struct RouteSettings: Sendable, Equatable {
             "expect_continue", .choice(), default: .answer,
             "Who answers `Expect: 100-continue`; `forward` lets the upstream refuse a body before it is sent."
         )
+        compress = section.optionalSection(
+            "compress", absent: "as the gateway's own",
+            "Which answers of this route are compressed; stands for the gateway's own section as a whole.",
+            CompressSettings.init(reading:))
         protect = section.optionalSection(
             "protect", absent: "not protected", "How queries on this route are scored and decided.",
             ProtectSettings.init(reading:))
