@@ -44,6 +44,7 @@ package final class Gateway: Sendable {
             try Self.listener(at: listener.address, security: security.listener(at: index))
         }
         let metrics = try GatewayMetrics(
+            routes: assembly.routes.map(\.name),
             protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name), loops: cores)
         let authority = try ChallengeAuthority(secret: assembly.key)
         loops = try LoopGroup(count: cores, clock: clock)
@@ -70,14 +71,18 @@ package final class Gateway: Sendable {
         let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         server = ProxyServer(
             listeners: listeners, loops: loops,
-            settings: ProxySettings(settings.forwarded, limits: assembly.limits),
+            settings: ProxySettings(
+                settings.forwarded, limits: assembly.limits, listeners: assembly.listenerLimits),
             handler: handler)
         admin = try AdminServer(
             settings.admin, loops: loops, metrics: metrics, configuration: assembly.configuration)
         try metrics.expose(server.counters)
         try metrics.expose(upstreams)
         try metrics.expose(services.counters, services.scoring, store, services.journal)
+        try metrics.exposeShedding(server.counters, services.counters)
         try metrics.expose(rates)
+        try metrics.expose(LoopMetrics(loops: loops.loops))
+        try metrics.expose(ProcessMetrics(configuration: assembly.configuration))
     }
 
     fileprivate static func listener(

@@ -23,8 +23,11 @@ package final class ProxyServer: Sendable {
         group = loops
         let counters = counters
         let tally = ClientTally()
-        shards = loops.loops.map {
-            ServerShard(loop: $0, settings: settings, handler: handler, counters: counters, tally: tally)
+        let cells = counters.cells(count: loops.loops.count)
+        shards = zip(loops.loops, cells).map {
+            ServerShard(
+                loop: $0, settings: settings, handler: handler, counters: counters, tally: tally,
+                overload: Overload($1, among: cells))
         }
     }
 

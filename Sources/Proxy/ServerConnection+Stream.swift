@@ -4,7 +4,7 @@ import Transport
 /// The streamed way: both bodies pass through, at most a read's worth of each waiting.
 extension ServerConnection: UpstreamClient {
     func stream(_ request: RequestHead, to upstream: Upstream, _ serial: UInt64) {
-        guard isAwaiting(serial), exchange.target == nil else { return }
+        guard isAwaiting(serial), exchange.target == nil, mayHaveBody() else { return }
         exchange.streamed = request
         exchange.target = upstream
         acquire(upstream, fresh: false)

@@ -10,6 +10,7 @@ final class ServerShard: @unchecked Sendable {
     let handler: any RequestHandler
     let counters: ProxyCounters
     let tally: ClientTally
+    var overload: Overload
     private(set) var isDraining = false
     private var listeners: [ListenerChannel] = []
     private var connections: [ServerConnection] = []
@@ -22,13 +23,14 @@ final class ServerShard: @unchecked Sendable {
 
     init(
         loop: EventLoop, settings: ProxySettings, handler: any RequestHandler, counters: ProxyCounters,
-        tally: ClientTally
+        tally: ClientTally, overload: Overload
     ) {
         self.loop = loop
         self.settings = settings
         self.handler = handler
         self.counters = counters
         self.tally = tally
+        self.overload = overload
     }
 
     var limits: ProxyLimits { settings.limits }
@@ -45,17 +47,23 @@ final class ServerShard: @unchecked Sendable {
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
                 let shard = chosen(loop)
                 shard.loop.load.add(1)
-                let security = source.security
-                if shard === self { return adopt(raw, peer, security) }
-                shard.loop.execute { @Sendable in shard.adopt(raw, peer, security) }
+                source.load.add(1)
+                if shard === self { return adopt(raw, peer, source) }
+                shard.loop.execute { @Sendable in shard.adopt(raw, peer, source) }
             }
+            channel.onExhaustion = { [unowned self] in acceptPaused() }
             listeners.append(channel)
         }
     }
 
-    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?) {
+    private func acceptPaused() {
+        counters.acceptPauses.wrappingAdd(1, ordering: .relaxed)
+        handler.acceptPaused()
+    }
+
+    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
-        let connection = ServerConnection(shard: self, owning: raw, peer: peer)
+        let connection = ServerConnection(shard: self, owning: raw, peer: peer, source: source)
         connection.place = connections.count
         connections.append(connection)
         do throws(TransportError) {
@@ -64,15 +72,25 @@ final class ServerShard: @unchecked Sendable {
             return remove(connection)
         }
         if isDraining { return connection.close() }
-        if let security {
+        let room = Room(
+            server: count <= limits.connectionsMax,
+            listener: source.load.count <= connection.limits.connectionsMax)
+        if let security = source.security {
             // A handshake only to say that there is no room would cost more than what it refuses.
-            guard count <= limits.connectionsMax else { return connection.shed() }
+            guard room.server, room.listener else { return connection.shed(room) }
             guard connection.beginHandshake(security) else { return connection.abort() }
         }
-        connection.begin(isRefused: count > limits.connectionsMax)
+        connection.begin(room)
+    }
+
+    /// Where there is room for one more connection.
+    struct Room {
+        let server: Bool
+        let listener: Bool
     }
 
     func remove(_ connection: ServerConnection) {
+        connection.source.load.add(-1)
         counters.connections.wrappingSubtract(1, ordering: .relaxed)
         loop.load.add(-1)
         let last = connections.removeLast()

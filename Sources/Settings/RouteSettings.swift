@@ -12,6 +12,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var authenticate: Authenticate
     /// The names of the rates that its requests are charged to.
     package var rates: [String]
+    /// Bounds that hold here instead of the listener's; nil where it has none of its own.
+    package var limits: LimitOverrides?
     /// How queries are scored; nil passes every request on unscored.
     package var protect: ProtectSettings?
 
@@ -42,6 +44,11 @@ package struct RouteSettings: Sendable, Equatable {
             section.optional(
                 "rates", .list(of: .name, count: 1...16), absent: "no limits",
                 "The rates its requests are charged to; each must have room.") ?? []
+        limits = section.optionalSection(
+            "limits", absent: "those of the listener", "Bounds that hold for requests of this route."
+        ) {
+            LimitOverrides(reading: $0, forRoute: true)
+        }
         protect = section.optionalSection(
             "protect", absent: "not protected", "How queries on this route are scored and decided.",
             ProtectSettings.init(reading:))

@@ -40,6 +40,8 @@ package struct GatewayAssembly: Sendable {
     let routes: [Route]
     let upstreams: [String: Upstream]
     let limits: ProxyLimits
+    /// Those of listeners that state their own, by their names.
+    let listenerLimits: [String: LimitSet]
     let security: GatewaySecurity
     let key: HMACKey
     /// Nil when every client is anonymous.
@@ -65,6 +67,7 @@ package struct GatewayAssembly: Sendable {
         var problems: [AssemblyProblem] = []
         let loaded = Self.loadModels(settings, &problems)
         let limits = ProxyLimits(settings.limits)
+        let limitTable = LimitTable(settings)
         let security = GatewaySecurity(settings, &problems)
         let upstreams = Dictionary(
             uniqueKeysWithValues: settings.upstreams.map {
@@ -82,7 +85,9 @@ package struct GatewayAssembly: Sendable {
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
             let charged = route.rates.compactMap { rules[$0] }
             routes.append(
-                Route(route, upstream: upstream, basePath: base, rates: charged, protection: protection))
+                Route(
+                    route, number: routes.count, upstream: upstream, basePath: base, rates: charged,
+                    limits: limitTable.limits(of: route), protection: protection))
         }
         problems += settings.policies.flatMap(Self.problems)
         let identity = Self.loadIdentity(settings, &problems)
@@ -93,6 +98,7 @@ package struct GatewayAssembly: Sendable {
         self.routes = routes
         self.upstreams = upstreams
         self.limits = limits
+        listenerLimits = limitTable.listeners
         self.security = security
         self.key = key
         authentication = identity?.phase

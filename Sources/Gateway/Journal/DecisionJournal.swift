@@ -12,7 +12,10 @@ import Synchronization
 final class DecisionJournal: Sendable {
     private let decisions: RotatingLogWriter?
     private let accesses: RotatingLogWriter?
+    private let accessFormat: LogsSettings.AccessFormat
     private let log: Logger
+    /// When a pause in accepting was last told of, and how many there were since.
+    private let pauses = Mutex((told: ContinuousClock.Instant?.none, count: 0))
     private let lamented = Mutex<[String: LogCounts]>([:])
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
     nonisolated(unsafe) private let watch: any DispatchSourceTimer
@@ -24,7 +27,12 @@ final class DecisionJournal: Sendable {
 
     init(_ settings: LogsSettings, log: Logger) {
         decisions = settings.decisions.map { RotatingLogWriter(LogFilePlan($0)) }
-        accesses = settings.access.map { RotatingLogWriter(LogFilePlan($0)) }
+        accesses = settings.access.map { file in
+            var plan = LogFilePlan(file)
+            plan.notesLosses = settings.accessFormat == .json
+            return RotatingLogWriter(plan)
+        }
+        accessFormat = settings.accessFormat
         self.log = log
         watch = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
         watch.schedule(deadline: .now() + Self.watchInterval, repeating: Self.watchInterval)
@@ -43,20 +51,30 @@ final class DecisionJournal: Sendable {
     /// Writes one exchange, protected or not.
     func record(_ outcome: ExchangeOutcome, route: Route?) {
         guard let accesses else { return }
-        let end = WallTime.now()
-        let note = outcome.note as? RequestNote
-        let account = note?.account
-        let wentUpstream = outcome.upstreamLatency != nil || outcome.upstreamError != nil
-        accesses.append(
-            AccessRecord(
-                time: end + (.zero - outcome.duration), requestID: outcome.requestID.text,
-                client: account ?? outcome.client.host, address: account == nil ? nil : outcome.client.host,
-                method: outcome.request?.method.name ?? "",
-                path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
-                requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
-                duration: outcome.duration.milliseconds, route: route?.name,
-                upstream: wentUpstream ? route?.upstream.settings.name : nil, trace: note?.trace?.traceID))
+        let record = AccessRecord(outcome, route: route)
+        switch accessFormat {
+        case .json: accesses.append(record)
+        case .combined: accesses.append(line: record.combinedLine())
+        }
     }
+
+    /// Tells the operator that accepting pauses for want of descriptors, at most every few seconds.
+    func acceptPaused() {
+        let count = pauses.withLock { pauses -> Int? in
+            pauses.count += 1
+            let now = ContinuousClock.now
+            if let told = pauses.told, told.advanced(by: Self.pauseInterval) > now { return nil }
+            defer { pauses = (now, 0) }
+            return pauses.count
+        }
+        guard let count else { return }
+        log.warning(
+            "no descriptor or memory is left for another connection; accepting pauses, raise LimitNOFILE or lower limits.connections",
+            metadata: ["pauses": "\(count)"])
+    }
+
+    /// How often the operator is told of pauses at most.
+    private static let pauseInterval = Duration.seconds(10)
 
     /// Writes out what waits, within a few seconds.
     func close() {
@@ -64,6 +82,11 @@ final class DecisionJournal: Sendable {
         _ = decisions?.close(within: Self.closeLimit)
         _ = accesses?.close(within: Self.closeLimit)
         lament()
+    }
+
+    /// What each log has done so far, by its name.
+    var counts: [(log: String, counts: LogCounts)] {
+        [("decisions", decisions), ("access", accesses)].map { ($0, $1?.counts ?? LogCounts()) }
     }
 
     /// What the logs have lost so far, for metrics.

@@ -57,7 +57,7 @@ final class ProtectedExchange: @unchecked Sendable {
     /// Starts the first phase. **Runs on** the exchange's loop, as everything here but `examine`.
     func begin() {
         exchange.onCancel { self.cancelled($0) }
-        exchange.collectBody(bytesMax: services.limits.requestBodyBytesMax) { self.received($0) }
+        exchange.collectBody(bytesMax: exchange.limits.requestBodyBytesMax) { self.received($0) }
     }
 
     private func cancelled(_ reason: CancelReason) {
@@ -74,13 +74,27 @@ final class ProtectedExchange: @unchecked Sendable {
         if let coding = contentCoding(exchange.request.fields) {
             return undecodable("the content coding \(coding) is not decoded on this route", body)
         }
-        guard body.count > Self.decodeInlineBytesMax else { return decoded(decode(body), body) }
+        guard body.count > Self.decodeInlineBytesMax else {
+            let (result, took) = timed { decode(body) }
+            latencies.parse = took
+            return decoded(result, body)
+        }
         let admission = services.scoring.submit(rows: 1) { [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
-            let result = decode(body)
-            exchange.loop.execute { @Sendable in self.decoded(result, body) }
+            let (result, took) = timed { decode(body) }
+            exchange.loop.execute { @Sendable in
+                self.latencies.parse = took
+                self.decoded(result, body)
+            }
         }
         if admission != .accepted { overloaded(body) }
+    }
+
+    /// What `work` returns, and how long it took.
+    private func timed<Value>(_ work: () -> Value) -> (Value, Duration) {
+        let begun = services.clock.now()
+        let value = work()
+        return (value, services.clock.now().duration(since: begun))
     }
 
     private func decode(_ body: [UInt8]) -> Result<QueryBatch, DecodeError> {
@@ -158,6 +172,7 @@ final class ProtectedExchange: @unchecked Sendable {
         recordUnscored("the scoring queue is full", as: .fallback(protection.onOverload))
         if protection.refuses(protection.onOverload) {
             isOver = true
+            services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
             cancelTicket()
             respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
         } else {
@@ -173,7 +188,7 @@ final class ProtectedExchange: @unchecked Sendable {
         exchange.request.fields.remove("accept-encoding")
         exchange.request.fields.remove("range")
         exchange.request.fields.remove(named: ProofField.name)
-        exchange.forward(body: body, to: route.upstream, answerBytesMax: services.limits.answerBytesMax) {
+        exchange.forward(body: body, to: route.upstream, answerBytesMax: exchange.limits.answerBytesMax) {
             switch $0 {
             case .success(let response): completion(response)
             case .failure(let error): self.failed(error)
