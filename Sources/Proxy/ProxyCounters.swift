@@ -54,7 +54,8 @@ package final class ProxyCounters: Sendable {
     /// TLS handshakes that failed or took too long.
     package let handshakesFailed = Atomic<Int>(0)
 
-    init() {}
+    /// All zero.
+    package init() {}
 
     /// Requests under way now.
     package var requestsUnderWay: Int { load.withLock { $0.reduce(0) { $0 + $1.requests } } }

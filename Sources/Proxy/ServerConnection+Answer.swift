@@ -62,12 +62,13 @@ extension ServerConnection {
         releaseExchange()
         if closesAfterAnswer { return linger() }
         phase = .reading
+        changeGeneration()
         headDeadline = loop.now.advanced(by: held.isEmpty ? limits.keepAliveTimeout : limits.headTimeout)
     }
 
     private func releaseExchange() {
         let id = exchange.requestID
-        limitSet = shard.settings.limitSet(of: source.name)
+        limitSet = generation.settings.limitSet(of: source.name)
         exchange = ExchangeState(request: nil, requestID: id, started: loop.now)
     }
 
@@ -87,7 +88,7 @@ extension ServerConnection {
         outcome.shed = exchange.shed
         outcome.startLine = exchange.startLine
         if isSecure { outcome.security = secureConnection }
-        shard.handler.finished(outcome)
+        generation.handler.finished(outcome)
     }
 
     /// Ends the exchange without a whole answer; the connection is to be closed by the caller.

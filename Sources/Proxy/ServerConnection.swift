@@ -15,6 +15,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     let shard: ServerShard
+    /// What its present exchange, or else its next, is served by.
+    private(set) var generation: ServerGeneration
     let peer: SocketAddress
     /// What it was accepted from.
     let source: Listener
@@ -55,9 +57,10 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     init(shard: ServerShard, owning raw: Int32, peer: SocketAddress, source: Listener) {
         self.shard = shard
+        generation = shard.generation
         self.peer = peer
         self.source = source
-        limitSet = shard.settings.limitSet(of: source.name)
+        limitSet = shard.generation.settings.limitSet(of: source.name)
         begun = shard.loop.now
         parser = RequestParser(limits: limitSet.values.request)
         let noID = RequestID(prefix: 0, counter: 0)
@@ -69,7 +72,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Whose request it is: the peer, or who a trusted one says it is.
     var client: SocketAddress {
         guard isTrusted, let fields = exchange.request?.fields else { return peer }
-        return shard.settings.trust.client(behind: peer, fields)
+        return generation.settings.trust.client(behind: peer, fields)
     }
 
     var limits: ProxyLimits { limitSet.values }
@@ -84,7 +87,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     // MARK: Life
 
     func begin(_ room: ServerShard.Room) {
-        isTrusted = shard.settings.trust.contains(peer)
+        isTrusted = generation.settings.trust.contains(peer)
         if !isSecure { headDeadline = loop.now.advanced(by: limits.headTimeout) }
         if !room.server || !room.listener {
             countRefusal(room)
@@ -118,9 +121,26 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Begins the next exchange.
     func nextSerial() { serial += 1 }
 
-    /// Finishes what is under way, then closes.
-    func drain() {
-        if phase == .reading, held.isEmpty { close() } else { closesAfterAnswer = true }
+    /// Takes up the shard's generation where no request is begun.
+    func changeGeneration() {
+        guard generation.number != shard.generation.number, phase == .reading, parser.isBetweenMessages else {
+            return
+        }
+        generation = shard.generation
+        limitSet = generation.settings.limitSet(of: source.name)
+        parser = RequestParser(limits: limits.request)
+        isTrusted = generation.settings.trust.contains(peer)
+    }
+
+    /// Finishes what is under way, then closes. A connection between requests is closed at once unless it may bring one
+    /// more; a request that has arrived and was not read yet is answered in any case.
+    func drain(keepingIdle: Bool) {
+        let isIdle = phase == .reading && held.isEmpty && parser.isBetweenMessages && !isHandshaking
+        if isIdle, !keepingIdle, !isStale {
+            close()
+        } else {
+            closesAfterAnswer = true
+        }
     }
 
     override func channelClosed() {
@@ -146,7 +166,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         readInput()
         guard isOpen else { return }
         if readiness.contains(.failed) { return clientGone() }
-        if sawPeerClose, phase == .exchanging, shard.settings.cancelsOnClientClose { clientGone() }
+        if sawPeerClose, phase == .exchanging, generation.settings.cancelsOnClientClose { clientGone() }
     }
 
     override func channelSecured() { handshakeCompleted() }
@@ -192,7 +212,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading where isHandshaking: handshakeFailed()
         case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
         case .exchanging:
-            if !exchange.isRequestComplete || shard.settings.cancelsOnClientClose { clientGone() }
+            if !exchange.isRequestComplete || generation.settings.cancelsOnClientClose { clientGone() }
         }
     }
 

@@ -68,13 +68,13 @@ extension GatewayMetrics {
 
     /// Adds requests turned away, by the server or for want of room in the scoring queue.
     func exposeShedding(_ counters: ProxyCounters, _ routes: GatewayCounters) throws(MetricError) {
-        let reasons: [(name: String, read: @Sendable () -> Int)] = ShedReason.allCases.map { reason in
-            (reason.rawValue, { counters.shed[reason] })
-        }
+        var readers: [(name: String, read: @Sendable () -> Int)] = []
+        for reason in ShedReason.allCases { readers.append((reason.rawValue, { counters.shed[reason] })) }
+        readers.append(("scoring", { routes.overloadedRefused.load(ordering: .relaxed) }))
         try labelled(
             "samegate_requests_shed_total", "Requests turned away to keep others going, by what was short.",
             "reason",
-            reasons + [("scoring", { routes.overloadedRefused.load(ordering: .relaxed) })])
+            readers)
     }
 
     /// Adds the counters and gauges of the upstreams.

@@ -26,10 +26,12 @@ final class GatewayMetrics: Sendable {
     private static let phaseNames = ["parse", "queue", "score", "upstream", "decide", "total"]
     private static let statusClasses = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
 
-    /// The metrics of a gateway with these routes, in their order, and those of them that are protected: all zero. **Throws**
-    /// when a name cannot be exposed.
-    init(routes: [String], protectedRoutes: [String], loops: Int) throws(MetricError) {
-        registry = MetricRegistry(shards: loops)
+    /// The metrics of a gateway with these routes, in their order, and those of them that are protected: all zero, or going on
+    /// from those of the generation before. **Throws** when a name cannot be exposed.
+    init(
+        routes: [String], protectedRoutes: [String], loops: Int, continuing earlier: GatewayMetrics? = nil
+    ) throws(MetricError) {
+        registry = MetricRegistry(shards: loops, continuing: earlier?.registry)
         unrouted = routes.count
         places = Dictionary(zip(protectedRoutes, 0...)) { first, _ in first }
         (rows, phases) = try Self.protectedFamilies(protectedRoutes, registry)

@@ -12,7 +12,7 @@ struct ProcessMetrics: MetricSource {
     private static let started = ContinuousClock.now
 
     init(configuration: String) {
-        digest = SHA256Hasher.digest(of: configuration).hex
+        digest = SHA256.digest(of: configuration).hex
         _ = Self.started
     }
 
