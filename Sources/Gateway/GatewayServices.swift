@@ -38,7 +38,8 @@ final class GatewayServices: Sendable {
         authority: ChallengeAuthority, retired: ChallengeAuthority? = nil,
         perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal,
         counters: GatewayCounters = GatewayCounters(), metrics: GatewayMetrics,
-        clock: any LoopClock, unix: UnixClock, log: Logger, leases: [any Sendable] = [], reloads: ReloadCounters = ReloadCounters()
+        clock: any LoopClock, unix: UnixClock, log: Logger, leases: [any Sendable] = [],
+        reloads: ReloadCounters = ReloadCounters()
     ) {
         self.limits = limits
         self.authentication = authentication

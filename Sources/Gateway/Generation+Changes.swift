@@ -7,7 +7,8 @@ extension Generation {
         let before = old.assembly.settings
         var lines: [String] = []
         lines += Self.difference(
-            "listen", new.listeners.map { ("\($0.address)", $0) }, before.listeners.map { ("\($0.address)", $0) })
+            "listen", new.listeners.map { ("\($0.address)", $0) },
+            before.listeners.map { ("\($0.address)", $0) })
         lines += Self.difference(
             "upstreams", new.upstreams.map { ($0.name, $0) }, before.upstreams.map { ($0.name, $0) })
         lines += new.models.compactMap { model in

@@ -27,7 +27,8 @@ final class Generation: Sendable {
     ///
     /// **Throws** `DigestError` or `MetricError`.
     init(
-        _ assembly: GatewayAssembly, _ state: GatewayState, sockets: GenerationSockets, after earlier: Generation?
+        _ assembly: GatewayAssembly, _ state: GatewayState, sockets: GenerationSockets,
+        after earlier: Generation?
     ) throws {
         self.assembly = assembly
         let settings = assembly.settings
@@ -41,7 +42,8 @@ final class Generation: Sendable {
             loops: state.loops.loops.count, continuing: earlier?.services.metrics)
         let authorities = try Self.authorities(assembly, after: earlier)
         services = GatewayServices(
-            limits: assembly.limits, authentication: assembly.authentication, tracer: Tracer(settings.tracing),
+            limits: assembly.limits, authentication: assembly.authentication,
+            tracer: Tracer(settings.tracing),
             scoring: scoring.part, store: state.store, rates: state.rates,
             authority: authorities.present, retired: authorities.retired,
             perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,

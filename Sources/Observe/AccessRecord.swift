@@ -30,7 +30,7 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
     /// The version it was asked in: `HTTP/1.1`.
     package var version = ""
     /// What a malformed request began with; nil for one that was understood.
-    package var startLine: String?
+    package var startLine: [UInt8]?
     /// What sent the request, by its own account.
     package var userAgent: String?
     /// Where the request came from, by its own account.
@@ -114,7 +114,7 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
 
     /// What most requests have nothing of is left out of their lines.
     private func encodeRare(into line: inout JSONLine) {
-        if let startLine { line.field("start_line", startLine) }
+        if let startLine { line.field("start_line", String(decoding: startLine, as: UTF8.self)) }
         if let cut { line.field("cut", cut) }
         if let fault { line.field("fault", fault) }
         if let shed { line.field("shed", shed) }

@@ -12,33 +12,35 @@ extension AccessRecord {
         line.append(contentsOf: (address ?? client).utf8)
         line.append(contentsOf: " - ".utf8)
         // A user's name stands without quotes: a blank in it would shift the fields behind.
-        append(address == nil ? nil : client, escapingBlanks: true, to: &line)
+        let user = address == nil || client.isEmpty ? nil : client
+        append(user?.utf8, escapingBlanks: true, to: &line)
         line.append(contentsOf: " [".utf8)
         time.appendCombined(to: &line)
         line.append(contentsOf: "] \"".utf8)
-        append(requestText, to: &line)
+        append(requestBytes, to: &line)
         line.append(contentsOf: "\" ".utf8)
         // nginx has 000 for a connection that ended before an answer.
         line.append(contentsOf: (status.map { String($0) } ?? "000").utf8)
         line.append(UInt8(ascii: " "))
         line.append(contentsOf: String(answerBytes).utf8)
         line.append(contentsOf: " \"".utf8)
-        append(referrer, to: &line)
+        append(referrer?.utf8, to: &line)
         line.append(contentsOf: "\" \"".utf8)
-        append(userAgent, to: &line)
+        append(userAgent?.utf8, to: &line)
         line.append(contentsOf: "\"\n".utf8)
         return line
     }
 
-    private var requestText: String? {
-        if let startLine { return startLine }
-        return method.isEmpty ? nil : "\(method) \(path) \(version)"
+    private var requestBytes: [UInt8]? {
+        startLine ?? (method.isEmpty ? nil : Array("\(method) \(path) \(version)".utf8))
     }
 
-    private func append(_ text: String?, escapingBlanks: Bool = false, to line: inout [UInt8]) {
-        guard let text, !text.isEmpty else { return line.append(UInt8(ascii: "-")) }
+    private func append(
+        _ text: (some Collection<UInt8>)?, escapingBlanks: Bool = false, to line: inout [UInt8]
+    ) {
+        guard let text else { return line.append(UInt8(ascii: "-")) }
         let hex = Array("0123456789ABCDEF".utf8)
-        for byte in text.utf8 {
+        for byte in text {
             switch byte {
             case 0x22, 0x5C, 0..<0x20, 0x7F...: break
             case 0x20 where escapingBlanks: break

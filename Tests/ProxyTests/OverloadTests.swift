@@ -21,7 +21,9 @@ struct OverloadTests {
         }
     }
 
-    @Test("one request more than may be under way is 503 with Retry-After, its connection lives, and it is counted")
+    @Test(
+        "one request more than may be under way is 503 with Retry-After, its connection lives, and it is counted"
+    )
     func requests() throws {
         var limits = ProxyLimits()
         limits.requestsMax = 2
@@ -49,7 +51,9 @@ struct OverloadTests {
         #expect(server.outcomes.contains { $0.shed == .requests && $0.status == 503 })
     }
 
-    @Test("bodies that take more memory than there is are 503, and the process grows by no more than the bound says")
+    @Test(
+        "bodies that take more memory than there is are 503, and the process grows by no more than the bound says"
+    )
     func flood() throws {
         var limits = ProxyLimits()
         limits.bufferBytesMax = 16 << 20
@@ -98,7 +102,9 @@ struct OverloadTests {
         #expect(server.ask(Self.get)?.status == 200)
     }
 
-    @Test("a client that takes an answer too slowly is cut off at the end of a window, one that takes nothing sooner")
+    @Test(
+        "a client that takes an answer too slowly is cut off at the end of a window, one that takes nothing sooner"
+    )
     func slowReader() throws {
         var limits = ProxyLimits()
         limits.answerIdleTimeout = .seconds(30)

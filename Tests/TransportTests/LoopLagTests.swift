@@ -17,7 +17,9 @@ struct LoopLagTests {
         #expect(lag.nanoseconds == 40_000_000)
     }
 
-    @Test("events that full batches leave behind count on from the first of them, also over a hand-over of the thread")
+    @Test(
+        "events that full batches leave behind count on from the first of them, also over a hand-over of the thread"
+    )
     func backlog() {
         var lag = LoopLag()
         lag.note(at: at(1000), isFirst: true, leavesMore: true)

@@ -135,11 +135,14 @@ package struct GatewayAssembly: Sendable {
             let before = earlier?.settings.upstreams.first { $0.name == upstream.name }
             let tls = security.upstream(named: upstream.name)
             if let earlier, let kept = earlier.leases[upstream.name], before == upstream,
-                limits.boundAnswers(as: earlier.limits), tls === earlier.security.upstream(named: upstream.name)
+                limits.boundAnswers(as: earlier.limits),
+                tls === earlier.security.upstream(named: upstream.name)
             {
                 leases[upstream.name] = kept
             } else {
-                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, security: tls)) { $0.close() }
+                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, security: tls)) {
+                    $0.close()
+                }
             }
         }
         return leases

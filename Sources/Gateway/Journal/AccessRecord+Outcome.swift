@@ -21,7 +21,7 @@ extension AccessRecord {
             userAgent = request.fields.value("user-agent")
             referrer = request.fields.value("referer")
         } else if !outcome.startLine.isEmpty {
-            startLine = String(decoding: outcome.startLine, as: UTF8.self)
+            startLine = outcome.startLine
         }
         upstreamDuration = outcome.upstreamLatency?.milliseconds
         fault = outcome.framingError?.name ?? outcome.upstreamError?.code

@@ -157,7 +157,8 @@ extension ProtectedExchange {
     private func verify(_ proof: ProofField, for batch: QueryBatch) -> Result<Challenge, ProofError> {
         func ask(_ authority: ChallengeAuthority) -> Result<Challenge, ProofError> {
             authority.verify(
-                token: proof.token, solution: proof.solution, expected: binding(batch), now: services.unix.now())
+                token: proof.token, solution: proof.solution, expected: binding(batch),
+                now: services.unix.now())
         }
         let verified = ask(services.authority)
         guard case .failure(.forged) = verified, let retired = services.retired else { return verified }
