@@ -17,7 +17,7 @@ extension AccessRecord {
         line.append(contentsOf: " [".utf8)
         time.appendCombined(to: &line)
         line.append(contentsOf: "] \"".utf8)
-        append(requestBytes, to: &line)
+        append(requestLine, to: &line)
         line.append(contentsOf: "\" ".utf8)
         // nginx has 000 for a connection that ended before an answer.
         line.append(contentsOf: (status.map { String($0) } ?? "000").utf8)
@@ -31,7 +31,7 @@ extension AccessRecord {
         return line
     }
 
-    private var requestBytes: [UInt8]? {
+    private var requestLine: [UInt8]? {
         startLine ?? (method.isEmpty ? nil : Array("\(method) \(path) \(version)".utf8))
     }
 
