@@ -123,6 +123,10 @@ package struct ProxySettings: Sendable, Equatable {
     /// The defaults.
     package init(limits: ProxyLimits = ProxyLimits()) { common = LimitSet(limits) }
 
+    /// The longest body that any handler may ask for by `Exchange.limit`, where that is longer than its listener's: until the
+    /// handler has seen the head, a body is refused only past this.
+    package var routedBodyBytesMax = 0
+
     /// The limits of connections to a listener.
     func limitSet(of listener: String) -> LimitSet {
         listenerLimits.isEmpty ? common : listenerLimits[listener] ?? common

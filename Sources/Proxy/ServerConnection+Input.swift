@@ -80,6 +80,10 @@ extension ServerConnection {
             return refuseHead(ProblemDocument(status: 501, detail: "the method is not supported"), nil)
         }
         if shedsRequest() { return }
+        if case .length(let count) = head.framing, count > UInt64(bodyBytesCeiling) {
+            shard.counters.framingErrors.count(.bodyTooLarge)
+            return refuseHead(ProblemDocument(.bodyTooLarge), .bodyTooLarge)
+        }
         let exchange = Exchange(
             request: head, requestID: exchange.requestID, connection: self, serial: serial)
         generation.handler.handle(exchange)

@@ -128,6 +128,9 @@ extension ServerConnection {
         requestDeadline = exchange.started.advanced(by: limits.requestTimeout)
     }
 
+    /// The longest body that a request may have while its route is not known.
+    var bodyBytesCeiling: Int { max(limits.requestBodyBytesMax, generation.settings.routedBodyBytesMax) }
+
     /// Whether the body that the head announces may be as long as that; otherwise the client is told.
     func mayHaveBody() -> Bool {
         guard case .length(let count) = exchange.request?.framing, count > UInt64(limits.requestBodyBytesMax)

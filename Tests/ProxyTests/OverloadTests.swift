@@ -150,6 +150,7 @@ struct OverloadTests {
         wide.requestBodyBytesMax = 100
         let set = LimitSet(wide)
         var settings = ProxySettings()
+        settings.routedBodyBytesMax = wide.requestBodyBytesMax
         settings.listenerLimits = ["127.0.0.1:0": LimitSet(tight)]
         let server = try ServerUnderTest(settings: settings) { exchange in
             if exchange.request.target.path == "/wide" { exchange.limit(to: set) }
