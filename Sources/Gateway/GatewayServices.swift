@@ -12,6 +12,7 @@ final class GatewayServices: Sendable {
     /// Who clients are; nil when every one is anonymous.
     let authentication: Authentication?
     let tracer: Tracer
+    let codings: CodingServices
     let scoring: ScoringPool
     let store: any StateStore
     let rates: RateTable
@@ -32,7 +33,8 @@ final class GatewayServices: Sendable {
     private let reloads: ReloadCounters
 
     init(
-        limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, scoring: ScoringPool,
+        limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, codings: CodingServices,
+        scoring: ScoringPool,
         store: any StateStore,
         rates: RateTable,
         authority: ChallengeAuthority, retired: ChallengeAuthority? = nil,
@@ -44,6 +46,7 @@ final class GatewayServices: Sendable {
         self.limits = limits
         self.authentication = authentication
         self.tracer = tracer
+        self.codings = codings
         self.scoring = scoring
         self.store = store
         self.rates = rates

@@ -22,13 +22,17 @@ extension Generation {
             "policies", new.policies.map { ($0.name, $0) }, before.policies.map { ($0.name, $0) })
         lines += Self.difference("rates", new.rates.map { ($0.name, $0) }, before.rates.map { ($0.name, $0) })
         lines += Self.changedSections(new, before)
+        if new.daemon != before.daemon {
+            lines.append("daemon: changed, which takes effect with the next start alone")
+        }
         return lines
     }
 
     private static func changedSections(_ new: GatewaySettings, _ old: GatewaySettings) -> [String] {
         let sections: [(String, Bool)] = [
             ("limits", new.limits != old.limits), ("identity", new.identity != old.identity),
-            ("forwarded", new.forwarded != old.forwarded), ("scoring", new.scoring != old.scoring),
+            ("forwarded", new.forwarded != old.forwarded), ("compress", new.compress != old.compress),
+            ("scoring", new.scoring != old.scoring),
             ("secrets", new.secrets != old.secrets), ("withheld", new.withheld != old.withheld),
             ("tracing", new.tracing != old.tracing), ("logs", new.logs != old.logs),
             ("admin", new.admin != old.admin), ("shutdown", new.shutdown != old.shutdown),

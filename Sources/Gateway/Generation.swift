@@ -44,6 +44,7 @@ final class Generation: Sendable {
         services = GatewayServices(
             limits: assembly.limits, authentication: assembly.authentication,
             tracer: Tracer(settings.tracing),
+            codings: CodingServices(settings.limits, after: earlier?.services.codings),
             scoring: scoring.part, store: state.store, rates: state.rates,
             authority: authorities.present, retired: authorities.retired,
             perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,
@@ -74,6 +75,7 @@ final class Generation: Sendable {
         try metrics.exposeShedding(state.proxyCounters, services.counters)
         try metrics.expose(LoopMetrics(loops: state.loops.loops))
         try metrics.expose(ProcessMetrics(configuration: assembly.configuration))
+        try metrics.expose(services.codings)
         try metrics.expose(state.reloads)
     }
 

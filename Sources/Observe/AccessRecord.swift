@@ -26,6 +26,10 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
     package var upstream: String?
     /// The id of the trace across services that it belongs to, in hexadecimal; nil when there is none.
     package var trace: String?
+    /// The content coding that the request's body claims; nil for none.
+    package var requestCoding: String?
+    /// The content coding that the gateway gave the answer; nil where it gave none.
+    package var answerCoding: String?
 
     /// The version it was asked in: `HTTP/1.1`.
     package var version = ""
@@ -73,7 +77,8 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         time: WallTime, requestID: String, client: String, address: String? = nil, method: String,
         path: String, status: Int?,
         requestBytes: Int64, answerBytes: Int64, duration: Double, route: String? = nil,
-        upstream: String? = nil, trace: String? = nil
+        upstream: String? = nil, trace: String? = nil, requestCoding: String? = nil,
+        answerCoding: String? = nil
     ) {
         self.time = time
         self.requestID = requestID
@@ -88,6 +93,8 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         self.route = route
         self.upstream = upstream
         self.trace = trace
+        self.requestCoding = requestCoding
+        self.answerCoding = answerCoding
     }
 
     /// Adds the record's fields.
@@ -105,6 +112,8 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         line.field("route", route)
         line.field("upstream", upstream)
         line.field("trace", trace)
+        line.field("content_encoding", requestCoding)
+        line.field("answer_encoding", answerCoding)
         line.field("protocol", version)
         line.field("user_agent", userAgent)
         line.field("referrer", referrer)

@@ -22,6 +22,7 @@ extension DecisionRecord {
                 upstream: spans["upstream"] as? Double, total: spans["total"] as? Double,
                 parse: spans["parse"] as? Double, decide: spans["decide"] as? Double),
             digest: object["digest"] as? String, terms: object["terms"] as? [String] ?? [],
-            reason: object["reason"] as? String, trace: object["trace"] as? String)
+            reason: object["reason"] as? String, trace: object["trace"] as? String,
+            requestCoding: object["content_encoding"] as? String)
     }
 }

@@ -89,11 +89,11 @@ package final class Exchange: @unchecked Sendable {
     }
 
     /// Passes the request on and the answer back, neither ever held whole; the proxy answers 502, 503 or 504 when
-    /// the upstream fails. **Runs on** the loop.
-    package func stream(to upstream: Upstream) {
+    /// the upstream fails. `shaper` may give the answer's body another form. **Runs on** the loop.
+    package func stream(to upstream: Upstream, shaper: (any AnswerShaper)? = nil) {
         loop.assertOnLoop()
         isSettled = true
-        connection.stream(request, to: upstream, serial)
+        connection.stream(request, to: upstream, shaper: shaper, serial)
     }
 
     /// Reads the whole body and gives it to `completion`, on the loop. When it is larger than `bytesMax`, malformed

@@ -56,6 +56,11 @@ struct ExchangeState {
     var cancelHook: ((CancelReason) -> Void)?
     /// Where the request is streamed to, and how.
     var target: Upstream?
+    /// Who may give the answer's body another form, and what does.
+    var shaper: (any AnswerShaper)?
+    var shaping: (any AnswerShaping)?
+    /// The content coding that the answer's body got here.
+    var answerCoding: String?
     var upstream: UpstreamConnection?
     var waiter: UpstreamWaiter?
     var forward: ForwardTask?

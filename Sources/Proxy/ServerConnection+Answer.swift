@@ -63,7 +63,8 @@ extension ServerConnection {
         if closesAfterAnswer { return linger() }
         phase = .reading
         changeGeneration()
-        headDeadline = loop.now.advanced(by: held.isEmpty ? limits.keepAliveTimeout : limits.headTimeout)
+        let idle = shard.isDraining ? shard.idleGrace : limits.keepAliveTimeout
+        headDeadline = loop.now.advanced(by: held.isEmpty ? idle : limits.headTimeout)
     }
 
     private func releaseExchange() {
@@ -80,7 +81,8 @@ extension ServerConnection {
             requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
             duration: loop.now.duration(since: exchange.started),
             upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,
-            framingError: exchange.framingError, end: end, note: exchange.note)
+            framingError: exchange.framingError, answerCoding: exchange.answerCoding, end: end,
+            note: exchange.note)
         outcome.mark = exchange.mark
         outcome.trace = exchange.trace
         outcome.ended = loop.now

@@ -3,8 +3,11 @@ import Transport
 
 /// The streamed way: both bodies pass through, at most a read's worth of each waiting.
 extension ServerConnection: UpstreamClient {
-    func stream(_ request: RequestHead, to upstream: Upstream, _ serial: UInt64) {
+    func stream(
+        _ request: RequestHead, to upstream: Upstream, shaper: (any AnswerShaper)?, _ serial: UInt64
+    ) {
         guard isAwaiting(serial), exchange.target == nil, mayHaveBody() else { return }
+        exchange.shaper = shaper
         exchange.streamed = request
         exchange.target = upstream
         acquire(upstream, fresh: false)
@@ -76,7 +79,8 @@ extension ServerConnection: UpstreamClient {
     }
 
     func upstreamHead(_ upstream: UpstreamConnection) {
-        let head = upstream.parser.head
+        var head = upstream.parser.head
+        if let shaper = exchange.shaper { head = shaped(head, by: shaper) }
         exchange.upstreamLatency = loop.now.duration(since: exchange.started)
         exchange.isHeadSent = true
         exchange.cancelHook = nil
@@ -97,24 +101,23 @@ extension ServerConnection: UpstreamClient {
     }
 
     func upstreamBody(_ bytes: UnsafeRawBufferPointer) {
-        exchange.answerBodyBytes += bytes.count
-        if exchange.answerFraming == .chunked {
-            withOutput { WireWriter.appendChunkStart(bytes.count, to: &$0) }
-            write(bytes)
-            withOutput { WireWriter.appendChunkEnd(to: &$0) }
-        } else {
-            write(bytes)
-        }
+        if let shaping = exchange.shaping { return shapeBody(bytes, by: shaping) }
+        sendPiece(bytes)
     }
 
     func upstreamPaused() {
+        if let shaping = exchange.shaping { shaping.pause { sendPiece($0) } }
         if outputCount > 0 || writeError != nil { sendOutput() }
     }
 
     func upstreamEnd(_ upstream: UpstreamConnection) {
+        var trailers = HeaderList()
         if exchange.answerFraming == .chunked {
-            var trailers = upstream.parser.trailers
+            trailers = upstream.parser.trailers
             trailers.removeForbiddenInTrailers()
+        }
+        if let shaping = exchange.shaping { endShaping(shaping, &trailers) }
+        if exchange.answerFraming == .chunked {
             withOutput { WireWriter.appendLastChunk(trailers: trailers, to: &$0) }
         }
         exchange.upstream = nil

@@ -13,6 +13,11 @@ package struct BodyLimitsSettings: Sendable, Equatable {
     /// Over how long the rate is measured.
     package var rateWindow = Duration.seconds(20)
 
+    /// Decoded bytes of a request body for each coded one.
+    package var decodedRatio = 200
+    /// Answers that are compressed at once.
+    package var compressedAnswers = 1_024
+
     /// The defaults.
     package init() {}
 
@@ -39,6 +44,13 @@ package struct BodyLimitsSettings: Sendable, Equatable {
                 "body_rate_window", \.body.rateWindow,
                 .duration(in: .milliseconds(100) ... .seconds(3600)), .route,
                 "Over how long the rate of a request body is measured."),
+            LimitKey(
+                "decoded_ratio", \.body.decodedRatio, .integer(in: 1...1_032), .gateway,
+                "Times as long a body on a protected route may become by decoding its Content-Encoding, beyond its first 64KiB; more is answered 413."
+            ),
+            LimitKey(
+                "compressed_answers", \.body.compressedAnswers, .integer(in: 1...1_000_000), .gateway,
+                "Answers compressed at once, at about 300KiB each; further ones pass uncompressed."),
         ]
     }
 }

@@ -100,7 +100,7 @@ package struct LimitsSettings: Sendable, Equatable {
                 "Header fields of a request; more are answered 431."),
             LimitKey(
                 "request_body_bytes", \.requestBodyBytes, .size(in: 0...1 << 30), .route,
-                "Body of a request; longer is answered 413."),
+                "Body of a request, and on a protected route the same decoded; longer is answered 413."),
         ]
     }
 

@@ -14,6 +14,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var rates: [String]
     /// Bounds that hold here instead of the listener's; nil where it has none of its own.
     package var limits: LimitOverrides?
+    /// Which answers are compressed; nil is what the whole gateway has.
+    package var compress: CompressSettings?
     /// How queries are scored; nil passes every request on unscored.
     package var protect: ProtectSettings?
 
@@ -49,6 +51,10 @@ package struct RouteSettings: Sendable, Equatable {
         ) {
             LimitOverrides(reading: $0, forRoute: true)
         }
+        compress = section.optionalSection(
+            "compress", absent: "as the gateway's own",
+            "Which answers of this route are compressed; stands for the gateway's own section as a whole.",
+            CompressSettings.init(reading:))
         protect = section.optionalSection(
             "protect", absent: "not protected", "How queries on this route are scored and decided.",
             ProtectSettings.init(reading:))

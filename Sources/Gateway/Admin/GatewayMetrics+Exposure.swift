@@ -195,13 +195,13 @@ extension GatewayMetrics {
 
     // MARK: Shorthand
 
-    private func counter(
+    func counter(
         _ name: String, _ help: String, _ read: @escaping @Sendable () -> Int
     ) throws(MetricError) {
         try registry.counter(name, help: help) { _ in UInt64(clamping: read()) }
     }
 
-    private func gauge(
+    func gauge(
         _ name: String, _ help: String, _ read: @escaping @Sendable () -> Int
     ) throws(MetricError) {
         try registry.gauge(name, help: help) { _ in Double(read()) }

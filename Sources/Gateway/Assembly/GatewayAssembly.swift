@@ -95,7 +95,9 @@ package struct GatewayAssembly: Sendable {
             routes.append(
                 Route(
                     route, number: routes.count, upstream: upstream, basePath: base, rates: charged,
-                    limits: limitTable.limits(of: route), protection: protection))
+                    limits: limitTable.limits(of: route),
+                    compression: CompressionRule(route.compress ?? settings.compress), protection: protection)
+            )
         }
         problems += settings.policies.flatMap(Self.problems)
         let identity = Self.loadIdentity(settings, &problems)

@@ -23,6 +23,8 @@ extension AccessRecord {
         } else if !outcome.startLine.isEmpty {
             startLine = outcome.startLine
         }
+        requestCoding = request?.fields.value("content-encoding")
+        answerCoding = outcome.answerCoding ?? note?.answerCoding
         upstreamDuration = outcome.upstreamLatency?.milliseconds
         fault = outcome.framingError?.name ?? outcome.upstreamError?.code
         shed = outcome.shed?.rawValue

@@ -25,7 +25,7 @@ extension ProtectedExchange {
             record(
                 Decision(scores, .none, reason: "the upstream answered \(status)"),
                 joined)
-            return exchange.respond(joined.response.response)
+            return deliver(joined.response.response)
         }
         let reading = read(joined.response, rows: joined.batch.rows)
         let answer = try? reading.get()
@@ -37,7 +37,7 @@ extension ProtectedExchange {
         if answer == nil, protection.onUnreadableAnswer == .reject { decision.verdict = .refused }
         guard protection.mode == .enforce else {
             record(decision, joined)
-            return exchange.respond(joined.response.response)
+            return deliver(joined.response.response)
         }
         carryOut(decision, joined, answer)
     }
@@ -50,7 +50,7 @@ extension ProtectedExchange {
         switch verdict.outcome {
         case .answer:
             record(decision, joined)
-            exchange.respond(perturbed(verdict, joined, answer))
+            deliver(perturbed(verdict, joined, answer))
         case .reject:
             record(decision, joined)
             exchange.respond(GatewayProblem.rejected)
@@ -98,12 +98,9 @@ extension ProtectedExchange {
                 plan, to: answer.row(row), row: joined.batch.digests[row])
         }
         response.body = answer.rewritten(rows: changes)
-        // What vouches for the bytes as they were is no longer true (RFC 9110 §8.8.3, RFC 9530).
+        // What vouches for the bytes as they were is no longer true (RFC 9110 §8.8.3).
         response.fields.remove("etag")
-        response.fields.remove("content-md5")
-        response.fields.remove("digest")
-        response.fields.remove("content-digest")
-        response.fields.remove("repr-digest")
+        response.fields.removeDigests()
         return response
     }
 
@@ -178,7 +175,7 @@ extension ProtectedExchange {
                 return refuseProof("the answer is no longer held; send the query again for a new challenge")
             }
             recordRelease(challenge, batch)
-            exchange.respond(response)
+            deliver(response)
         } catch {
             cannotClaim("the store is out: \(error)")
         }

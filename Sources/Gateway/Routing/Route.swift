@@ -23,6 +23,8 @@ final class Route: Sendable {
     let rates: [RateLimitRule]
     /// Its own limits by the name of the listener; empty where it has none.
     let limits: [String: LimitSet]
+    /// Which answers are compressed; nil for none.
+    let compression: CompressionRule?
     /// Nil streams requests unscored.
     let protection: Protection?
     /// What the own path of a guarded TensorFlow-Serving route asks for; nil for other routes and for prefixes.
@@ -30,7 +32,7 @@ final class Route: Sendable {
 
     init(
         _ settings: RouteSettings, number: Int, upstream: Upstream, basePath: String, rates: [RateLimitRule],
-        limits: [String: LimitSet] = [:], protection: Protection?
+        limits: [String: LimitSet] = [:], compression: CompressionRule?, protection: Protection?
     ) {
         self.number = number
         self.limits = limits
@@ -41,6 +43,7 @@ final class Route: Sendable {
         self.basePath = basePath
         self.protection = protection
         self.rates = rates
+        self.compression = compression
         authenticate = settings.authenticate
         let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
         if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
@@ -75,6 +78,10 @@ final class Protection: Sendable {
     let onUndecodable: ProtectSettings.Fallback
     let onUnreadableAnswer: ProtectSettings.Fallback
     let onOverload: ProtectSettings.Fallback
+    /// Whether the upstream gets the body as the client coded it.
+    let forwardsEncoded: Bool
+    /// What the upstream may code answers with.
+    let acceptEncoding: ProtectSettings.UpstreamCoding
 
     init(
         _ settings: ProtectSettings, scorer: Scorer, plan: Plan, decoder: QueryDecoder, reader: AnswerReader,
@@ -90,6 +97,8 @@ final class Protection: Sendable {
         onUndecodable = settings.onUndecodable
         onUnreadableAnswer = settings.onUnreadableAnswer
         onOverload = settings.onOverload
+        forwardsEncoded = settings.forwardsEncoded
+        acceptEncoding = settings.acceptEncoding
     }
 
     /// Whether a fallback refuses: in observe mode nothing is ever refused.
