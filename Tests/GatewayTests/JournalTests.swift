@@ -93,7 +93,7 @@ struct JournalTests {
         #expect(
             eventually("a closed listener") {
                 do throws(ClientError) {
-                    _ = try HTTPClient(endpoint).send(.get, "/")
+                    _ = try HTTPClient(endpoint).send(.get, "/v1/models/m:predict")
                     return false
                 } catch {
                     if case .connectFailed = error { return true }

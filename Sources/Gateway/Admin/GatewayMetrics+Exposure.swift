@@ -88,19 +88,11 @@ extension GatewayMetrics {
         ) { Double(upstreams[$0].queueCount) }
         try registry.counter(
             "samegate_upstream_failures_total", help: "Requests that got no whole answer.", labels: [label]
-        ) { UInt64(clamping: upstreams[$0].counters.failed.load(ordering: .relaxed)) }
+        ) { UInt64(clamping: upstreams[$0].failedCount) }
         try registry.counter(
             "samegate_upstream_retries_total", help: "Requests sent again on a fresh connection.",
             labels: [label]
-        ) { UInt64(clamping: upstreams[$0].counters.retried.load(ordering: .relaxed)) }
-        try registry.counter(
-            "samegate_upstream_connections_opened_total", help: "Connections opened to an upstream.",
-            labels: [label]
-        ) { UInt64(clamping: upstreams[$0].counters.opened.load(ordering: .relaxed)) }
-        try registry.counter(
-            "samegate_upstream_connections_reused_total",
-            help: "Requests sent on a connection that had served another.", labels: [label]
-        ) { UInt64(clamping: upstreams[$0].counters.reused.load(ordering: .relaxed)) }
+        ) { UInt64(clamping: upstreams[$0].retriedCount) }
     }
 
     /// Adds what protected routes keep.
