@@ -61,6 +61,9 @@ final class GatewayHandler: RequestHandler {
         let refusal = authenticate(exchange, route, &note)
         if services.journal.keepsAccesses { exchange.attach(note) }
         if let refusal { return refuse(exchange, route, refusal) }
+        if route.upstream.isHashed, let account = note.account {
+            exchange.clientKey = Rendezvous.key(account.utf8)
+        }
         if !route.basePath.isEmpty {
             var target: [UInt8] = []
             exchange.request.target.appendOriginForm(to: &target)

@@ -63,6 +63,7 @@ final class Generation: Sendable {
     private func expose(_ state: GatewayState, _ metrics: GatewayMetrics) throws {
         try metrics.expose(state.proxyCounters)
         try metrics.expose(upstreams)
+        try metrics.expose(serversOf: upstreams, clock: state.clock)
         try metrics.expose(services.counters, services.scoring, services.store, services.journal)
         try metrics.expose(services.rates)
         try metrics.expose(services.codings)

@@ -54,7 +54,11 @@ struct ExchangeState {
     var upstream: UpstreamConnection?
     var waiter: UpstreamWaiter?
     var forward: ForwardTask?
-    var hasRetried = false
+    var attempts = Attempts()
+    /// The client's number, where the handler knows it.
+    var clientKey: UInt64?
+    /// What of the body has gone to an upstream; nil while nothing has.
+    var replay: ReplayBody?
 
     /// The state before any byte of the body.
     init(request: RequestHead?, requestID: RequestID, started: MonotonicTime) {

@@ -122,7 +122,7 @@ extension ServerConnection {
     }
 
     private func stopUpstream() {
-        if let waiter = exchange.waiter { exchange.target?.pool(on: loop).cancel(waiter) }
+        if let waiter = exchange.waiter { exchange.attempts.server?.pool(on: loop).cancel(waiter) }
         exchange.waiter = nil
         let upstream = exchange.upstream
         exchange.upstream = nil

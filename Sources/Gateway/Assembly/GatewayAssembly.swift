@@ -130,14 +130,14 @@ package struct GatewayAssembly: Sendable {
         var leases: [String: Lease<Upstream>] = [:]
         for upstream in settings.upstreams {
             let before = earlier?.settings.upstreams.first { $0.name == upstream.name }
-            let tls = security.upstream(named: upstream.name)
+            let tls = security.servers(of: upstream)
             if let earlier, let kept = earlier.leases[upstream.name], before == upstream,
                 limits.boundAnswers(as: earlier.limits),
-                tls === earlier.security.upstream(named: upstream.name)
+                tls.elementsEqual(earlier.security.servers(of: upstream), by: { $0 === $1 })
             {
                 leases[upstream.name] = kept
             } else {
-                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, security: tls)) {
+                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, securities: tls)) {
                     $0.close()
                 }
             }
