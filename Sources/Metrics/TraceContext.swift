@@ -71,7 +71,7 @@ package struct TraceContext: Hashable, Sendable {
     /// The trace's id in 32 hexadecimal digits, for logs.
     package var traceID: String { Self.digits(traceHigh) + Self.digits(traceLow) }
 
-    private static func digits(_ value: UInt64) -> String {
+    static func digits(_ value: UInt64) -> String {
         let text = String(value, radix: 16)
         return String(repeating: "0", count: 16 - text.count) + text
     }

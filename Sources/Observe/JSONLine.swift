@@ -123,6 +123,9 @@ package struct JSONLine: Sendable {
     /// because terminals and line-based tools act on them.
     private mutating func string(_ value: String) {
         bytes.append(UInt8(ascii: "\""))
+        defer { bytes.append(UInt8(ascii: "\"")) }
+        let isPlain = value.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }
+        if isPlain { return bytes.append(contentsOf: value.utf8) }
         for scalar in value.unicodeScalars {
             switch scalar.value {
             case 0x22, 0x5C: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
@@ -134,7 +137,6 @@ package struct JSONLine: Sendable {
             default: bytes.append(contentsOf: UTF8.encode(scalar)?.map { $0 } ?? [])
             }
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 
     private mutating func escape(_ value: UInt32) {

@@ -14,6 +14,8 @@ package struct LogFilePlan: Sendable, Equatable {
     package var bufferBytes: Int
     /// Whether rotated files are gzipped.
     package var isCompressed: Bool
+    /// Whether a line in the log says what it has lost. Programs that read another format than JSON would trip over it.
+    package var notesLosses = true
 
     /// A plan; the defaults are the configuration's.
     package init(

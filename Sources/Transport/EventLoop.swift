@@ -40,6 +40,7 @@ public final class EventLoop: @unchecked Sendable {
     private let source: any DispatchSourceRead
     private let alarm: any DispatchSourceTimer
     private var alarmTime: MonotonicTime = .never
+    private var late = LoopLag()
     private var wheel: TimerWheel
     private var deferred: [Channel] = []
     private var isShutDown = false
@@ -77,6 +78,9 @@ public final class EventLoop: @unchecked Sendable {
         source.activate()
         alarm.activate()
     }
+
+    /// How late it is in taking up what is ready. **Runs on** the loop. **Units**: nanoseconds.
+    package var lagNanoseconds: UInt64 { late.nanoseconds }
 
     /// Traps in debug builds when called from anywhere but the loop.
     package func assertOnLoop() {
@@ -137,13 +141,21 @@ public final class EventLoop: @unchecked Sendable {
     private func drain() {
         for round in 0..<Self.roundsMax {
             let count = round == 0 ? poll(0) : linger()
-            guard count > 0 else { return }
+            guard count > 0 else { return late.noteIdle() }
             now = clock.now()
+            noteLag(isFirst: round == 0, leavesMore: Int(count) == events.count)
             for event in events[0..<Int(count)] {
                 table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
             }
             runDeferred()
         }
+    }
+
+    /// A clock that tests set says nothing of how late the loop is.
+    private func noteLag(isFirst: Bool, leavesMore: Bool) {
+        guard clock.manual == nil else { return }
+        late.note(at: now, isFirst: isFirst, leavesMore: leavesMore)
+        load.publish(late, at: now)
     }
 
     private func poll(_ milliseconds: Int32) -> Int32 {
