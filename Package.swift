@@ -44,6 +44,7 @@ let package = Package(
             swiftSettings: strict),
 
         // MARK: Bytes
+        .target(name: "Coding", dependencies: ["CZlib"], swiftSettings: strict),
         .target(name: "Digest", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["CPNG", "CJPEG"], swiftSettings: strict),
         .target(name: "Query", dependencies: ["Tensor", "Digest"], swiftSettings: strict),
@@ -58,9 +59,11 @@ let package = Package(
         .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
         .target(name: "Metrics", swiftSettings: strict),
         .target(
-            name: "Observe", dependencies: ["CZlib", .product(name: "Logging", package: "swift-log")],
+            name: "Observe", dependencies: ["Coding", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
+
+        .target(name: "Service", dependencies: ["CPosix", "Transport"], swiftSettings: strict),
 
         .target(name: "Client", dependencies: ["CPosix", "HTTPWire", "Transport"], swiftSettings: strict),
 
@@ -70,7 +73,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Engine", "Metrics", "Identity", "Secure", "Tensor", "Digest",
+                "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest", "Coding",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -88,7 +91,7 @@ let package = Package(
                 "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor",
                 "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
-                "Identity",
+                "Identity", "Service",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -100,7 +103,7 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
-    "Secure",
+    "Secure", "Coding", "Service",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
