@@ -30,10 +30,11 @@ final class GatewayHandler: RequestHandler {
     func finished(_ outcome: ExchangeOutcome) {
         services.metrics.record(outcome)
         guard services.journal.keepsAccesses else { return }
-        services.journal.record(outcome, route: route(of: outcome))
+        let note = outcome.note as? RequestNote
+        services.journal.record(outcome, note, route: note?.route ?? route(of: outcome))
     }
 
-    /// The route that served the request; found again, since most gateways keep no access log to find it for.
+    /// The route that a request would have had which never came so far.
     private func route(of outcome: ExchangeOutcome) -> Route? {
         guard let request = outcome.request, case .path(let path) = RoutePath(request.target),
             case .route(let route) = routes.match(path: path, method: request.method.name)
@@ -56,7 +57,7 @@ final class GatewayHandler: RequestHandler {
     }
 
     private func serve(_ exchange: Exchange, _ route: Route) {
-        var note = RequestNote()
+        var note = RequestNote(route: route)
         note.trace = services.tracer.adopt(&exchange.request.fields)
         let refusal = authenticate(exchange, route, &note)
         if services.journal.keepsAccesses { exchange.attach(note) }

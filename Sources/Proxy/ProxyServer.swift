@@ -35,7 +35,7 @@ package final class ProxyServer: Sendable {
     package func start() throws(TransportError) {
         let failure = Mutex<TransportError?>(nil)
         for shard in shards {
-            shard.loop.queue.sync { @Sendable in
+            shard.loop.sync { @Sendable in
                 do throws(TransportError) {
                     try shard.accept(from: listeners) { loop in self.shards[self.group.loop(near: loop).index]
                     }

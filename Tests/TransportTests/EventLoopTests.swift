@@ -12,7 +12,7 @@ struct EventLoopTests {
         let loop = try EventLoop()
         let (ours, theirs) = socketPair()
         let log = Log()
-        loop.queue.sync { @Sendable in
+        loop.sync { @Sendable in
             try? EchoChannel(loop: loop, owning: ours, log: log).register()
         }
         var buffer = [UInt8](repeating: 0, count: 16)
@@ -54,7 +54,7 @@ struct EventLoopTests {
                 log.add("\(number)")
             }
         }
-        loop.queue.sync { @Sendable in }
+        loop.sync { @Sendable in }
         #expect(log.lines == (0..<100).map(String.init))
         loop.shutdown()
     }
@@ -63,7 +63,7 @@ struct EventLoopTests {
     func realTimer() throws {
         let loop = try EventLoop()
         let fired = DispatchSemaphore(value: 0)
-        loop.queue.sync { @Sendable in
+        loop.sync { @Sendable in
             let timer = LoopTimer { fired.signal() }
             loop.arm(timer, at: loop.clock.now().advanced(by: .milliseconds(30)))
         }
@@ -101,7 +101,7 @@ struct EventLoopTests {
             let listener = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
             let accepted = Log()
             nonisolated(unsafe) var channel: ListenerChannel?  // because: only touched on the loop's queue
-            loop.queue.sync { @Sendable in
+            loop.sync { @Sendable in
                 channel = try? listener.attach(to: loop) { raw, _ in
                     accepted.add("\(raw)")
                     close(raw)
@@ -113,7 +113,7 @@ struct EventLoopTests {
             while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
             close(fillers.removeLast())
             let descriptor = try Descriptor.connecting(to: listener.localAddress)
-            precondition(eventually { loop.queue.sync { channel?.exhaustions ?? 0 } == 1 })
+            precondition(eventually { loop.sync { channel?.exhaustions ?? 0 } == 1 })
             precondition(accepted.lines.isEmpty)
             close(fillers.removeLast())
             clock.advance(by: .seconds(1))

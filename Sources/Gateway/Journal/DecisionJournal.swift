@@ -41,10 +41,9 @@ final class DecisionJournal: Sendable {
     var keepsAccesses: Bool { accesses != nil }
 
     /// Writes one exchange, protected or not.
-    func record(_ outcome: ExchangeOutcome, route: Route?) {
+    func record(_ outcome: ExchangeOutcome, _ note: RequestNote?, route: Route?) {
         guard let accesses else { return }
         let end = WallTime.now()
-        let note = outcome.note as? RequestNote
         let account = note?.account
         let wentUpstream = outcome.upstreamLatency != nil || outcome.upstreamError != nil
         accesses.append(
@@ -87,6 +86,6 @@ extension LogFilePlan {
         self.init(
             path: settings.path, rotateBytes: settings.rotateBytes, rotateAge: settings.rotateAge,
             keepFiles: settings.keepFiles, keepBytes: settings.keepBytes, bufferBytes: settings.bufferBytes,
-            isCompressed: settings.isCompressed)
+            isCompressed: settings.isCompressed, gatherTime: .milliseconds(100))
     }
 }
