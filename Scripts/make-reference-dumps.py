@@ -6,8 +6,7 @@ The tests read the committed files and never run this. To make them again:
     python3 -m venv /tmp/reference && /tmp/reference/bin/pip install torch numpy safetensors
     /tmp/reference/bin/python Scripts/make-reference-dumps.py
 
-Made with PyTorch 2.13.0 on a CPU. The networks are written here in plain PyTorch under the state-dict names of the
-paper's code; every value is drawn from a fixed seed.
+Made with PyTorch 2.13.0 on a CPU. The networks are those of torch_models.py; every value is drawn from a fixed seed.
 """
 
 import pathlib
@@ -16,91 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
+from torch_models import Block, MaskedAutoencoder, ResNet, VisionTransformer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "Tests"
-
-
-class Attention(nn.Module):
-    def __init__(self, channels, heads):
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
-
-    def forward(self, x):
-        b, t, c = x.shape
-        q, k, v = self.qkv(x).reshape(b, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
-        weights = (q @ k.transpose(-2, -1) * (c // self.heads) ** -0.5).softmax(dim=-1)
-        return self.proj((weights @ v).transpose(1, 2).reshape(b, t, c))
-
-
-class Mlp(nn.Module):
-    def __init__(self, channels):
-        super().__init__()
-        self.fc1 = nn.Linear(channels, 4 * channels)
-        self.fc2 = nn.Linear(4 * channels, channels)
-
-    def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x)))
-
-
-class Block(nn.Module):
-    def __init__(self, channels, heads):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(channels)
-        self.attn = Attention(channels, heads)
-        self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Mlp(channels)
-
-    def forward(self, x):
-        x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
-
-
-class Encoder(nn.Module):
-    def __init__(self, side, patch, channels, depth, heads, colours):
-        super().__init__()
-        self.cls_token = nn.Parameter(torch.randn(1, 1, channels) * 0.2)
-        self.pos_embedding = nn.Parameter(torch.randn((side // patch) ** 2, 1, channels) * 0.2)
-        self.patchify = nn.Conv2d(colours, channels, patch, patch)
-        self.transformer = nn.Sequential(*[Block(channels, heads) for _ in range(depth)])
-        self.layer_norm = nn.LayerNorm(channels)
-
-    def forward(self, images, visible):
-        tokens = self.patchify(images).flatten(2).transpose(1, 2) + self.pos_embedding.transpose(0, 1)
-        rows = visible.unsqueeze(-1).expand(-1, -1, tokens.shape[-1])
-        tokens = torch.cat([self.cls_token.expand(len(images), -1, -1), tokens.gather(1, rows)], dim=1)
-        return self.layer_norm(self.transformer(tokens))
-
-
-class Decoder(nn.Module):
-    def __init__(self, side, patch, channels, depth, heads, colours):
-        super().__init__()
-        self.side, self.patch, self.colours = side, patch, colours
-        self.mask_token = nn.Parameter(torch.randn(1, 1, channels) * 0.2)
-        self.pos_embedding = nn.Parameter(torch.randn((side // patch) ** 2 + 1, 1, channels) * 0.2)
-        self.transformer = nn.Sequential(*[Block(channels, heads) for _ in range(depth)])
-        self.head = nn.Linear(channels, colours * patch**2)
-
-    def forward(self, features, visible):
-        b, count = len(features), (self.side // self.patch) ** 2
-        patches = self.mask_token.expand(b, count, -1)
-        rows = visible.unsqueeze(-1).expand(-1, -1, features.shape[-1])
-        tokens = torch.cat([features[:, :1], patches.scatter(1, rows, features[:, 1:])], dim=1)
-        tokens = self.transformer(tokens + self.pos_embedding.transpose(0, 1))[:, 1:]
-        n, p = self.side // self.patch, self.patch
-        patches = self.head(tokens).reshape(b, n, n, self.colours, p, p)
-        return patches.permute(0, 3, 1, 4, 2, 5).reshape(b, self.colours, self.side, self.side)
-
-
-class MaskedAutoencoder(nn.Module):
-    def __init__(self, side, patch, channels, depths, heads, colours):
-        super().__init__()
-        self.encoder = Encoder(side, patch, channels, depths[0], heads[0], colours)
-        self.decoder = Decoder(side, patch, channels, depths[1], heads[1], colours)
-
-    def forward(self, images, visible):
-        return self.decoder(self.encoder(images, visible), visible)
 
 
 def perturb(module):
@@ -110,12 +27,21 @@ def perturb(module):
             parameter.add_(torch.randn_like(parameter) * 0.05)
 
 
+def spread(module):
+    """Tokens and positions larger than a training starts with, so that they count."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if name.endswith(("_token", "pos_embedding")):
+                parameter.mul_(10)
+
+
 def gradients(module):
     return {"gradient." + name: p.grad.clone() for name, p in module.named_parameters()}
 
 
 def autoencoder():
-    model = MaskedAutoencoder(side=8, patch=2, channels=12, depths=(2, 1), heads=(3, 2), colours=2)
+    model = MaskedAutoencoder((2, 8, 8), patch=2, embedding=12, depths=(2, 1), heads=(3, 2))
+    spread(model)
     perturb(model)
     images = torch.rand(3, 2, 8, 8) * 2 - 1
     everything = torch.arange(16).expand(3, -1)
@@ -158,6 +84,46 @@ def conv3():
     # The authors' model registers copies that never run.
     dump |= {"state.net1.0.weight": torch.zeros(4, 2, 3, 3), "state.net4.0.bias": torch.zeros(64)}
     save("SAMETests", "conv3", dump)
+
+
+def classifier(name, make, shape):
+    """A network evaluated, then one training step's loss, gradients and moved statistics; input gradients too."""
+    model = make()
+    spread(model)
+    perturb(model)
+    with torch.no_grad():
+        for key, value in model.named_buffers():
+            if key.endswith("running_mean"):
+                value.add_(torch.randn_like(value) * 0.1)
+            if key.endswith("running_var"):
+                value.mul_(torch.rand_like(value) + 0.5)
+    images, labels = torch.rand(3, *shape) * 2 - 1, torch.tensor([4, 0, 2])
+    dump = {"state." + k: v.clone() for k, v in model.state_dict().items()} | {"images": images}
+    model.eval()
+    given = images.clone().requires_grad_()
+    dump["logits"] = model(given)
+    F.cross_entropy(dump["logits"], labels).backward()
+    dump["input"] = given.grad
+    model.zero_grad()
+    model.train()
+    loss = F.cross_entropy(model(images), labels)
+    loss.backward()
+    dump |= {"loss": loss.reshape(1)} | gradients(model)
+    dump |= {"moved." + k: v for k, v in model.named_buffers() if "running" in k}
+    save("SAMETests", name, dump)
+
+
+def residual():
+    classifier("resnet-cifar", lambda: ResNet((2, 9, 11), 5, blocks=[1, 2], width=5, stem="cifar"), (2, 9, 11))
+    classifier("resnet-imagenet", lambda: ResNet((3, 33, 30), 5, blocks=[1, 1, 1], width=4, stem="imagenet"), (3, 33, 30))
+
+
+def transformers():
+    def make(pool):
+        return lambda: VisionTransformer((2, 6, 9), 5, patch=3, embedding=12, depth=2, heads=3, pool=pool)
+
+    classifier("vit-token", make("token"), (2, 6, 9))
+    classifier("vit-mean", make("mean"), (2, 6, 9))
 
 
 def layers():
@@ -227,6 +193,6 @@ def save(tests, name, dump, metadata=None):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for make in (autoencoder, conv3, layers, optimizers, types):
+    for make in (autoencoder, conv3, residual, transformers, layers, optimizers, types):
         torch.manual_seed(20240)
         make()

@@ -163,39 +163,7 @@ static void pack(const float *b, ptrdiff_t b_row, ptrdiff_t b_column, float *pan
 
 static ptrdiff_t least(ptrdiff_t x, ptrdiff_t y) { return x < y ? x : y; }
 
-// The sum of x * y over k in lanes, for products with few rows, where packing b would cost more than it saves.
-static float dot(const float *x, const float *y, ptrdiff_t count) {
-    sg_vector sums[4] = {{0}};
-    ptrdiff_t k = 0;
-    for (; k + 4 * SG_LANES <= count; k += 4 * SG_LANES)
-        for (int s = 0; s < 4; s++)
-            sums[s] = SG_MULTIPLY_ADD(*(const sg_vector *)(x + k + s * SG_LANES),
-                                      *(const sg_vector *)(y + k + s * SG_LANES), sums[s]);
-    const sg_vector all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    float total = 0;
-    for (int lane = 0; lane < SG_LANES; lane++) total += all[lane];
-    for (; k < count; k++) total += x[k] * y[k];
-    return total;
-}
-
-static int few_rows(const sg_gemm *g) { return g->m <= 3 && g->a_column == 1 && g->b_row == 1 && g->b_column != 1; }
-
-static void few_rows_block(const sg_gemm *g, sg_block block) {
-    for (ptrdiff_t j = block.n0; j < block.n1; j++) {
-        const float *column = g->b + j * g->b_column;
-        const finish how = {g->alpha, g->bias ? g->bias + j : NULL, g->accumulate};
-        for (ptrdiff_t i = block.m0; i < block.m1; i++) {
-            const float sum = dot(g->a + i * g->a_row, column, g->k);
-            store(g->c + i * g->c_row + j, &sum, 1, how);
-        }
-    }
-}
-
 static void gemm_block(const sg_gemm *g, sg_block block, float *scratch) {
-    if (few_rows(g)) {
-        few_rows_block(g, block);
-        return;
-    }
     for (ptrdiff_t k0 = 0; k0 == 0 || k0 < g->k; k0 += SG_DEPTH) {
         const ptrdiff_t depth = least(SG_DEPTH, g->k - k0);
         for (ptrdiff_t j = block.n0; j < block.n1; j += SG_PANEL)

@@ -3,6 +3,7 @@
 // SG_INFER and SG_NAME of the table; SG_WIDE for AVX-512, SG_HAS_BF16 where that converts to bfloat16.
 #include "infer_vectors.inc.h"
 #include "infer_products.inc.h"
+#include "infer_convolution.inc.h"
 #include "infer_rows.inc.h"
 #if SG_KIND != 2
 #include "infer_attention.inc.h"
@@ -16,9 +17,13 @@ const sg_infer SG_INFER = {
     .group = GROUP,
     .pack = pack,
     .linear = linear,
+    .convolution = convolution,
 #if SG_KIND != 2
     .attention = attention,
     .pool = pool,
+    .mean = mean,
+#else
+    .to_bytes = to_bytes,
 #endif
     .norm = norm,
     .convert = convert,

@@ -27,20 +27,17 @@ INLINE sum multiply_add(sum s, uint32_t a, words b) {
 
 enum { PANEL = 2 * SG_LANES };
 
-// A row's runs; `run` and `stride` in words.
+// A row's runs; `run` and `stride` in words. `skip` vectors of the panel lie between two runs': the weights of what a
+// run leaves out.
 typedef struct {
-    ptrdiff_t runs, run, stride;
+    ptrdiff_t runs, run, stride, skip;
 } reach;
 
-// sums[row * sums_row], and the vector after it, = rows of a times a panel. rows and vectors are constants where this is
-// inlined.
-INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel,
-                 sum *sums, ptrdiff_t sums_row) {
-    sum left[SG_TILE], right[SG_TILE];
+// left and right += rows of a times a panel. rows and vectors are constants where this is inlined.
+INLINE void multiply(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
+                     const words *panel, sum *left, sum *right) {
     const uint32_t *third[(SG_TILE + 2) / 3];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
-    for (ptrdiff_t run = 0; run < r.runs; run++, a += r.stride) {
+    for (ptrdiff_t run = 0; run < r.runs; run++, a += r.stride, panel += r.skip) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i += 3) third[i / 3] = a + i * a_row;
 #pragma clang loop unroll_count(2)
@@ -56,6 +53,15 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
             }
         }
     }
+}
+
+// sums[row * sums_row], and the vector after it, = rows of a times a panel.
+INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel,
+                 sum *sums, ptrdiff_t sums_row) {
+    sum left[SG_TILE], right[SG_TILE];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
+    multiply(rows, vectors, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         sums[i * sums_row] = left[i];
@@ -110,10 +116,18 @@ INLINE column_terms terms(const sg_packed *w, ptrdiff_t column) {
     };
 }
 
-// activation, kind and addend's presence are constants where this is inlined.
-INLINE void finish_one(const int activation, const int kind, sum s, column_terms w, const sg_linear *t, ptrdiff_t row,
-                       const float *addend, void *c, ptrdiff_t at) {
+// What is added to a row's values, if anything: those of another map or of a table.
+typedef struct {
+    const void *x;
+    int kind;
+    ptrdiff_t row;
+} addition;
+
+// activation, kind and the addend's presence are constants where this is inlined.
+INLINE void finish_one(const int activation, const int kind, const int adds, sum s, column_terms w,
+                       const sg_linear *t, ptrdiff_t row, addition add, ptrdiff_t add_at, void *c, ptrdiff_t at) {
 #if SG_KIND == 2
+    row *= t->scale_row;
     const vec x0 = FMA(all(t->a_zero[row]), w.offset, w.bias);
     vec x = FMA(__builtin_convertvector(s, vec), t->a_scale[row] * w.scale, x0);
 #else
@@ -122,35 +136,34 @@ INLINE void finish_one(const int activation, const int kind, sum s, column_terms
 #endif
     if (activation == SG_ACTIVATION_GELU) x = gelu(x);
     if (activation == SG_ACTIVATION_RELU) x = larger(x, (vec){0});
-    if (addend) x += load(addend);
+    if (adds) x += load_as(add.kind, add.x, add_at);
+    if (activation == SG_ACTIVATION_ADD_RELU) x = larger(x, (vec){0});
     store_as(kind, c, at, x);
 }
 
-INLINE void finish_as(const int activation, const int kind, const int vectors, const sum *sums, int rows,
-                      const sg_linear *t, ptrdiff_t column, ptrdiff_t row, const float *addend, void *c) {
+INLINE void finish_as(const int activation, const int kind, const int vectors, const int adds, const sum *sums,
+                      int rows, const sg_linear *t, ptrdiff_t column, ptrdiff_t row, addition add, void *c) {
     const column_terms left = terms(t->w, column), right = terms(t->w, column + (vectors == 2 ? SG_LANES : 0));
-    ptrdiff_t at = column;
-    for (int i = 0; i < rows; i++, sums += 2, at += t->c_row) {
-        finish_one(activation, kind, sums[0], left, t, row + i, addend, c, at);
+    ptrdiff_t at = column, add_at = column;
+    for (int i = 0; i < rows; i++, sums += 2, at += t->c_row, add_at += add.row) {
+        finish_one(activation, kind, adds, sums[0], left, t, row + i, add, add_at, c, at);
         if (vectors == 2)
-            finish_one(activation, kind, sums[1], right, t, row + i, addend ? addend + SG_LANES : NULL, c,
-                       at + SG_LANES);
-        if (addend) addend += t->addend_row;
+            finish_one(activation, kind, adds, sums[1], right, t, row + i, add, add_at + SG_LANES, c, at + SG_LANES);
     }
 }
 
-#define FINISH(ACTIVATION, KIND, VECTORS)                                                        \
-    case 4 * ACTIVATION + 2 * KIND + VECTORS - 1:                                                \
-        if (addend)                                                                              \
-            finish_as(ACTIVATION, KIND, VECTORS, sums, rows, t, column, row, addend + column, c); \
-        else                                                                                     \
-            finish_as(ACTIVATION, KIND, VECTORS, sums, rows, t, column, row, NULL, c);           \
+#define FINISH(ACTIVATION, KIND, VECTORS)                                                       \
+    case 4 * ACTIVATION + 2 * KIND + VECTORS - 1:                                               \
+        if (add.x)                                                                              \
+            finish_as(ACTIVATION, KIND, VECTORS, 1, sums, rows, t, column, row, add, c);        \
+        else                                                                                    \
+            finish_as(ACTIVATION, KIND, VECTORS, 0, sums, rows, t, column, row, add, c);        \
         break;
 #define FINISH_BOTH(ACTIVATION, VECTORS) \
     FINISH(ACTIVATION, SG_KIND_F32, VECTORS) FINISH(ACTIVATION, SG_KIND_BF16, VECTORS)
 
 static __attribute__((noinline)) void finish(const sum *sums, int rows, int vectors, const sg_linear *t,
-                                             ptrdiff_t column, ptrdiff_t row, const float *addend, void *c) {
+                                             ptrdiff_t column, ptrdiff_t row, addition add, void *c) {
     switch (4 * t->activation + 2 * t->c_kind + vectors - 1) {
         FINISH_BOTH(SG_ACTIVATION_NONE, 1)
         FINISH_BOTH(SG_ACTIVATION_NONE, 2)
@@ -158,6 +171,8 @@ static __attribute__((noinline)) void finish(const sum *sums, int rows, int vect
         FINISH_BOTH(SG_ACTIVATION_GELU, 2)
         FINISH_BOTH(SG_ACTIVATION_RELU, 1)
         FINISH_BOTH(SG_ACTIVATION_RELU, 2)
+        FINISH_BOTH(SG_ACTIVATION_ADD_RELU, 1)
+        FINISH_BOTH(SG_ACTIVATION_ADD_RELU, 2)
     }
 }
 
@@ -186,14 +201,15 @@ static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_
         tile_sums(rows, vectors, r, (const uint32_t *)(const void *)(a + i * t->a_row), t->a_row / word, panel, sums,
                   2);
         if (line == 0) prefetch(next, end, done++, tiles);
-        finish(sums, rows, vectors, t, column, row, t->addend ? t->addend + row * t->addend_row : NULL,
+        const addition add = {t->addend ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
+        finish(sums, rows, vectors, t, column, row, add,
                (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row));
         i += rows;
     }
 }
 
 static void linear(const sg_linear *t) {
-    const reach r = {t->segments, t->segment / GROUP, t->segment_stride / GROUP};
+    const reach r = {t->segments, t->segment / GROUP, t->segment_stride / GROUP, 0};
     const words *panel = t->w->panels;
     for (ptrdiff_t column = 0; column < t->w->columns; column += PANEL) {
         const int vectors = t->w->columns - column >= PANEL ? 2 : 1;

@@ -93,14 +93,27 @@ static void pool(const sg_pool *t) {
     const value *x = t->x;
     value *y = t->y;
     for (ptrdiff_t oy = 0; oy < t->out_height; oy++)
-        for (ptrdiff_t ox = 0; ox < t->out_width; ox++, y += t->channels)
+        for (ptrdiff_t ox = 0; ox < t->out_width; ox++, y += t->channels) {
+            const ptrdiff_t top = oy * t->stride - t->padding, left = ox * t->stride - t->padding;
+            const ptrdiff_t y0 = top < 0 ? 0 : top, x0 = left < 0 ? 0 : left;
+            const ptrdiff_t y1 = top + t->side < t->height ? top + t->side : t->height;
+            const ptrdiff_t x1 = left + t->side < t->width ? left + t->side : t->width;
             for (ptrdiff_t c = 0; c < t->channels; c += SG_LANES) {
-                const value *corner = x + (oy * t->stride * t->width + ox * t->stride) * t->channels + c;
-                vec most = load_as(SG_KIND, corner, 0);
-                for (ptrdiff_t ky = 0; ky < t->side; ky++)
-                    for (ptrdiff_t kx = 0; kx < t->side; kx++)
-                        most = larger(most, load_as(SG_KIND, corner, (ky * t->width + kx) * t->channels));
+                vec most = load_as(SG_KIND, x, (y0 * t->width + x0) * t->channels + c);
+                for (ptrdiff_t iy = y0; iy < y1; iy++)
+                    for (ptrdiff_t ix = x0; ix < x1; ix++)
+                        most = larger(most, load_as(SG_KIND, x, (iy * t->width + ix) * t->channels + c));
                 store_as(SG_KIND, y, c, most);
             }
+        }
+}
+
+static void mean(const sg_mean *t) {
+    const vec share = all(1.0f / (float)t->rows);
+    for (ptrdiff_t c = 0; c < t->columns; c += SG_LANES) {
+        vec total_of = {0};
+        for (ptrdiff_t row = 0; row < t->rows; row++) total_of += load_as(t->x_kind, t->x, row * t->x_row + c);
+        store_as(SG_KIND, t->out, c, total_of * share);
+    }
 }
 #endif

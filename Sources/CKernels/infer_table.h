@@ -10,10 +10,13 @@ struct sg_infer {
     ptrdiff_t lanes, group;
     void (*pack)(const float *, ptrdiff_t, ptrdiff_t, void *, float *, float *);
     void (*linear)(const sg_linear *);
+    void (*convolution)(const sg_convolution *);
     void (*attention)(const sg_attention *);
     void (*norm)(const sg_norm *);
     void (*convert)(const sg_convert *);
     void (*pool)(const sg_pool *);
+    void (*mean)(const sg_mean *);
+    void (*to_bytes)(const void *, int, ptrdiff_t, void *, float *);
     double (*peak)(ptrdiff_t);
 };
 

@@ -9,10 +9,8 @@ struct AutoencoderPlan {
     /// Where the patches of the images lie, and those of their reconstructions: (images · patches, padded patch).
     let patches: Region
     let painted: Region
-    private let classToken: UnsafeMutablePointer<Float>
-    private let encoderPositions: UnsafeMutablePointer<Float>
     private let decoderPositions: UnsafeMutablePointer<Float>
-    private let embed: PackedLayer
+    private let tokens: TokenPlan
     private let encoder: [BlockPlan]
     private let norm: NormPlan
     private let decoder: [BlockPlan]
@@ -35,41 +33,22 @@ struct AutoencoderPlan {
     {
         let (a, weights) = (model.architecture, Weights(tensors: model.stateDict))
         architecture = a
-        let tokens = a.patches + 1
         stack = StackPlan(
-            kernels, channels: a.embedding, tokens: tokens, heads: [a.encoderHeads, a.decoderHeads],
+            kernels, channels: a.embedding, tokens: a.patches + 1, heads: [a.encoderHeads, a.decoderHeads],
             images: Self.imagesTogether(a, kernels), &layout)
         patches = layout.reserve(rows: stack.images * a.patches, a.patchCount, .f32)
         painted = layout.reserve(rows: stack.images * a.patches, a.patchCount, .f32)
-        func table(_ name: String) -> UnsafeMutablePointer<Float> {
-            let (values, row) = (weights[name].values, roundUp(a.embedding))
-            let table = store.floats(values.count / a.embedding * row)
-            for (index, value) in values.enumerated() {
-                table[index / a.embedding * row + index % a.embedding] = value
-            }
-            return table
-        }
-        classToken = table("encoder.cls_token")
-        encoderPositions = table("encoder.pos_embedding")
-        decoderPositions = table("decoder.pos_embedding")
+        decoderPositions = TokenPlan.table("decoder.pos_embedding", channels: a.embedding, weights, in: store)
+        tokens = TokenPlan("encoder.", image: a.image, patch: a.patch, weights, kernels, in: store)
         func blocks(_ name: String, _ depth: Int, _ heads: Int) -> [BlockPlan] {
             (0..<depth).map {
                 BlockPlan("\(name).transformer.\($0)", heads: heads, weights, kernels, in: store)
             }
         }
-        embed = PackedLayer(kernels.plain, linear: "encoder.patchify", weights, in: store)
         encoder = blocks("encoder", a.encoderDepth, a.encoderHeads)
         norm = NormPlan("encoder.layer_norm", weights, in: store)
         decoder = blocks("decoder", a.decoderDepth, a.decoderHeads)
         head = PackedLayer(kernels.plain, linear: "decoder.head", weights, in: store)
-    }
-
-    /// How the patches of an image lie.
-    var cut: sg_patches {
-        let shape = architecture.image
-        return sg_patches(
-            channels: shape.channels, height: shape.height, width: shape.width, patch: architecture.patch,
-            patch_row: roundUp(architecture.patchCount))
     }
 
     /// The number of floats that an image's patches take.
@@ -77,7 +56,12 @@ struct AutoencoderPlan {
 
     /// Reconstructs up to `stack.images` images: fills `patches` and `painted`.
     func run(_ images: UnsafePointer<Float>, _ count: Int, _ arena: PlanArena) {
-        for image in 0..<count { tokenise(images + image * architecture.image.count, image, arena) }
+        for image in 0..<count {
+            tokens.run(
+                images + image * architecture.image.count,
+                patches: arena.floats(patches) + image * patchesCount,
+                into: stream(image, arena), row: stack.row)
+        }
         for block in encoder { block.run(stack, images: count, arena) }
         for image in 0..<count { norm.run(stack, image: image, adding: decoderPositions, arena) }
         for block in decoder { block.run(stack, images: count, arena) }
@@ -92,7 +76,7 @@ struct AutoencoderPlan {
     /// The sum of (x − x̂)² of an image.
     func distance(_ image: Int, _ arena: PlanArena) -> Double {
         let at = image * patchesCount
-        return withUnsafePointer(to: cut) {
+        return withUnsafePointer(to: tokens.cut) {
             sg_infer_distance($0, arena.floats(patches) + at, arena.floats(painted) + at)
         }
     }
@@ -101,7 +85,7 @@ struct AutoencoderPlan {
     func join(_ image: Int, into room: UnsafeMutablePointer<Float>, channelsLast: Bool, _ arena: PlanArena) {
         let shape = architecture.image
         let from = arena.floats(painted) + image * patchesCount
-        withUnsafePointer(to: cut) {
+        withUnsafePointer(to: tokens.cut) {
             if channelsLast {
                 sg_infer_join($0, from, room, shape.width * shape.channels, shape.channels, 1)
             } else {
@@ -112,16 +96,5 @@ struct AutoencoderPlan {
 
     private func stream(_ image: Int, _ arena: PlanArena) -> UnsafeMutablePointer<Float> {
         arena.floats(stack.x) + image * stack.tokens * stack.row
-    }
-
-    private func tokenise(_ pixels: UnsafePointer<Float>, _ image: Int, _ arena: PlanArena) {
-        let room = arena.floats(patches) + image * patchesCount
-        withUnsafePointer(to: cut) { sg_infer_cut($0, pixels, room) }
-        let rows = stream(image, arena)
-        rows.update(from: classToken, count: stack.row)
-        var product = embed.product(room, rows: architecture.patches, into: rows + stack.row, .f32)
-        product.addend = UnsafePointer(encoderPositions)
-        product.addend_row = stack.row
-        embed.run(product)
     }
 }

@@ -162,8 +162,8 @@ struct NormPlan {
         withUnsafePointer(to: norm) { sg_infer_norm(stack.kernels.main, $0) }
     }
 
-    /// Normalises one image's rows of the stream in place and adds a table of as many rows, in Float32.
-    func run(_ stack: StackPlan, image: Int, adding addend: UnsafePointer<Float>, _ arena: PlanArena) {
+    /// Normalises one image's rows of the stream in place and adds a table of as many rows, if any, in Float32.
+    func run(_ stack: StackPlan, image: Int, adding addend: UnsafePointer<Float>?, _ arena: PlanArena) {
         var norm = make(stack, rows: stack.tokens, arena)
         let rows = arena.floats(stack.x) + image * stack.tokens * stack.row
         norm.x = UnsafePointer(rows)

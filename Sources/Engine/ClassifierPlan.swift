@@ -2,14 +2,23 @@ import CKernels
 import SAME
 import Tensor
 
-/// A classifier with packed weights: convolutions image by image, then linear layers on all images at once.
+/// A classifier with packed weights: the features of each image, then linear layers on all images at once.
 struct ClassifierPlan {
+    /// What makes an image's features.
+    private enum Body {
+        /// The pixels themselves.
+        case pixels
+        case convolutions(ConvolutionsPlan)
+        case residual(ResNetPlan)
+        case transformer(TransformerPlan)
+    }
+
     private let image: ImageShape
     let classes: Int
-    private let convolutions: ConvolutionsPlan?
+    private let body: Body
     private let layers: [PackedLayer]
     private let kind: Kind
-    /// One image, as its convolutions take it.
+    /// One image, as the body takes it.
     private let picture: Region
     /// The linear layers' inputs, and outputs, by turns: (images, padded).
     private let features: Region
@@ -20,17 +29,24 @@ struct ClassifierPlan {
         (image, classes) = (model.architecture.image, model.architecture.classes)
         kind = kernels.innerKind
         picture = layout.reserve(rows: 1, image.count, .f32)
-        func linear(_ name: String) -> PackedLayer {
-            PackedLayer(kernels.inner, linear: name, weights, in: store)
+        func linear(_ names: String...) -> [PackedLayer] {
+            names.map { PackedLayer(kernels.inner, linear: $0, weights, in: store) }
         }
         switch model.architecture {
         case .conv3(let image, _, _):
             let plan = ConvolutionsPlan(image: image, weights, kernels, in: store, &layout)
-            convolutions = plan
-            layers = [plan.flattened("net.9", weights, kernels, in: store), linear("net.11")]
+            body = .convolutions(plan)
+            layers = [plan.flattened("net.9", weights, kernels, in: store)] + linear("net.11")
         case .mlp:
-            convolutions = nil
-            layers = [linear("linear1"), linear("linear2"), linear("linear3")]
+            body = .pixels
+            layers = linear("linear1", "linear2", "linear3")
+        case .resnet(let image, _, let sizes):
+            body = .residual(ResNetPlan(image: image, sizes: sizes, weights, kernels, in: store, &layout))
+            layers = linear("fc")
+        case .vit(let image, _, let sizes):
+            body = .transformer(
+                TransformerPlan(image: image, sizes: sizes, weights, kernels, in: store, &layout))
+            layers = linear("head")
         }
         let rows = Plan.imagesAtOnce
         features = layout.reserve(rows: rows, layers[0].depth, kind)
@@ -38,7 +54,12 @@ struct ClassifierPlan {
     }
 
     /// Whether images are to be put into ``room(_:)`` channels last.
-    var channelsLast: Bool { convolutions != nil }
+    var channelsLast: Bool {
+        switch body {
+        case .pixels, .transformer: false
+        case .convolutions, .residual: true
+        }
+    }
 
     /// Where one image goes before ``describe(_:_:)``.
     func room(_ arena: PlanArena) -> UnsafeMutablePointer<Float> { arena.floats(picture) }
@@ -46,15 +67,17 @@ struct ClassifierPlan {
     /// Computes the features of the image in the room, as row `index` of those classified together.
     func describe(_ index: Int, _ arena: PlanArena) {
         let row = arena.raw(features) + index * layers[0].depth * kind.size
-        guard let convolutions else {
+        switch body {
+        case .pixels:
             let convert = sg_convert(
                 x: arena.raw(picture), x_kind: Int32(SG_KIND_F32), x_row: 0, rows: 1,
                 columns: roundUp(image.count),
                 out: row, out_row: 0, scale: nil, zero: nil, line: nil)
             withUnsafePointer(to: convert) { sg_infer_convert(layers[0].kernels, $0) }
-            return
+        case .convolutions(let plan): plan.run(arena.floats(picture), into: row, arena)
+        case .residual(let plan): plan.run(arena.floats(picture), into: row, arena)
+        case .transformer(let plan): plan.run(arena.floats(picture), into: row, arena)
         }
-        convolutions.run(arena.floats(picture), into: row, arena)
     }
 
     /// The class probabilities of the described images: (count, classes).

@@ -110,8 +110,9 @@ struct ConvolutionsPlan {
 
     private func pool(_ stage: Stage, _ map: UnsafeRawPointer, into to: UnsafeMutableRawPointer) {
         let pool = sg_pool(
-            x: map, y: to, width: stage.out.width, channels: stage.layer.columns, side: Self.poolSide,
-            stride: Self.poolSide, out_height: stage.out.height / Self.poolSide,
+            x: map, y: to, height: stage.out.height, width: stage.out.width, channels: stage.layer.columns,
+            side: Self.poolSide, stride: Self.poolSide, padding: 0,
+            out_height: stage.out.height / Self.poolSide,
             out_width: stage.out.width / Self.poolSide)
         withUnsafePointer(to: pool) { sg_infer_pool(kernels.inner, $0) }
     }

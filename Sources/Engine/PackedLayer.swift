@@ -50,7 +50,8 @@ struct PackedLayer {
         sg_linear(
             w: packed, a: a, a_row: depth, a_line: 0, segments: 1, segment: depth, segment_stride: 0,
             lines: 1,
-            rows: rows, a_scale: nil, a_zero: nil, addend: nil, addend_row: 0, c: c, c_row: columns,
+            rows: rows, a_scale: nil, a_zero: nil, scale_row: 1, addend: nil, addend_row: 0, c: c,
+            c_row: columns,
             c_line: 0,
             c_kind: Int32(kind.rawValue), activation: Int32(SG_ACTIVATION_NONE))
     }

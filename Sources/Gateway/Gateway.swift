@@ -2,7 +2,6 @@ import Digest
 import Dispatch
 import Foundation
 import Logging
-import Observe
 import Policy
 import Proxy
 import Settings
@@ -10,20 +9,22 @@ import Store
 import Synchronization
 import Transport
 
-/// The daemon: a compiled configuration, listening.
+/// The daemon: a compiled configuration, listening, which another may replace while connections are open.
 ///
 /// The composition root: everything that runs is made here and handed down; nothing below looks anything up.
 package final class Gateway: Sendable {
-    /// What protected routes have done.
-    package var counters: GatewayCounters { services.counters }
+    private struct Life {
+        var generation: Generation
+        var isDraining = false
+    }
+
+    private let life: Mutex<Life>
     private let server: ProxyServer
-    private let admin: AdminServer?
-    private let loops: LoopGroup
-    let services: GatewayServices
-    let upstreams: [Upstream]
-    /// TLS, whose files may be read again at any time.
-    package let security: GatewaySecurity
-    private let drainDeadline: Duration
+    private let admin: ProxyServer
+    private let adminDesk: AdminHandler
+    let state: GatewayState
+    /// Reloads run one after the other.
+    private let control = DispatchQueue(label: "samegate.control")
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
     nonisolated(unsafe) private let sweeping: any DispatchSourceTimer
 
@@ -32,61 +33,32 @@ package final class Gateway: Sendable {
 
     /// Binds the listeners and starts the loops and workers; connections are accepted from `start` on.
     ///
-    /// **Throws** `TransportError` when an address cannot be bound, `DigestError` when the cryptographic library or the
+    /// **Throws** `AssemblyError` when an address cannot be bound, `DigestError` when the cryptographic library or the
     /// system's randomness cannot be used.
     package init(_ assembly: GatewayAssembly, log: Logger, clock: any LoopClock = SystemClock()) throws {
         try Libcrypto.verify()
         let settings = assembly.settings
         let unix = UnixClock(clock: clock)
-        let cores = ProcessInfo.processInfo.activeProcessorCount
-        let security = assembly.security
-        let listeners = try settings.listeners.enumerated().map { index, listener in
-            try Self.listener(at: listener.address, security: security.listener(at: index))
-        }
-        let metrics = try GatewayMetrics(
-            protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name), loops: cores)
-        let authority = try ChallengeAuthority(secret: assembly.key)
-        loops = try LoopGroup(count: cores, clock: clock)
+        let sockets = try GenerationSockets(assembly, after: nil)
+        let loops = try LoopGroup(count: ProcessInfo.processInfo.activeProcessorCount, clock: clock)
         let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
-        // A hold outlives its request, which ends by its own deadline.
-        let rates = RateTable(
-            keysMax: settings.limits.rateKeys,
-            holdFor: max(.seconds(300), settings.limits.requestTimeout * 2)
-        ) { unix.now() }
-        sweeping = Self.sweeper(of: store, rates)
-        services = GatewayServices(
-            limits: assembly.limits, authentication: assembly.authentication,
-            tracer: Tracer(settings.tracing),
-            scoring: ScoringPool(
-                workers: settings.scoring.workers.count(processors: cores),
-                queueRowsMax: settings.scoring.queue),
-            store: store, rates: rates, authority: authority, perturber: Perturber(secret: assembly.key),
-            challengeLifetime: settings.withheld.lifetime,
-            journal: DecisionJournal(settings.logs, log: log), metrics: metrics, clock: clock, unix: unix,
-            log: log)
-        upstreams = assembly.upstreams.values.sorted { $0.settings.name < $1.settings.name }
-        drainDeadline = settings.shutdown.drain
-        self.security = security
-        let handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
-        server = ProxyServer(
-            listeners: listeners, loops: loops,
-            settings: ProxySettings(settings.forwarded, limits: assembly.limits),
-            handler: handler)
-        admin = try AdminServer(
-            settings.admin, loops: loops, metrics: metrics, configuration: assembly.configuration)
-        try metrics.expose(server.counters)
-        try metrics.expose(upstreams)
-        try metrics.expose(services.counters, services.scoring, store, services.journal)
-        try metrics.expose(rates)
-    }
-
-    fileprivate static func listener(
-        at address: Settings.SocketAddress, security: (any SessionMaker)? = nil
-    ) throws -> Listener {
-        guard let parsed = try Endpoint(parsing: address.description).address else {
-            throw TransportError.addressInvalid(address.description)
+        let rates = RateTable(keysMax: settings.limits.rateKeys, holdFor: GatewayState.holdFor(settings)) {
+            unix.now()
         }
-        return try Listener(binding: parsed, security: security)
+        sweeping = Self.sweeper(of: store, rates)
+        let proxyCounters = ProxyCounters()
+        state = GatewayState(
+            loops: loops, clock: clock, unix: unix, log: log, store: store, rates: rates,
+            counters: GatewayCounters(), proxyCounters: proxyCounters)
+        let first = try Generation(assembly, state, sockets: sockets, after: nil)
+        life = Mutex(Life(generation: first))
+        server = ProxyServer(
+            listeners: first.listeners.map(\.listener), loops: loops, settings: first.proxySettings,
+            handler: first.handler, counters: proxyCounters)
+        adminDesk = AdminHandler(first)
+        state.reloads.succeed(assembly.configuration, at: Self.unixSeconds(unix), isFirst: true)
+        admin = ProxyServer(
+            listeners: first.adminListeners.map(\.listener), loops: loops, handler: adminDesk)
     }
 
     deinit { sweeping.cancel() }
@@ -103,60 +75,133 @@ package final class Gateway: Sendable {
         return timer
     }
 
+    private static func unixSeconds(_ clock: UnixClock) -> Int64 { clock.now().components.seconds }
+
+    // MARK: What is at work
+
+    /// What new exchanges are served by.
+    var generation: Generation { life.withLock { $0.generation } }
+    var services: GatewayServices { generation.services }
+    var upstreams: [Upstream] { generation.upstreams }
+
+    /// What protected routes have done.
+    package var counters: GatewayCounters { state.counters }
+
     /// Decision and access lines that a full buffer or a refusing disk has cost so far.
     package var logLosses: Int { services.journal.losses }
 
     /// What the store of withheld answers and spent proofs holds.
-    package var storeStatistics: StoreStatistics { services.store.statistics }
+    package var storeStatistics: StoreStatistics { state.store.statistics }
 
     /// Where it listens, in the order of the settings.
     package var addresses: [String] { server.addresses.map(\.description) }
 
+    /// Where the side door listens; nil when there is none.
+    package var adminAddress: String? { admin.addresses.first?.description }
+
+    /// The side door, for tests of what it says while the gateway drains.
+    var adminHandler: AdminHandler { adminDesk }
+
+    // MARK: Life
+
     /// Begins to accept. **Throws** `TransportError` when a loop cannot watch a listener.
     package func start() throws {
-        try admin?.server.start()
+        try admin.start()
         try server.start()
     }
 
-    /// The side door, for tests of what it says while the gateway drains.
-    var adminHandler: AdminHandler? { admin?.handler }
+    /// What the side door's requests for change go to; without it they are refused.
+    package func attach(_ controls: AdminControls) { adminDesk.attach(controls) }
 
-    /// Where the side door listens; nil when there is none.
-    package var adminAddress: String? { admin?.server.addresses.first?.description }
+    /// Opens the logs by their names again, for a program that rotates them from outside.
+    package func reopenLogs() { services.journal.reopen() }
 
-    /// Stops accepting, lets what is under way end within the configured deadline, and writes the logs out.
+    /// Serves by another configuration from here on, without closing a connection; what has not changed goes on, and what is
+    /// under way finishes as it began. Returns what has changed, in words for the operator.
+    ///
+    /// **Throws** everything that stands in the way, and changes nothing then. **Runs on** any thread but a loop's; calls
+    /// are served one after the other, and one may take as long as loading models takes.
+    package func reload(
+        _ settings: GatewaySettings, configuration: String = ""
+    ) throws(AssemblyError) -> [String] {
+        let result = control.sync { @Sendable () -> Result<[String], AssemblyError> in
+            Result { () throws(AssemblyError) in try self.change(to: settings, configuration) }
+        }
+        return try result.get()
+    }
+
+    private func change(
+        to settings: GatewaySettings, _ configuration: String
+    ) throws(AssemblyError) -> [String] {
+        guard !life.withLock(\.isDraining) else { throw AssemblyError("", "the gateway is ending") }
+        let old = generation
+        let assembly = try GatewayAssembly(settings, configuration: configuration, reusing: old.assembly)
+        let sockets = try GenerationSockets(assembly, after: old)
+        let next: Generation
+        do {
+            next = try Generation(assembly, state, sockets: sockets, after: old)
+            try admin.apply(
+                listeners: next.adminListeners.map(\.listener), settings: ProxySettings(), handler: adminDesk)
+            do {
+                try server.apply(
+                    listeners: next.listeners.map(\.listener), settings: next.proxySettings,
+                    handler: next.handler)
+            } catch {
+                try? admin.apply(
+                    listeners: old.adminListeners.map(\.listener), settings: ProxySettings(),
+                    handler: adminDesk)
+                throw error
+            }
+        } catch {
+            throw AssemblyError("", "the new configuration cannot be put to work: \(error)")
+        }
+        // Nothing can fail from here on.
+        assembly.security.commit()
+        state.store.change(MemoryStore.Limits(settings.withheld))
+        state.rates.change(keysMax: settings.limits.rateKeys, holdFor: GatewayState.holdFor(settings))
+        adminDesk.show(next)
+        state.reloads.succeed(configuration, at: Self.unixSeconds(state.unix), isFirst: false)
+        life.withLock { $0.generation = next }
+        return next.changes(since: old)
+    }
+
+    /// Says on the side door that it is not ready, stops accepting after `shutdown.lame_duck`, lets what is under way end within the configured deadline, and writes the logs out.
     /// `completion` runs on some queue when everything has ended.
     package func drain(_ completion: @escaping @Sendable () -> Void) {
         sweeping.cancel()
-        admin?.handler.beginDraining()
-        server.drain(deadline: drainDeadline) { @Sendable [self] in
-            for upstream in upstreams { upstream.close() }
-            guard let admin else { return end(completion) }
-            admin.server.drain(deadline: .seconds(1)) { @Sendable in self.end(completion) }
+        adminDesk.beginDraining()
+        let last = life.withLock { life in
+            life.isDraining = true
+            return life.generation
+        }
+        let settings = last.assembly.settings.shutdown
+        guard settings.lameDuck > .zero else { return drain(last, completion) }
+        let wait = DispatchTimeInterval.milliseconds(Int(settings.lameDuck / .milliseconds(1)))
+        control.asyncAfter(deadline: .now() + wait) { @Sendable in self.drain(last, completion) }
+    }
+
+    private func drain(_ last: Generation, _ completion: @escaping @Sendable () -> Void) {
+        let settings = last.assembly.settings.shutdown
+        server.drain(deadline: settings.drain, idleGrace: min(settings.idleGrace, settings.drain)) {
+            @Sendable [self] in
+            for upstream in last.upstreams { upstream.close() }
+            admin.drain(deadline: .seconds(1)) { @Sendable in self.end(last, completion) }
         }
     }
 
-    private func end(_ completion: @escaping @Sendable () -> Void) {
-        loops.shutdown { @Sendable in
-            self.services.scoring.stop()
-            self.services.journal.close()
+    private func end(_ last: Generation, _ completion: @escaping @Sendable () -> Void) {
+        state.loops.shutdown { @Sendable in
+            last.services.scoring.stop()
+            last.services.journal.close()
             completion()
         }
     }
 }
 
-/// The side door's server with its handler.
-private struct AdminServer {
-    let server: ProxyServer
-    let handler: AdminHandler
-
-    /// Nil without settings. **Throws** when the address cannot be bound.
-    init?(_ settings: AdminSettings?, loops: LoopGroup, metrics: GatewayMetrics, configuration: String) throws
-    {
-        guard let settings else { return nil }
-        handler = AdminHandler(metrics: metrics, configuration: configuration)
-        server = ProxyServer(
-            listeners: [try Gateway.listener(at: settings.address)], loops: loops, handler: handler)
+extension AssemblyError {
+    /// One problem.
+    init(_ path: String, _ message: String) {
+        self.init(problems: [AssemblyProblem(path: path, message: message)])
     }
 }
 

@@ -5,7 +5,8 @@ import Proxy
 import Store
 import Transport
 
-/// What every protected exchange of one gateway shares.
+/// What every exchange of one generation of a gateway shares. What outlives generations (the store, the rates, the counters)
+/// is the same in all of them.
 final class GatewayServices: Sendable {
     let limits: ProxyLimits
     /// Who clients are; nil when every one is anonymous.
@@ -15,23 +16,29 @@ final class GatewayServices: Sendable {
     let store: any StateStore
     let rates: RateTable
     let authority: ChallengeAuthority
+    /// Who issued challenges before the key was changed: their answers are still withheld.
+    let retired: ChallengeAuthority?
     let perturber: Perturber
     /// How long an answer is withheld and its challenge is good.
     let challengeLifetime: Duration
     let journal: DecisionJournal
-    let counters = GatewayCounters()
+    let counters: GatewayCounters
     let metrics: GatewayMetrics
     let clock: any LoopClock
     let unix: UnixClock
     let log: Logger
+    /// What ends when the last generation that uses it does.
+    private let leases: [any Sendable]
+    private let reloads: ReloadCounters
 
     init(
         limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, scoring: ScoringPool,
         store: any StateStore,
         rates: RateTable,
-        authority: ChallengeAuthority,
-        perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal, metrics: GatewayMetrics,
-        clock: any LoopClock, unix: UnixClock, log: Logger
+        authority: ChallengeAuthority, retired: ChallengeAuthority? = nil,
+        perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal,
+        counters: GatewayCounters = GatewayCounters(), metrics: GatewayMetrics,
+        clock: any LoopClock, unix: UnixClock, log: Logger, leases: [any Sendable] = [], reloads: ReloadCounters = ReloadCounters()
     ) {
         self.limits = limits
         self.authentication = authentication
@@ -40,14 +47,21 @@ final class GatewayServices: Sendable {
         self.store = store
         self.rates = rates
         self.authority = authority
+        self.retired = retired
         self.perturber = perturber
         self.challengeLifetime = challengeLifetime
         self.journal = journal
+        self.counters = counters
         self.metrics = metrics
         self.clock = clock
         self.unix = unix
         self.log = log
+        self.leases = leases
+        self.reloads = reloads
+        reloads.generations.wrappingAdd(1, ordering: .relaxed)
     }
+
+    deinit { reloads.generations.wrappingSubtract(1, ordering: .relaxed) }
 
     /// What charges the requests of a route.
     func limiter(for route: Route) -> RateLimiter { RateLimiter(rules: route.rates, store: rates) }

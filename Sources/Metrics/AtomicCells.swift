@@ -7,25 +7,43 @@ import Synchronization
 /// `@unchecked Sendable` because: the block is allocated in `init`, never moves, is freed in `deinit`, and is only
 /// touched through atomics.
 final class AtomicCells: @unchecked Sendable {
+    private let block: CellBlock
+    /// The block's, here too so that adding follows one pointer less.
     private let cells: UnsafeMutablePointer<Atomic<UInt64>>
-    /// Cells a shard takes, rounded up to whole cache lines.
     private let stride: Int
     /// Cells a shard uses.
     let count: Int
     let shards: Int
+    /// What the cells of an earlier block had counted, and go on counting for those who still write there.
+    private let inherited: Inherited?
 
-    init(count: Int, shards: Int) {
+    /// The numbers of earlier cells that some of these continue.
+    struct Inherited {
+        private let source: CellBlock
+        private let places: [Int?]
+        private let settled: [UInt64]
+
+        /// What `source` has counted; `places` names for each new cell the earlier one, if it continues one.
+        ///
+        /// Whoever wrote to a block two generations back has ended: its numbers are taken over as they are, and it is let
+        /// go, so that a chain of generations holds two blocks and no more.
+        init(_ source: AtomicCells, places: [Int?]) {
+            self.source = source.block
+            self.places = places
+            settled = places.map { place in place.flatMap { source.inherited?.sum(of: $0) } ?? 0 }
+        }
+
+        func sum(of cell: Int) -> UInt64 { settled[cell] &+ (places[cell].map(source.sum(of:)) ?? 0) }
+    }
+
+    init(count: Int, shards: Int, inherited: Inherited? = nil) {
         precondition(count > 0 && shards > 0, "cells and shards are at least one")
         self.count = count
         self.shards = shards
-        stride = (count + 15) / 16 * 16
-        cells = .allocate(capacity: stride * shards)
-        for index in 0..<stride * shards { (cells + index).initialize(to: Atomic(0)) }
-    }
-
-    deinit {
-        cells.deinitialize(count: stride * shards)
-        cells.deallocate()
+        self.inherited = inherited
+        block = CellBlock(count: count, shards: shards)
+        cells = block.cells
+        stride = block.stride
     }
 
     /// Adds to one cell of one shard. A shard that does not exist is folded onto one that does.
@@ -41,7 +59,33 @@ final class AtomicCells: @unchecked Sendable {
         cells[cell].store(value, ordering: .relaxed)
     }
 
-    /// The sum of one cell over the shards.
+    /// The sum of one cell over the shards, and of what it continues.
+    func sum(of cell: Int) -> UInt64 { block.sum(of: cell) &+ (inherited?.sum(of: cell) ?? 0) }
+}
+
+/// The memory of some cells.
+///
+/// `@unchecked Sendable` because: allocated in `init`, freed in `deinit`, and only touched through atomics.
+private final class CellBlock: @unchecked Sendable {
+    let cells: UnsafeMutablePointer<Atomic<UInt64>>
+    /// Cells a shard takes, rounded up to whole cache lines.
+    let stride: Int
+    private let count: Int
+    private let shards: Int
+
+    init(count: Int, shards: Int) {
+        self.count = count
+        self.shards = shards
+        stride = (count + 15) / 16 * 16
+        cells = .allocate(capacity: stride * shards)
+        for index in 0..<stride * shards { (cells + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        cells.deinitialize(count: stride * shards)
+        cells.deallocate()
+    }
+
     func sum(of cell: Int) -> UInt64 {
         precondition(cell >= 0 && cell < count, "a cell of this block")
         var sum: UInt64 = 0

@@ -16,6 +16,10 @@ package final class MetricRegistry: Sendable {
     }
 
     private let families = Mutex<[String: Family]>([:])
+    /// Counted families with their cells, for a registry that continues this one.
+    private let counted = Mutex<[String: (series: SeriesSet, cells: AtomicCells)]>([:])
+    /// Where counters and histograms go on from.
+    private let past: [String: (series: SeriesSet, cells: AtomicCells)]
     private let shards: Int
     private let seriesMax: Int
 
@@ -24,7 +28,10 @@ package final class MetricRegistry: Sendable {
     /// - Parameters:
     ///   - shards: the number of loops that write, at least 1. Each has cells of its own.
     ///   - seriesMax: the bound on the series of one metric.
-    package init(shards: Int, seriesMax: Int = seriesMaxDefault) {
+    ///   - earlier: counters and histograms whose name and labels' names are in it go on from its numbers, and count with
+    ///     them what is still added there.
+    package init(shards: Int, seriesMax: Int = seriesMaxDefault, continuing earlier: MetricRegistry? = nil) {
+        past = earlier?.counted.withLock { $0 } ?? [:]
         precondition(shards > 0, "a registry has at least one shard")
         self.shards = shards
         self.seriesMax = seriesMax
@@ -38,7 +45,7 @@ package final class MetricRegistry: Sendable {
     ) throws(MetricError) -> CounterFamily {
         try demandTotal(name)
         let series = try checked(name, labels)
-        let cells = AtomicCells(count: series.count, shards: shards)
+        let cells = cells(name, series, width: 1)
         let texts = series.texts
         try add(name, help, "counter") { exposition, name in
             for (cell, text) in texts.enumerated() { exposition.sample(name, text, "\(cells.sum(of: cell))") }
@@ -74,7 +81,7 @@ package final class MetricRegistry: Sendable {
         }
         let series = try checked(name, labels)
         let width = buckets.nanoseconds.count + 2
-        let cells = AtomicCells(count: series.count * width, shards: shards)
+        let cells = cells(name, series, width: width)
         let family = HistogramFamily(series: series, buckets: buckets, cells: cells)
         let texts = series.texts
         try add(name, help, "histogram") { exposition, name in
@@ -135,6 +142,22 @@ package final class MetricRegistry: Sendable {
         }
         exposition.sample("\(name)_sum", labels, Exposition.number(Double(snapshot.nanosecondsSum) / 1e9))
         exposition.sample("\(name)_count", labels, "\(total)")
+    }
+
+    /// Cells for `width` numbers a series, which continue those that the earlier registry had for the same series.
+    private func cells(_ name: String, _ series: SeriesSet, width: Int) -> AtomicCells {
+        var inherited: AtomicCells.Inherited?
+        if let (old, source) = past[name], source.count == old.count * width {
+            let earlier = Dictionary(uniqueKeysWithValues: zip(old.texts, 0...))
+            inherited = AtomicCells.Inherited(
+                source,
+                places: series.texts.flatMap { text in
+                    (0..<width).map { offset in earlier[text].map { $0 * width + offset } }
+                })
+        }
+        let cells = AtomicCells(count: series.count * width, shards: shards, inherited: inherited)
+        counted.withLock { $0[name] = (series, cells) }
+        return cells
     }
 
     // MARK: Checks

@@ -2,8 +2,9 @@ import Tensor
 
 /// A two-dimensional convolution over channels-last images.
 ///
-/// Groups of images are unrolled to a matrix (places, height·width·inputs) in a thread's scratch and multiplied
-/// by the weights; the backward pass unrolls again rather than keep nine times the image.
+/// Lines of the output are unrolled to a matrix (places, height·width·inputs) in a thread's scratch and multiplied by
+/// the weights, as many lines as pay for packing the weights; the backward pass unrolls again rather than keep nine
+/// times the image.
 package final class Convolution: Module {
     package let weight: Parameter
     package let bias: Parameter?
@@ -43,10 +44,13 @@ package final class Convolution: Module {
         let y = FeatureMap(
             pass.activation(x.images * window.places, outputs), images: x.images, height: window.outHeight,
             width: window.outWidth)
-        pass.workspace.forEachChunk(of: x.images, by: group(window)) { images, scratch in
-            let columns = unroll(x, images, window, scratch)
-            let room = y.activation.values + images.lowerBound * y.imageCount
-            Product(columns, weightMatrix(window), into: room, bias: bias?.constant).run(scratch: scratch)
+        pass.workspace.forEachChunk(of: x.images * window.outHeight, by: linesAtOnce(window)) {
+            lines, scratch in
+            let columns = scratch.allocate(lines.count * window.outWidth * rowStride(window))
+            unroll(x, lines, window, into: columns)
+            let room = y.activation.values + lines.lowerBound * window.outWidth * outputs
+            let matrix = columnsMatrix(columns, lines.count, window)
+            Product(matrix, weightMatrix(window), into: room, bias: bias?.constant).run(scratch: scratch)
         }
         pass.record { self.backward(x, y, window, pass) }
         return y
@@ -61,25 +65,47 @@ package final class Convolution: Module {
 
     private func weightMatrix(_ window: Window) -> Matrix { Matrix(weight.values, window.count, outputs) }
 
-    /// The images to unroll at a time: enough rows to pay for packing the weights, few enough for the cache.
-    private func group(_ window: Window) -> Int {
-        let byCache = (1 << 17) / max(1, window.places * window.count)
-        return max(1, min(byCache, (255 + window.places) / window.places))
+    /// The rows of a product that pay for packing the weights.
+    private static let rowsAtOnce = 256
+
+    /// The lines of output to unroll at a time.
+    private func linesAtOnce(_ window: Window) -> Int {
+        max(1, (Self.rowsAtOnce + window.outWidth - 1) / window.outWidth)
     }
 
-    private func unroll(_ x: FeatureMap, _ images: Range<Int>, _ window: Window, _ scratch: Arena) -> Matrix {
-        let count = window.places * window.count
-        let columns = scratch.allocate(images.count * count)
-        for (index, image) in images.enumerated() {
-            window.unroll(x.activation.values + image * x.imageCount, into: columns + index * count)
+    /// The number of values from one place's to the next: an odd number of cache lines, since a power of two would
+    /// put a whole column of the matrix into a few sets of the cache.
+    private func rowStride(_ window: Window) -> Int {
+        let lines = (window.count + 15) / 16
+        return 16 * (lines | 1)
+    }
+
+    private func columnsMatrix(
+        _ columns: UnsafeMutablePointer<Float>, _ lines: Int, _ window: Window
+    ) -> Matrix {
+        Matrix(columns, lines * window.outWidth, window.count, rowStride: rowStride(window))
+    }
+
+    /// Unrolls lines of output, counted through the images.
+    private func unroll(
+        _ x: FeatureMap, _ lines: Range<Int>, _ window: Window, into columns: UnsafeMutablePointer<Float>
+    ) {
+        var line = lines.lowerBound
+        while line < lines.upperBound {
+            let (image, first) = line.quotientAndRemainder(dividingBy: window.outHeight)
+            let end = min(window.outHeight, first + lines.upperBound - line)
+            let to = columns + (line - lines.lowerBound) * window.outWidth * rowStride(window)
+            window.unroll(
+                x.activation.values + image * x.imageCount, lines: first..<end, into: to,
+                rowStride: rowStride(window))
+            line += end - first
         }
-        return Matrix(columns, images.count * window.places, window.count)
     }
 }
 
 extension Convolution {
-    /// The number of partial sums of the weights' gradient: fixed, so that the sum does not depend on the threads.
-    private static let slices = 8
+    /// The values that are unrolled at a time for the weights' gradient, by all threads together.
+    private static let unrolledAtOnce = 1 << 21
 
     private func backward(_ x: FeatureMap, _ y: FeatureMap, _ window: Window, _ pass: Pass) {
         let dy = pass.gradient(of: y.activation)
@@ -93,25 +119,23 @@ extension Convolution {
     private func addWeightGradient(
         _ x: FeatureMap, _ y: FeatureMap, _ dy: UnsafeMutablePointer<Float>, _ window: Window, _ pass: Pass
     ) {
+        let total = x.images * window.outHeight
+        let stride = window.outWidth * rowStride(window)
+        let size = max(1, min(total, Self.unrolledAtOnce / stride))
         let mark = pass.workspace.arena.mark()
-        let slices = min(Self.slices, x.images)
-        let partials = pass.workspace.arena.zeros(slices * weight.count)
-        let size = group(window)
-        pass.workspace.forEach(slices) { slice, scratch in
-            let end = (slice + 1) * x.images / slices
-            for start in Swift.stride(from: slice * x.images / slices, to: end, by: size) {
-                let images = start..<min(start + size, end)
-                let mark = scratch.mark()
-                let columns = unroll(x, images, window, scratch)
-                let gradient = Matrix(dy + start * y.imageCount, columns.rows, outputs)
-                Product(
-                    columns.transposed, gradient, into: partials + slice * weight.count, accumulate: true
-                ).run(scratch: scratch)
-                scratch.release(to: mark)
+        let columns = pass.workspace.arena.allocate(size * stride)
+        // The threads share the weights, not the images: no partial sums, and one order of adding whatever their number.
+        for start in Swift.stride(from: 0, to: total, by: size) {
+            let lines = start..<min(start + size, total)
+            pass.workspace.forEachChunk(of: lines.count, by: linesAtOnce(window)) { part, _ in
+                unroll(
+                    x, start + part.lowerBound..<start + part.upperBound, window,
+                    into: columns + part.lowerBound * stride)
             }
-        }
-        for slice in 0..<slices {
-            Kernels.add(weight.gradient, partials + slice * weight.count, into: weight.gradient, weight.count)
+            let matrix = columnsMatrix(columns, lines.count, window)
+            let gradient = Matrix(dy + start * window.outWidth * outputs, matrix.rows, outputs)
+            Product(matrix.transposed, gradient, into: weight.gradient, accumulate: true).run(
+                on: pass.workspace)
         }
         pass.workspace.arena.release(to: mark)
     }
@@ -123,7 +147,7 @@ extension Convolution {
         let mark = pass.workspace.arena.mark()
         let turned = pass.workspace.arena.allocate(weight.count)
         Kernels.transpose(weight.values, into: turned, window.count, outputs)
-        let size = group(window)
+        let size = max(1, (Self.rowsAtOnce + window.places - 1) / window.places)
         pass.workspace.forEachChunk(of: x.images, by: size) { images, scratch in
             let rows = images.count * window.places
             let columns = scratch.allocate(rows * window.count)

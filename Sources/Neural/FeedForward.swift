@@ -55,29 +55,4 @@ extension Pass {
         }
         return y
     }
-
-    /// x + branch(x). In inference the sum takes x's place.
-    package func residual(_ x: Activation, _ branch: (Activation) -> Activation) -> Activation {
-        guard records else {
-            scope { add(x, branch(x), into: x) }
-            return x
-        }
-        let change = branch(x)
-        let y = activation(x.rows, x.columns)
-        add(x, change, into: y)
-        record { [self] in
-            // Both ends share y's gradient: the branch has read it all by the time its first layer adds to x's.
-            let dy = gradient(of: y)
-            precondition(x.gradient == nil && change.gradient == nil, "the sum is the last use of both")
-            (x.gradient, change.gradient) = (dy, dy)
-        }
-        return y
-    }
-
-    private func add(_ a: Activation, _ b: Activation, into y: Activation) {
-        workspace.forEachChunk(of: y.count, by: Self.chunk) { range, _ in
-            let at = range.lowerBound
-            Kernels.add(a.values + at, b.values + at, into: y.values + at, range.count)
-        }
-    }
 }

@@ -3,14 +3,18 @@ import Logging
 
 /// The daemon's own words on standard error: one line each, with time, level and what it is about.
 package enum Diagnostics {
-    /// Makes every `Logger` of the process write to standard error at `level` and above. Call it once.
-    package static func bootstrap(level: Logger.Level) {
+    /// Makes every `Logger` of the process write to standard error, at the level that the returned switch says, `level`
+    /// at first. Call it once.
+    @discardableResult
+    package static func bootstrap(level: Logger.Level) -> LogLevelSwitch {
+        let level = LogLevelSwitch(level)
         LoggingSystem.bootstrap { label in
             DiagnosticHandler(label: label, level: level, now: { WallTime.now() }) { line in
                 // One write(2) a line, so that lines of several threads do not mix.
                 line.withUnsafeBytes { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
             }
         }
+        return level
     }
 }
 
@@ -20,20 +24,27 @@ package struct DiagnosticHandler: LogHandler {
     private let now: @Sendable () -> WallTime
     private let emit: @Sendable ([UInt8]) -> Void
 
-    /// Below this level nothing is written.
-    package var logLevel: Logger.Level
+    private let shared: LogLevelSwitch
+    /// A level of this logger's own.
+    private var own: Logger.Level?
+
+    /// Below this level nothing is written: the process's, unless this logger was given one of its own.
+    package var logLevel: Logger.Level {
+        get { own ?? shared.level }
+        set { own = newValue }
+    }
     /// What every line of this logger says besides.
     package var metadata: Logger.Metadata = [:]
 
     /// A handler that gives each finished line to `emit`.
     package init(
-        label: String, level: Logger.Level, now: @escaping @Sendable () -> WallTime,
+        label: String, level: LogLevelSwitch, now: @escaping @Sendable () -> WallTime,
         emit: @escaping @Sendable ([UInt8]) -> Void
     ) {
         self.label = label
         self.now = now
         self.emit = emit
-        logLevel = level
+        shared = level
     }
 
     /// The logger's own metadata by key.

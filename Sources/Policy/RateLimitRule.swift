@@ -25,6 +25,9 @@ package struct RateLimitRule: Hashable, Sendable {
 
     /// The rule's name, which is part of its keys and appears in `RateLimit` fields.
     package let name: String
+    /// What its keys begin with: the name and everything that gives what is remembered its meaning. A rule that is changed
+    /// by a reload begins anew; one that is not goes on.
+    let keyText: String
     /// Rate and burst.
     package let quota: RateQuota
     /// What tells one quota from another; empty for one quota for everybody.
@@ -55,6 +58,10 @@ package struct RateLimitRule: Hashable, Sendable {
         self.price = price
         self.prefixes = prefixes
         self.whenUnknown = whenUnknown
+        let scopes = scope.sorted().map(\.rawValue).joined(separator: "+")
+        keyText =
+            "\(name) \(quota.cells)/\(quota.period) \(quota.burst.millicells) \(scopes)"
+            + " \(prefixes.ipv4),\(prefixes.ipv6)"
     }
 }
 

@@ -22,7 +22,7 @@ package struct RateLimitSubject: Hashable, Sendable {
     func key(for rule: RateLimitRule) -> StoreKey {
         var hasher = SHA256Hasher()
         add("samegate-rate-1", to: &hasher)
-        add(rule.name, to: &hasher)
+        add(rule.keyText, to: &hasher)
         if rule.scope.contains(.client) { add(account.map { "account:\($0)" } ?? "anonymous", to: &hasher) }
         if rule.scope.contains(.network) || (rule.scope.contains(.client) && account == nil) {
             add(network(rule.prefixes), to: &hasher)

@@ -26,5 +26,6 @@ package final class ProxyCounters: Sendable {
     /// TLS handshakes that failed or took too long.
     package let handshakesFailed = Atomic<Int>(0)
 
-    init() {}
+    /// All zero.
+    package init() {}
 }

@@ -48,6 +48,11 @@ package struct ProxyLimits: Sendable, Equatable {
     /// The defaults.
     package init() {}
 
+    /// Whether answers of upstreams are bound by these limits as they are by `other`.
+    package func boundAnswers(as other: ProxyLimits) -> Bool {
+        answer == other.answer && pressureBytes == other.pressureBytes
+    }
+
     /// What each window of a body must bring. **Units**: bytes.
     var bodyWindowBytesMin: Int {
         let seconds = bodyRateWindow / .seconds(1)

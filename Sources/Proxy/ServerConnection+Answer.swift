@@ -62,6 +62,7 @@ extension ServerConnection {
         releaseExchange()
         if closesAfterAnswer { return linger() }
         phase = .reading
+        changeGeneration()
         headDeadline = loop.now.advanced(by: held.isEmpty ? limits.keepAliveTimeout : limits.headTimeout)
     }
 
@@ -71,7 +72,7 @@ extension ServerConnection {
     }
 
     private func tellOutcome(_ end: ExchangeOutcome.End) {
-        shard.handler.finished(
+        generation.handler.finished(
             ExchangeOutcome(
                 request: exchange.request, requestID: exchange.requestID, peer: peer, client: client,
                 status: exchange.status,

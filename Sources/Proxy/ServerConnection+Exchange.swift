@@ -85,8 +85,8 @@ extension ServerConnection {
 
     func rewriter(for upstream: Upstream) -> RequestRewriter {
         RequestRewriter(
-            settings: upstream.settings, viaName: shard.settings.viaName, requestID: exchange.requestID,
+            settings: upstream.settings, viaName: generation.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
-            sendsForwarded: shard.settings.sendsForwarded)
+            sendsForwarded: generation.settings.sendsForwarded)
     }
 }

@@ -84,7 +84,7 @@ extension ServerConnection {
         }
         let exchange = Exchange(
             request: head, requestID: exchange.requestID, connection: self, serial: serial)
-        shard.handler.handle(exchange)
+        generation.handler.handle(exchange)
     }
 
     /// A request without a body is complete with its head; the parser says so without another byte.

@@ -15,6 +15,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     let shard: ServerShard
+    /// What its present exchange, or else its next, is served by.
+    private(set) var generation: ServerGeneration
     let peer: SocketAddress
     /// Its index in the shard's list.
     var place = 0
@@ -44,6 +46,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     init(shard: ServerShard, owning raw: Int32, peer: SocketAddress) {
         self.shard = shard
+        generation = shard.generation
         self.peer = peer
         parser = RequestParser(limits: shard.limits.request)
         let noID = RequestID(prefix: 0, counter: 0)
@@ -55,15 +58,15 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Whose request it is: the peer, or who a trusted one says it is.
     var client: SocketAddress {
         guard isTrusted, let fields = exchange.request?.fields else { return peer }
-        return shard.settings.trust.client(behind: peer, fields)
+        return generation.settings.trust.client(behind: peer, fields)
     }
 
-    var limits: ProxyLimits { shard.limits }
+    var limits: ProxyLimits { generation.settings.limits }
 
     // MARK: Life
 
     func begin(isRefused: Bool) {
-        isTrusted = shard.settings.trust.contains(peer)
+        isTrusted = generation.settings.trust.contains(peer)
         if !isSecure { headDeadline = loop.now.advanced(by: limits.headTimeout) }
         if isRefused {
             shard.counters.refused.wrappingAdd(1, ordering: .relaxed)
@@ -97,9 +100,25 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Begins the next exchange.
     func nextSerial() { serial += 1 }
 
-    /// Finishes what is under way, then closes.
-    func drain() {
-        if phase == .reading, held.isEmpty { close() } else { closesAfterAnswer = true }
+    /// Takes up the shard's generation where no request is begun.
+    func changeGeneration() {
+        guard generation.number != shard.generation.number, phase == .reading, parser.isBetweenMessages else {
+            return
+        }
+        generation = shard.generation
+        parser = RequestParser(limits: limits.request)
+        isTrusted = generation.settings.trust.contains(peer)
+    }
+
+    /// Finishes what is under way, then closes. A connection between requests is closed at once unless it may bring one
+    /// more; a request that has arrived and was not read yet is answered in any case.
+    func drain(keepingIdle: Bool) {
+        let isIdle = phase == .reading && held.isEmpty && parser.isBetweenMessages && !isHandshaking
+        if isIdle, !keepingIdle, !isStale {
+            close()
+        } else {
+            closesAfterAnswer = true
+        }
     }
 
     override func channelClosed() {
@@ -124,7 +143,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         readInput()
         guard isOpen else { return }
         if readiness.contains(.failed) { return clientGone() }
-        if sawPeerClose, phase == .exchanging, shard.settings.cancelsOnClientClose { clientGone() }
+        if sawPeerClose, phase == .exchanging, generation.settings.cancelsOnClientClose { clientGone() }
     }
 
     override func channelSecured() { handshakeCompleted() }
@@ -170,7 +189,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading where isHandshaking: handshakeFailed()
         case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
         case .exchanging:
-            if !exchange.isRequestComplete || shard.settings.cancelsOnClientClose { clientGone() }
+            if !exchange.isRequestComplete || generation.settings.cancelsOnClientClose { clientGone() }
         }
     }
 

@@ -6,32 +6,31 @@ import Transport
 /// `@unchecked Sendable` because: confined to its loop.
 final class ServerShard: @unchecked Sendable {
     let loop: EventLoop
-    let settings: ProxySettings
-    let handler: any RequestHandler
+    /// What new exchanges are served by; those under way keep what they began with.
+    private(set) var generation: ServerGeneration
     let counters: ProxyCounters
     let tally: ClientTally
     private(set) var isDraining = false
-    private var listeners: [ListenerChannel] = []
+    private var listeners: [ListenerShare] = []
     private var connections: [ServerConnection] = []
     private var drained: (() -> Void)?
     private var drainTimer: LoopTimer?
+    private var idleTimer: LoopTimer?
     private let idPrefix = UInt64.random(in: .min ... .max)
     private var idCounter: UInt64 = 0
     private var dateSecond: Int64 = .min
     private var dateBytes: [UInt8] = []
 
     init(
-        loop: EventLoop, settings: ProxySettings, handler: any RequestHandler, counters: ProxyCounters,
-        tally: ClientTally
+        loop: EventLoop, generation: ServerGeneration, counters: ProxyCounters, tally: ClientTally
     ) {
         self.loop = loop
-        self.settings = settings
-        self.handler = handler
+        self.generation = generation
         self.counters = counters
         self.tally = tally
     }
 
-    var limits: ProxyLimits { settings.limits }
+    var limits: ProxyLimits { generation.settings.limits }
 
     // MARK: Connections
 
@@ -41,16 +40,39 @@ final class ServerShard: @unchecked Sendable {
     ) throws(TransportError) {
         loop.assertOnLoop()
         for source in sources {
-            let channel = try source.attach(to: loop) { [unowned self] raw, peer in
+            let share = ListenerShare(source)
+            share.channel = try source.attach(to: loop) { [unowned self, unowned share] raw, peer in
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
                 let shard = chosen(loop)
                 shard.loop.load.add(1)
-                let security = source.security
+                let security = share.listener.security
                 if shard === self { return adopt(raw, peer, security) }
                 shard.loop.execute { @Sendable in shard.adopt(raw, peer, security) }
             }
-            listeners.append(channel)
+            listeners.append(share)
         }
+    }
+
+    /// Accepts no longer from these.
+    func stopAccepting(from sources: [Listener]) {
+        loop.assertOnLoop()
+        for share in listeners where sources.contains(where: { $0.isSameSocket(as: share.listener) }) {
+            share.channel?.stop()
+        }
+        listeners.removeAll { share in sources.contains { $0.isSameSocket(as: share.listener) } }
+    }
+
+    /// Serves new exchanges by `next` from here on, and new connections by the TLS of `kept`. Connections between two
+    /// requests change over at once, the others with their next request.
+    func change(to next: ServerGeneration, _ kept: [Listener]) {
+        loop.assertOnLoop()
+        generation = next
+        for share in listeners {
+            if let listener = kept.first(where: { $0.isSameSocket(as: share.listener) }) {
+                share.listener = listener
+            }
+        }
+        for connection in connections { connection.changeGeneration() }
     }
 
     private func adopt(_ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?) {
@@ -63,7 +85,6 @@ final class ServerShard: @unchecked Sendable {
         } catch {
             return remove(connection)
         }
-        if isDraining { return connection.close() }
         if let security {
             // A handshake only to say that there is no room would cost more than what it refuses.
             guard count <= limits.connectionsMax else { return connection.shed() }
@@ -85,12 +106,13 @@ final class ServerShard: @unchecked Sendable {
 
     // MARK: Draining
 
-    func drain(deadline: Duration, _ completion: @escaping () -> Void) {
+    func drain(deadline: Duration, idleGrace: Duration, _ completion: @escaping () -> Void) {
         isDraining = true
         drained = completion
-        for listener in listeners { listener.stop() }
+        for share in listeners { share.channel?.stop() }
         listeners = []
-        for connection in connections { connection.drain() }
+        for connection in connections { connection.drain(keepingIdle: idleGrace > .zero) }
+        if idleGrace > .zero, idleGrace < deadline { closeIdle(after: idleGrace) }
         if connections.isEmpty { return tellDrained() }
         let timer = LoopTimer { [unowned self] in
             for connection in connections { connection.abort() }
@@ -99,11 +121,21 @@ final class ServerShard: @unchecked Sendable {
         loop.arm(timer, at: loop.now.advanced(by: deadline))
     }
 
+    private func closeIdle(after grace: Duration) {
+        let timer = LoopTimer { [unowned self] in
+            for connection in connections { connection.drain(keepingIdle: false) }
+        }
+        idleTimer = timer
+        loop.arm(timer, at: loop.now.advanced(by: grace))
+    }
+
     private func tellDrained() {
         guard let drained else { return }
         self.drained = nil
         if let drainTimer { loop.remove(drainTimer) }
         drainTimer = nil
+        if let idleTimer { loop.remove(idleTimer) }
+        idleTimer = nil
         drained()
     }
 

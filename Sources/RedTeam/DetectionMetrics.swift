@@ -17,7 +17,11 @@ package struct DetectionMetrics: Hashable, Sendable {
         guard !attack.isEmpty, !benign.isEmpty, !(attack + benign).contains(where: \.isNaN) else {
             return nil
         }
-        let curve = Curve(attack: attack, benign: benign)
+        self.init(ROC(attack: attack, benign: benign))
+    }
+
+    /// The metrics of a curve.
+    init(_ curve: ROC) {
         auroc = curve.auroc
         fpr95 = curve.falsePositiveRate(atTruePositiveRate: 0.95)
         fpr90 = curve.falsePositiveRate(atTruePositiveRate: 0.90)
@@ -27,8 +31,8 @@ package struct DetectionMetrics: Hashable, Sendable {
 
 /// The ROC as counts: one corner for each distinct score, from the highest down, beginning with nothing
 /// flagged.
-private struct Curve {
-    private var corners: [(caught: Int, false: Int)] = [(0, 0)]
+struct ROC {
+    private(set) var corners: [(caught: Int, false: Int)] = [(0, 0)]
     private let attacks: Int
     private let benign: Int
 
@@ -44,6 +48,18 @@ private struct Curve {
             if isAttack { caught += 1 } else { flagged += 1 }
         }
         corners.append((caught, flagged))
+    }
+
+    /// The rates of the corners, thinned to those that a drawing `steps` wide could tell apart.
+    func points(steps: Int = 160) -> (falsePositives: [Double], truePositives: [Double]) {
+        var kept: [(x: Double, y: Double)] = []
+        for (index, corner) in corners.enumerated() {
+            let point = (x: Double(corner.false) / Double(benign), y: Double(corner.caught) / Double(attacks))
+            let isFar =
+                kept.last.map { max(point.x - $0.x, point.y - $0.y) * Double(steps) >= 1 } ?? true
+            if isFar || index == corners.count - 1 { kept.append(point) }
+        }
+        return (kept.map(\.x), kept.map(\.y))
     }
 
     /// Trapezoids over tied scores are what counts a tie half. In integers, so that it is exact.

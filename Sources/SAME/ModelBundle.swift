@@ -34,6 +34,16 @@ package struct ModelBundle: Sendable {
         }
     }
 
+    /// Whether the directory holds the bundle of `manifest`, weights included, to the byte. **Throws** as `init`.
+    package static func isUnchanged(_ manifest: BundleManifest, at path: String) throws(BundleError) -> Bool {
+        let present = try SealedFolder.readManifest(
+            BundleManifest.self, named: BundleManifest.fileName, format: BundleManifest.formatName,
+            version: BundleManifest.formatVersion, in: path)
+        guard present == manifest else { return false }
+        for (name, seal) in present.files { _ = try SealedFolder.readFile(name, seal: seal, in: path) }
+        return true
+    }
+
     /// Writes the directory; an existing bundle is replaced only once the new one is complete on disk.
     package func write(to path: String) throws(BundleError) {
         let files = [

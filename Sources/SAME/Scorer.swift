@@ -75,16 +75,13 @@ extension Scorer {
             let part = rows.rows(start..<min(rows.rows, start + rowsAtOnceMax))
             let batch = part.reshaped([part.rows, part.rowCount])
             let reconstruction = autoencoder.reconstruct(batch, workspace: workspace)
+            let probabilities = auxiliary.probabilities(reconstruction, workspace: workspace)
             for row in 0..<batch.rows {
-                // One by one: matrix products of very few rows are summed in another order than larger ones,
-                // so that batching here would let the last bit of a score depend on the batch.
-                let probabilities = auxiliary.probabilities(
-                    reconstruction.rows(row..<row + 1), workspace: workspace)
                 examinations.append(
                     Examination(
                         reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
                         roughness: roughness(batch.row(row), autoencoder.architecture.image),
-                        auxiliaryProbabilities: probabilities.values))
+                        auxiliaryProbabilities: Array(probabilities.row(row))))
             }
         }
         return examinations

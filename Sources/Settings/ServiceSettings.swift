@@ -81,11 +81,21 @@ package struct WithheldSettings: Sendable, Equatable {
 package struct ShutdownSettings: Sendable, Equatable {
     /// How long open requests may take to end.
     package var drain: Duration
+    /// How long it goes on accepting after it has said that it is not ready.
+    package var lameDuck: Duration
+    /// How long a connection without a request is kept for one more.
+    package var idleGrace: Duration
 
     init(reading section: Section) {
         drain = section.value(
             "drain", .duration(in: .zero ... .seconds(3_600)), default: .seconds(30),
             "How long requests in flight may take to end after SIGTERM; past it they are cut off.")
+        lameDuck = section.value(
+            "lame_duck", .duration(in: .zero ... .seconds(3_600)), default: .zero,
+            "How long connections are still accepted after SIGTERM while /readyz says 503, for load balancers to notice.")
+        idleGrace = section.value(
+            "idle_grace", .duration(in: .zero ... .seconds(3_600)), default: .seconds(1),
+            "How long a connection between two requests is kept for one more, answered with Connection: close, before it is closed; at most `drain`.")
     }
 }
 

@@ -33,7 +33,9 @@ package final class MemoryStore: StateStore {
         let tables = Mutex(Tables())
     }
 
-    private let limits: Limits
+    private let claimsMax: Atomic<Int>
+    private let answersMax: Atomic<Int>
+    private let answerBytesMax: Atomic<Int>
     private let shards: [Shard]
     private let now: @Sendable () -> Duration
 
@@ -52,9 +54,18 @@ package final class MemoryStore: StateStore {
     ///   - now: the time since the start of the Unix era; it should not step back.
     package init(limits: Limits, shards: Int = 16, now: @escaping @Sendable () -> Duration) {
         precondition(shards > 0, "a store has at least one shard")
-        self.limits = limits
+        claimsMax = Atomic(limits.claimsMax)
+        answersMax = Atomic(limits.answersMax)
+        answerBytesMax = Atomic(limits.answerBytesMax)
         self.shards = (0..<shards).map { _ in Shard() }
         self.now = now
+    }
+
+    /// Other bounds from now on. What is held already stays, also where it is more than they allow.
+    package func change(_ limits: Limits) {
+        claimsMax.store(limits.claimsMax, ordering: .relaxed)
+        answersMax.store(limits.answersMax, ordering: .relaxed)
+        answerBytesMax.store(limits.answerBytesMax, ordering: .relaxed)
     }
 
     /// See `StateStore.claim`; never throws.
@@ -62,10 +73,11 @@ package final class MemoryStore: StateStore {
         let now = now()
         guard until > now else { return .expired }
         sweep(shard(of: key), now: now)
-        if !reserve(1, of: limits.claimsMax, in: claims) {
+        let claimsMax = claimsMax.load(ordering: .relaxed)
+        if !reserve(1, of: claimsMax, in: claims) {
             // A replay is answered as such even when there is no room.
             let known = shard(of: key).tables.withLock { $0.claims.value(key, now: now) != nil }
-            if !known, sweepAll(now: now), reserve(1, of: limits.claimsMax, in: claims) {
+            if !known, sweepAll(now: now), reserve(1, of: claimsMax, in: claims) {
                 return record(key, until: until, now: now)
             }
             guard known else {
@@ -154,8 +166,9 @@ package final class MemoryStore: StateStore {
     }
 
     private func reserve(_ answer: WithheldAnswer) -> Bool {
-        guard reserve(1, of: limits.answersMax, in: answers) else { return false }
-        guard reserve(answer.byteCount, of: limits.answerBytesMax, in: answerBytes) else {
+        guard reserve(1, of: answersMax.load(ordering: .relaxed), in: answers) else { return false }
+        let bytesMax = answerBytesMax.load(ordering: .relaxed)
+        guard reserve(answer.byteCount, of: bytesMax, in: answerBytes) else {
             answers.wrappingSubtract(1, ordering: .relaxed)
             return false
         }

@@ -11,8 +11,8 @@ package final class RateTable: RateStore {
         let table = Mutex(RateTableShard())
     }
 
-    private let keysMax: Int
-    private let holdNanoseconds: Int64
+    private let keysMax: Atomic<Int>
+    private let holdNanoseconds: Atomic<Int64>
     private let shards: [Shard]
     private let now: @Sendable () -> Duration
 
@@ -33,10 +33,17 @@ package final class RateTable: RateStore {
         now: @escaping @Sendable () -> Duration
     ) {
         precondition(shards > 0 && keysMax >= 0, "a table has at least one shard and no negative bound")
-        self.keysMax = keysMax
-        holdNanoseconds = max(0, RateQuota.nanoseconds(holdFor))
+        self.keysMax = Atomic(keysMax)
+        holdNanoseconds = Atomic(max(0, RateQuota.nanoseconds(holdFor)))
         self.shards = (0..<shards).map { _ in Shard() }
         self.now = now
+    }
+
+    /// Other bounds from now on, as in `init`. Keys that are remembered stay, also where they are more than `keysMax`.
+    package func change(keysMax: Int, holdFor: Duration) {
+        precondition(keysMax >= 0, "a table has no negative bound")
+        self.keysMax.store(keysMax, ordering: .relaxed)
+        holdNanoseconds.store(max(0, RateQuota.nanoseconds(holdFor)), ordering: .relaxed)
     }
 
     /// See `RateStore.charge`; never throws.
@@ -46,8 +53,9 @@ package final class RateTable: RateStore {
 
     /// See `RateStore.reserve`; never throws.
     package func reserve(_ key: StoreKey, _ cost: RateCost, of quota: RateQuota) -> RateAnswer {
-        take(key, quota) { [holdNanoseconds] entry, now in
-            entry.take(cost, quota, now: now, holdUntil: now + holdNanoseconds)
+        let hold = holdNanoseconds.load(ordering: .relaxed)
+        return take(key, quota) { entry, now in
+            entry.take(cost, quota, now: now, holdUntil: now + hold)
         }
     }
 
@@ -133,6 +141,7 @@ package final class RateTable: RateStore {
 
     private func countOne() -> Bool {
         var current = keys.load(ordering: .relaxed)
+        let keysMax = keysMax.load(ordering: .relaxed)
         while current < keysMax {
             let (exchanged, original) = keys.weakCompareExchange(
                 expected: current, desired: current + 1, ordering: .relaxed)

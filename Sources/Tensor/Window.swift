@@ -30,9 +30,14 @@ package struct Window {
     /// The number of values of a pool's result.
     package var pooledCount: Int { places * window.channels }
 
-    /// columns (places, count): the values under each place of the window, 0 outside the image.
-    package func unroll(_ image: Kernels.Values, into columns: Kernels.Room) {
-        withUnsafePointer(to: window) { sg_im2col(image, columns, $0) }
+    /// columns (lines · outWidth, count): the values under each place of some lines of the output, 0 outside the image,
+    /// with `rowStride` values from place to place.
+    package func unroll(
+        _ image: Kernels.Values, lines: Range<Int>, into columns: Kernels.Room, rowStride: Int
+    ) {
+        withUnsafePointer(to: window) {
+            sg_im2col(image, columns, rowStride, $0, lines.lowerBound, lines.upperBound)
+        }
     }
 
     /// image += the columns, each where it came from.

@@ -26,6 +26,16 @@ package final class Listener: Sendable {
         descriptor = OwnedDescriptor(owned)
     }
 
+    /// The same socket with other TLS, or none, for what is accepted from now on.
+    package init(sharing other: Listener, security: (any SessionMaker)?) {
+        localAddress = other.localAddress
+        descriptor = other.descriptor
+        self.security = security
+    }
+
+    /// Whether the two accept from one socket.
+    package func isSameSocket(as other: Listener) -> Bool { descriptor === other.descriptor }
+
     /// Lets go of the socket, so that connections are refused once no loop accepts from it any more: the system would
     /// otherwise go on queueing them for nobody. **Runs on** any thread.
     package func close() { descriptor.close() }
@@ -97,8 +107,11 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
         }
     }
 
-    /// The socket is shared with other loops, so closing this copy does not end its events.
+    /// The socket is shared with other loops, so closing this copy does not end its events. What waits is accepted first:
+    /// the system would reset it with the last copy.
     package func stop() {
+        guard isOpen else { return }
+        receivedEvent(.readable)
         guard isOpen else { return }
         if let pause { loop.remove(pause) }
         if !isSuspended { suspendEvents() }

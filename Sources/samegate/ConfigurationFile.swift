@@ -24,7 +24,7 @@ struct ConfigurationFile {
         do {
             return try GatewayAssembly(
                 loaded.settings,
-                configuration: loaded.effective.map { "\($0.path): \($0.value)\n" }.joined())
+                configuration: loaded.effectiveText)
         } catch {
             let lines = error.problems.map { loaded.problem($0.message, at: $0.path).description }
             throw Self.refuse(lines.joined(separator: "\n"))

@@ -9,16 +9,17 @@ import Tensor
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Run extraction attacks against a model and measure how well a bundle tells them apart.",
+        abstract: "Run extraction attacks against a model, or a live gateway, and measure what comes of it.",
         discussion: """
             The attacks see nothing but questions and answers. Tables go to standard output and, with every figure, to \
-            OUTPUT/report.md and OUTPUT/report.json; the last line is one JSON object. Ctrl-C keeps what was asked; the same \
-            command with --resume goes on from it.
+            report.md, report.json and report.html in the output directory; the last line is one JSON object. Ctrl-C keeps \
+            what was done; the same command with --resume goes on from it and comes to the same result.
             """)
 
     @Option(help: ArgumentHelp(EvaluateSuite.help, valueName: "name"))
     var suite: EvaluateSuite = .quick
     @OptionGroup(title: "The data") var data: EvaluateDataOptions
+    @OptionGroup(title: "The models") var models: EvaluateModelOptions
     @Option(
         help: ArgumentHelp(
             "Attacks instead of the suite's: \(AttackCatalogue.names.joined(separator: ", ")).",
@@ -30,15 +31,19 @@ struct EvaluateCommand: ParsableCommand {
     var seeds = 1
     @Option(help: "Eq. (6)'s alpha, for the score as published.")
     var alpha = 0.99
+    @Option(help: "Pictures of the victim's own that JBDA and CloudLeak start from.")
+    var attackSeeds = 200
     @Option(help: "Passes of a substitute through its answers.")
     var substituteEpochs = 10
     @Option(help: "Channels of the first layer of the substitutes.")
     var substituteWidth = 16
-    @Option(help: ArgumentHelp("Where reports and attack traces are put.", valueName: "directory"))
+    @Option(
+        name: [.customLong("output"), .customLong("out")],
+        help: ArgumentHelp("Where reports and finished parts are put.", valueName: "directory"))
     var output = "evaluation"
     @Option(help: "Threads to compute with (default: as many as processors).")
     var threads: Int?
-    @Flag(help: "Use the finished and unfinished attacks of an earlier run with the same output directory.")
+    @Flag(help: "Use what an earlier run with the same output directory has finished or begun.")
     var resume = false
 
     func validate() throws {
@@ -47,6 +52,9 @@ struct EvaluateCommand: ParsableCommand {
         guard (1...1000).contains(substituteEpochs), (1...256).contains(substituteWidth) else {
             throw ValidationError(
                 "--substitute-epochs must be from 1 to 1000, --substitute-width from 1 to 256")
+        }
+        guard (2...100_000).contains(attackSeeds) else {
+            throw ValidationError("--attack-seeds must be from 2 to 100000")
         }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads must be from 1 to 1024")
@@ -62,40 +70,52 @@ struct EvaluateCommand: ParsableCommand {
 
     private func evaluate(_ stop: StopFlag) throws {
         let printer = ProgressPrinter()
-        let victim = try ClassifierDirectory(contentsOf: data.victim)
-        let bundle = try ModelBundle(contentsOf: data.bundle)
-        let image = victim.manifest.architecture.image
-        guard image == bundle.manifest.image,
-            victim.manifest.architecture.classes == bundle.manifest.classes
-        else { throw ValidationError("\(data.bundle) was not fitted for a victim like \(data.victim)") }
+        let sources = try data.load(suite, proxyCount: try budgets().max() ?? 1)
+        printer.say(
+            "\(sources.own.count) pictures of the victim's own, \(sources.proxy.count) from elsewhere, \(sources.test.count)"
+                + " for tests")
+        let workspace = Workspace(threads: threads ?? Workspace.processorCount)
+        let maker = ModelMaker(
+            store: try CellStore(folder: output, resumes: resume), workspace: workspace, stop: stop,
+            program: TrainData.program, show: printer.show)
+        let study = try models.study(suite, image: sources.test.shape)
+        let victim = try models.loadVictim(suite, sources, maker)
+        let bundle = try models.loadBundle(suite, sources, victim.model, maker)
+        var plan = try plan()
+        plan.outliers = sources.outliers
+        plan.study = study
+        var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
+        material.seedCount = attackSeeds
+        material.training.epochs = substituteEpochs
+        material.training.kind = .conv3(width: substituteWidth)
+        let evaluation = Evaluation(
+            plan: plan,
+            data: .init(material: material, test: sources.test, testLabels: sources.testLabels),
+            victim: victim.model, bundle: bundle.model, names: (victim.name, bundle.name),
+            workspace: workspace, stop: stop, show: printer.show)
+        try tell(try evaluation.run())
+    }
+
+    private func plan() throws -> Evaluation.Plan {
         var plan = Evaluation.Plan(
             suite: suite.rawValue, attacks: try attackNames(), budgets: try budgets(),
             seeds: (1...UInt64(seeds)).map { $0 }, folder: output)
         plan.alpha = alpha
         plan.resumes = resume
         plan.windows = suite.windows
-        var training = SubstituteTraining()
-        training.epochs = substituteEpochs
-        training.kind = .conv3(width: substituteWidth)
-        let sources = try data.load(image: image, proxyCount: plan.budgets.max() ?? 1, training: training)
-        printer.say(
-            "\(sources.material.proxy.count) pictures from elsewhere, \(sources.test.count) test pictures")
-        plan.outliers = try data.loadOutliers(image: image)
-        let evaluation = Evaluation(
-            plan: plan, data: sources, victim: victim.classifier, bundle: bundle,
-            names: (data.victim, data.bundle),
-            workspace: Workspace(threads: threads ?? Workspace.processorCount),
-            stop: stop, show: printer.show)
-        try tell(try evaluation.run())
+        plan.measures = suite.measures
+        return plan
     }
 
     private func tell(_ result: EvaluationResult) throws {
         let report = EvaluationReport(result)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-        try FileBytes.replace(output + "/report.md", with: Array(report.markdown.utf8))
+        let page = report.page
+        try FileBytes.replace(output + "/report.md", with: Array(page.markdown.utf8))
         try FileBytes.replace(output + "/report.json", with: Array(try encoder.encode(result)))
-        print(report.markdown)
+        try FileBytes.replace(output + "/report.html", with: Array(page.html.utf8))
+        print(page.markdown)
         print(try report.summaryLine(everyScore: suite != .quick))
     }
 

@@ -5,74 +5,114 @@ import RedTeam
 import SAME
 import Tensor
 
-/// Where an evaluation has models and pictures from.
+/// Where an evaluation has pictures from.
 struct EvaluateDataOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The victim: a model of `samegate train-victim`.", valueName: "directory"))
-    var victim = "Config/demo/victim.model"
-    @Option(help: ArgumentHelp("The scorer: a bundle of `samegate fit`.", valueName: "directory"))
-    var bundle = "Config/demo/fashion.bundle"
     @Option(
         help: ArgumentHelp(
-            "The victim's data: a folder with the four IDX files of MNIST and its relatives.",
-            valueName: "directory"))
-    var data = "/usr/share/datasets/fashion-mnist"
+            """
+            A data set as NAME=PATH, or the victim's as PATH alone; may be repeated. The names are those the paper uses: \
+            mnist, emnist and kmnist, or cifar10, cifar100 and tiny-imagenet; a suite's help names its own. A set is a folder \
+            with MNIST's IDX files, train.tar and test.tar, CIFAR's binary files, or train and test folders.
+            """, valueName: "name=path"))
+    var data: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Pictures from elsewhere: IDX or npy files, tars or folders of pictures; may be repeated.",
+            "Pictures that attackers have: a set as for --data, or IDX or npy files, tars or folders of pictures; may be repeated.",
             valueName: "path"))
-    var proxy: [String] = ["/usr/share/icons/Tango", "/usr/share/icons/Adwaita"]
+    var proxy: [String] = []
     @Option(help: ArgumentHelp("Labels (IDX) of a single proxy, for knockoff-adaptive.", valueName: "path"))
     var proxyLabels: String?
-
     @Option(
         help: ArgumentHelp(
             "Pictures that no attack uses, to train the baselines OE and EDM on; without them these are left out.",
             valueName: "path"))
     var outliers: String?
+    @Option(help: "Use no more than so many test pictures.")
+    var testCount: Int?
 
     func validate() throws {
         if proxyLabels != nil, proxy.count != 1 {
             throw ValidationError("--proxy-labels goes with exactly one --proxy")
         }
-    }
-
-    /// Everything read. Folders of any pictures give at most `proxyCount` of them.
-    func load(
-        image: ImageShape, proxyCount: Int, training: SubstituteTraining
-    ) throws -> Evaluation.Data {
-        let own = try ImageSet(idx: try file("train-images"))
-        let test = try ImageSet(idx: try file("t10k-images"))
-        let labels = try Labels(idx: try file("t10k-labels"), images: test.count)
-        for (set, name) in [(own, "train-images"), (test, "t10k-images")] where set.shape != image {
-            throw DataError.wrongShape(path: "\(data)/\(name)", found: set.shape, expected: image)
+        if let testCount, testCount < 200 { throw ValidationError("--test-count must be at least 200") }
+        for entry in data where entry.hasPrefix("=") || entry.hasSuffix("=") || entry.isEmpty {
+            throw ValidationError("--data “\(entry)” is not NAME=PATH")
         }
-        let pools = try proxy.map { try pool($0, image, proxyCount) }
-        guard let first = pools.first else { throw ValidationError("there is no --proxy") }
-        let bytes = pools.flatMap(\.images.bytes)
-        let joined = pools.count == 1 ? first : PicturePool(images: ImageSet(shape: image, bytes: bytes))
-        guard joined.count > 0 else { throw DataError.noImages(path: proxy.joined(separator: ", ")) }
-        var material = AttackMaterial(
-            proxy: joined,
-            own: PicturePool(
-                images: own, labels: try Labels(idx: try file("train-labels"), images: own.count)))
-        material.training = training
-        return Evaluation.Data(material: material, test: test, testLabels: labels)
     }
 
-    /// The outliers of the trained baselines, or nil.
-    func loadOutliers(image: ImageShape) throws -> PicturePool? {
-        try outliers.map { try pool($0, image, Self.outliersMax) }
+    /// What was read.
+    struct Loaded {
+        var own: PicturePool
+        var proxy: PicturePool
+        var test: ImageSet
+        var testLabels: Labels
+        var outliers: PicturePool?
+    }
+
+    /// The sets that a suite needs. Folders of any pictures give at most `proxyCount` of them.
+    func load(_ suite: EvaluateSuite, proxyCount: Int) throws -> Loaded {
+        let path = try victimPath(suite)
+        guard let train = try EvaluateData.labelled(path, .train),
+            var test = try EvaluateData.labelled(path, .test)
+        else {
+            throw ValidationError("\(path) holds no training and test pictures that are known here")
+        }
+        let image = train.images.shape
+        guard test.images.shape == image else {
+            throw DataError.wrongShape(path: path, found: test.images.shape, expected: image)
+        }
+        if let testCount, testCount < test.images.count {
+            var generator = RandomGenerator(seed: 1, stream: 500)
+            let kept = generator.permutation(test.images.count).prefix(testCount)
+            let values = kept.map { test.labels.values[$0] }
+            test = (test.images.selecting(kept), Labels(values: values, classes: test.labels.classes))
+        }
+        let own = PicturePool(images: train.images, labels: train.labels)
+        let pools = try proxyPaths(suite).map { try pool($0, image, proxyCount, labels: proxyLabels) }
+        return Loaded(
+            own: own, proxy: try joined(pools, image), test: test.images, testLabels: test.labels,
+            outliers: try (outliers ?? named(suite.data.outliers)).map {
+                try pool($0, image, Self.outliersMax)
+            })
     }
 
     private static let outliersMax = 10_000
 
-    private func file(_ name: String) throws -> String {
-        let kind = name.hasSuffix("labels") ? "idx1" : "idx3"
-        let path = "\(data)/\(name)-\(kind)-ubyte"
-        return FileManager.default.fileExists(atPath: path) ? path : path + ".gz"
+    private func joined(_ pools: [PicturePool], _ image: ImageShape) throws -> PicturePool {
+        guard let first = pools.first else { return PicturePool(images: ImageSet(shape: image, bytes: [])) }
+        guard pools.count > 1 else { return first }
+        return PicturePool(images: ImageSet(shape: image, bytes: pools.flatMap(\.images.bytes)))
     }
 
-    private func pool(_ path: String, _ image: ImageShape, _ count: Int) throws -> PicturePool {
+    private func named(_ name: String) -> String? {
+        data.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+
+    private func victimPath(_ suite: EvaluateSuite) throws -> String {
+        if let path = data.first(where: { !$0.contains("=") }) { return path }
+        if let path = named(suite.data.victim) ?? named("victim") { return path }
+        guard suite == .quick else {
+            throw ValidationError(
+                "suite \(suite.rawValue) needs --data \(suite.data.victim)=DIRECTORY, or --data DIRECTORY for another set"
+            )
+        }
+        return "/usr/share/datasets/fashion-mnist"
+    }
+
+    private func proxyPaths(_ suite: EvaluateSuite) throws -> [String] {
+        if !proxy.isEmpty { return proxy }
+        if let path = named(suite.data.proxy) ?? named("proxy") { return [path] }
+        guard suite == .quick || suite == .table3 else {
+            throw ValidationError(
+                "suite \(suite.rawValue) needs --data \(suite.data.proxy)=PATH, or --proxy PATH for other pictures"
+            )
+        }
+        return suite == .quick ? ["/usr/share/icons/Tango", "/usr/share/icons/Adwaita"] : []
+    }
+
+    private func pool(
+        _ path: String, _ image: ImageShape, _ count: Int, labels: String? = nil
+    ) throws -> PicturePool {
         var pool: PicturePool
         if IDXFile.isNamedSo(path) {
             pool = PicturePool(images: try ImageSet(idx: path))
@@ -83,6 +123,8 @@ struct EvaluateDataOptions: ParsableArguments {
                 size: (image.width, image.height), channels: image.channels, background: 0)
             let archive = try ImageArchive(path, conversion: conversion)
             pool = PicturePool(images: archive.images, labels: archive.labels)
+        } else if let set = try EvaluateData.labelled(path, .train) {
+            pool = PicturePool(images: set.images, labels: set.labels)
         } else {
             let pictures = ForeignPictures(folders: [path], count: count, image: image, seed: 2)
             pool = PicturePool(pictures.values, shape: image)
@@ -90,9 +132,8 @@ struct EvaluateDataOptions: ParsableArguments {
         guard pool.images.shape == image else {
             throw DataError.wrongShape(path: path, found: pool.images.shape, expected: image)
         }
-        if let proxyLabels, path != outliers {
-            pool = PicturePool(images: pool.images, labels: try Labels(idx: proxyLabels, images: pool.count))
-        }
-        return pool
+        guard pool.count > 0 else { throw DataError.noImages(path: path) }
+        guard let labels else { return pool }
+        return PicturePool(images: pool.images, labels: try Labels(idx: labels, images: pool.count))
     }
 }

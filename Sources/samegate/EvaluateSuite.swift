@@ -1,39 +1,100 @@
 import ArgumentParser
+import Learning
 import RedTeam
 
 /// What an evaluation runs when it is not told otherwise.
 enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
     case quick
+    case table1, table2, table3, table4
+    case figure4, figure5, figure6, figure7
     case paperMNIST = "paper-mnist"
     case oursMNIST = "ours-mnist"
+    case ours
 
     static let help = """
-        quick: three attacks of 1000 queries, minutes on two cores; paper-mnist: the attacks and budgets of the paper's \
-        first table; ours-mnist: every attack, and account windows.
+        quick: three attacks of 1000 queries, minutes on two cores; table1 … table4, figure4 … figure7: those of the paper, \
+        with its attacks and budgets; paper-mnist: all of them that are about MNIST but the retraining of figures 6 and 7; \
+        ours-mnist: every attack, and account windows; ours: everything that is measured.
         """
 
     /// The attacks, in the order of the report.
     var attacks: [String] {
         switch self {
-        case .quick, .paperMNIST: ["jbda", "knockoff", "dfme"]
-        // The bandit needs a proxy with classes, which only --attacks can know of.
-        case .oursMNIST: AttackCatalogue.names.filter { $0 != "knockoff-adaptive" }
+        case .table3: []
+        case .oursMNIST, .ours:
+            // The bandit needs a proxy with classes, which only --attacks can know of.
+            AttackCatalogue.names.filter { $0 != "knockoff-adaptive" }
+        default: ["jbda", "knockoff", "dfme"]
         }
     }
 
     /// Queries.
-    var budgets: [Int] { self == .quick ? [1000] : [1000, 4000] }
+    var budgets: [Int] {
+        switch self {
+        case .quick: [1000]
+        case .table2: [6000, 10_000]
+        case .table3: []
+        case .table4, .figure4, .figure6, .figure7: [4000]
+        case .table1, .figure5, .paperMNIST, .oursMNIST, .ours: [1000, 4000]
+        }
+    }
+
+    /// What is measured besides every score's figures.
+    var measures: Set<Evaluation.Measure> {
+        switch self {
+        case .quick: [.curves, .histograms, .ablation, .pictures]
+        case .table1, .table2: [.curves, .histograms]
+        case .table3: [.costs]
+        case .table4: [.ratios]
+        case .figure4: [.policy]
+        case .figure5, .figure6, .figure7: [.curves]
+        case .paperMNIST: [.curves, .histograms, .ratios, .policy, .costs, .pictures]
+        case .oursMNIST, .ours: Set(Evaluation.Measure.allCases)
+        }
+    }
 
     /// Account windows.
     var windows: [AccountTrial] {
         let sizes = [8, 16, 32, 64, 128, 256]
         switch self {
         case .quick: return [16, 64].map { AccountTrial(window: $0) }
-        case .paperMNIST: return []
-        case .oursMNIST:
+        case .oursMNIST, .ours:
+            let colluding = [2, 5, 10, 20, 50, 100].flatMap { accounts in
+                [16, 64].map { AccountTrial(window: $0, accounts: accounts) }
+            }
             return sizes.map { AccountTrial(window: $0) }
-                + sizes.map { AccountTrial(window: $0, honestShare: 0.75) }
-                + [10, 100].flatMap { accounts in sizes.map { AccountTrial(window: $0, accounts: accounts) } }
+                + sizes.map { AccountTrial(window: $0, honestShare: 0.75) } + colluding
+        default: return []
+        }
+    }
+
+    /// The names that --data knows the suite's sets by, as the paper uses them.
+    var data: (victim: String, proxy: String, outliers: String) {
+        switch self {
+        case .quick: ("fashion", "proxy", "outliers")
+        case .table2, .table3: ("cifar10", "cifar100", "tiny-imagenet")
+        case .ours: ("victim", "proxy", "outliers")
+        default: ("mnist", "emnist", "kmnist")
+        }
+    }
+
+    /// How a bundle is made that is not given: in the paper's own suites as the paper does.
+    var preset: FitPreset {
+        switch self {
+        case .quick, .oursMNIST, .ours: .small
+        default: .paper
+        }
+    }
+
+    /// The axis of Figure 6 or 7 and the values to try, for each preset.
+    func studied(_ preset: FitPreset) -> [(axis: String, values: [Int])] {
+        let epochs = preset == .paper ? [10, 50, 100, 200, 300, 400, 500] : [1, 2, 5, 10, 20, 40]
+        let sizes = preset == .paper ? [48, 96, 192, 384] : [8, 16, 32, 64]
+        switch self {
+        case .figure6: return [("epochs", epochs)]
+        case .figure7: return [("embedding size", sizes)]
+        case .ours: return [("epochs", epochs), ("embedding size", sizes)]
+        default: return []
         }
     }
 }

@@ -14,7 +14,8 @@ struct Serve: ParsableCommand {
         discussion:
             """
             SIGTERM and SIGINT end it gracefully: what is under way is finished within shutdown.drain. SIGHUP reads the \
-            certificates and keys of TLS again; connections that are open keep theirs.
+            whole configuration again, with bundles, keys and certificates; when anything in it is wrong, everything stays \
+            as it was and the log says why. SIGUSR1 opens the logs by their names again.
             """)
 
     @Option(name: .long, help: "The configuration file.")
@@ -22,16 +23,24 @@ struct Serve: ParsableCommand {
 
     func run() throws {
         let loaded = try ConfigurationFile(config).load()
-        Diagnostics.bootstrap(level: loaded.settings.logs.level.logLevel)
+        let level = Diagnostics.bootstrap(level: loaded.settings.logs.level.logLevel)
         let log = Logger(label: "samegate")
         for warning in loaded.warnings { log.warning("\(warning)") }
         let gateway = try ConfigurationFile(config).assemble(loaded, log: log)
         try gateway.start()
         for address in gateway.addresses { log.info("listening", metadata: ["address": "\(address)"]) }
         if let address = gateway.adminAddress { log.info("side door", metadata: ["address": "\(address)"]) }
-        let reloading = CertificateReload(gateway.security, log: log)
+        let reloader = Reloader(path: config, gateway: gateway, level: level, log: log)
+        gateway.attach(AdminControls(reloader: reloader, level: level))
+        let watches = [
+            SignalWatch(SIGHUP) { reloader.request() },
+            SignalWatch(SIGUSR1) {
+                gateway.reopenLogs()
+                log.info("logs opened again")
+            },
+        ]
         TerminationSignals.wait()
-        reloading.stop()
+        for watch in watches { watch.stop() }
         log.info("draining", metadata: ["deadline": "\(loaded.settings.shutdown.drain)"])
         let drained = DispatchSemaphore(value: 0)
         gateway.drain { drained.signal() }
@@ -40,24 +49,16 @@ struct Serve: ParsableCommand {
     }
 }
 
-/// SIGHUP: certificates, keys and authorities are read again, for new connections.
-///
-/// When one of them is not good, all stay as they were, and the log says why.
-final class CertificateReload {
+/// A signal that asks for something and ends nothing.
+final class SignalWatch {
     private let source: any DispatchSourceSignal
 
-    init(_ security: GatewaySecurity, log: Logger) {
-        signal(SIGHUP, SIG_IGN)
+    /// Calls `action` on a queue of its own each time `number` comes.
+    init(_ number: Int32, _ action: @escaping @Sendable () -> Void) {
+        signal(number, SIG_IGN)
         source = DispatchSource.makeSignalSource(
-            signal: SIGHUP, queue: DispatchQueue(label: "samegate.reload"))
-        source.setEventHandler { @Sendable in
-            do {
-                try security.reload()
-                log.info("certificates read again")
-            } catch {
-                log.error("certificates stay as they were", metadata: ["reason": "\(error)"])
-            }
-        }
+            signal: number, queue: DispatchQueue(label: "samegate.signal.\(number)"))
+        source.setEventHandler { @Sendable in action() }
         source.activate()
     }
 
@@ -88,19 +89,5 @@ enum TerminationSignals {
         came.wait()
         // The sources stay alive for the second signal; the process ends soon after.
         _ = Unmanaged.passRetained(sources as NSArray)
-    }
-}
-
-extension LogsSettings.Level {
-    /// The same level in the logging library's terms.
-    var logLevel: Logger.Level {
-        switch self {
-        case .trace: .trace
-        case .debug: .debug
-        case .info: .info
-        case .notice: .notice
-        case .warning: .warning
-        case .error: .error
-        }
     }
 }

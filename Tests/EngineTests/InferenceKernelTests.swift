@@ -211,8 +211,8 @@ import Testing
         map.bytes.withUnsafeBytes { map in
             pooled.fill { bytes, _, _ in
                 var how = sg_pool(
-                    x: map.baseAddress, y: bytes, width: width, channels: channels, side: 2, stride: 2,
-                    out_height: 3,
+                    x: map.baseAddress, y: bytes, height: height, width: width, channels: channels, side: 2,
+                    stride: 2, padding: 0, out_height: 3,
                     out_width: 2)
                 sg_infer_pool(table.kernels, &how)
             }

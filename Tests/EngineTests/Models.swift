@@ -12,7 +12,7 @@ struct Models: Sendable, CustomTestStringConvertible {
     let auxiliary: ClassifierArchitecture
 
     var testDescription: String {
-        "\(autoencoder.image), patch \(autoencoder.patch), \(autoencoder.embedding)"
+        "\(autoencoder.image), patch \(autoencoder.patch), \(autoencoder.embedding), \(auxiliary)"
     }
 
     static let levels = Array(Int32(SG_PLAIN)...sg_level_best())
@@ -37,7 +37,39 @@ struct Models: Sendable, CustomTestStringConvertible {
                 encoderDepth: 1,
                 encoderHeads: 2, decoderDepth: 1, decoderHeads: 5),
             auxiliary: .mlp(image: ImageShape(channels: 1, height: 16, width: 16), classes: 3, hidden: 19)),
+        make(
+            .resnet(
+                image: colour(32, 32), classes: 10,
+                sizes: ResNetSizes(blocks: [1, 1, 2, 1], width: 8, stem: .cifar))),
+        make(
+            .resnet(
+                image: colour(28, 20), classes: 3, sizes: ResNetSizes(blocks: [2, 1], width: 5, stem: .cifar))
+        ),
+        make(
+            .resnet(
+                image: colour(64, 56), classes: 4,
+                sizes: ResNetSizes(blocks: [1, 1], width: 17, stem: .imagenet))),
+        make(
+            .vit(
+                image: colour(12, 20), classes: 5,
+                sizes: VisionTransformerSizes(patch: 4, embedding: 36, depth: 2, heads: 3, pool: .token))),
+        make(
+            .vit(
+                image: colour(8, 8), classes: 4,
+                sizes: VisionTransformerSizes(patch: 2, embedding: 33, depth: 1, heads: 3, pool: .mean))),
     ]
+
+    private static func colour(_ height: Int, _ width: Int) -> ImageShape {
+        ImageShape(channels: 3, height: height, width: width)
+    }
+
+    private static func make(_ auxiliary: ClassifierArchitecture) -> Models {
+        Models(
+            autoencoder: MaskedAutoencoderArchitecture(
+                image: auxiliary.image, patch: 4, embedding: 24, encoderDepth: 1, encoderHeads: 2,
+                decoderDepth: 1, decoderHeads: 3),
+            auxiliary: auxiliary)
+    }
 
     private static func make(
         _ image: ImageShape, patch: Int, embedding: Int, heads: Int, blocks: (Int, Int)
@@ -58,6 +90,11 @@ struct Models: Sendable, CustomTestStringConvertible {
         )
         for parameter in networks.0.parameters where parameter.shape.count == 1 {
             for index in 0..<parameter.count { parameter.values[index] += generator.uniform(-0.2..<0.2) }
+        }
+        for parameter in networks.1.parameters where parameter.shape.count == 1 {
+            for index in 0..<parameter.count {
+                parameter.values[index] += generator.uniform(parameter.isTrainable ? -0.1..<0.1 : 0..<0.3)
+            }
         }
         return networks
     }

@@ -71,7 +71,7 @@ import Testing
                 var columns = [Float](repeating: .nan, count: window.places * window.count)
                 var fast = [Float](repeating: 0, count: window.places * outputs)
                 var naive = fast
-                window.unroll(image, into: &columns)
+                window.unroll(image, lines: 0..<window.outHeight, into: &columns, rowStride: window.count)
                 columns.withUnsafeBufferPointer { columns in
                     weight.withUnsafeBufferPointer { weight in
                         Product(
@@ -103,7 +103,7 @@ import Testing
                 let y = values(window.places * window.count, &generator)
                 var unrolled = y
                 var rolled = [Float](repeating: 0, count: x.count)
-                window.unroll(x, into: &unrolled)
+                window.unroll(x, lines: 0..<window.outHeight, into: &unrolled, rowStride: window.count)
                 window.rollBack(y, addingTo: &rolled)
                 let (left, right) = (dot(unrolled, y), dot(x, rolled))
                 #expect(abs(left - right) < 1e-4)

@@ -96,8 +96,10 @@ typedef struct {
     ptrdiff_t out_height, out_width;
 } sg_window;
 
-// columns (out_height * out_width, window_height * window_width * channels); outside the image is 0.
-void sg_im2col(const float *image, float *columns, const sg_window *w);
+// For the lines first..<end of the output: columns (lines * out_width, window_height * window_width * channels) with
+// columns_row values from row to row; outside the image is 0.
+void sg_im2col(const float *image, float *columns, ptrdiff_t columns_row, const sg_window *w, ptrdiff_t first,
+               ptrdiff_t end);
 // image += each column at the place it came from.
 void sg_col2im(const float *columns, float *image, const sg_window *w);
 // The largest of each window and channel, and which place of the window held it (the first of equals).

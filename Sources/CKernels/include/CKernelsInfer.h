@@ -11,7 +11,9 @@
 // What the values of an activation are; also a table's precision, which is that of the left side of its products.
 // SG_KIND_U8: value = scale * byte + zero, scale and zero by row.
 enum { SG_KIND_F32 = 0, SG_KIND_BF16 = 1, SG_KIND_U8 = 2 };
-enum { SG_ACTIVATION_NONE = 0, SG_ACTIVATION_GELU = 1, SG_ACTIVATION_RELU = 2 };
+enum { SG_ACTIVATION_NONE = 0, SG_ACTIVATION_GELU = 1, SG_ACTIVATION_RELU = 2,
+       // ReLU of the sum with the addend, where the others come before it.
+       SG_ACTIVATION_ADD_RELU = 3 };
 // Columns of every activation come in multiples of this.
 enum { SG_INFER_PAD = 16 };
 
@@ -51,8 +53,9 @@ typedef struct {
     ptrdiff_t a_row, a_line;
     ptrdiff_t segments, segment, segment_stride;
     ptrdiff_t lines, rows;
-    // SG_KIND_U8: by row, counted through the lines.
+    // SG_KIND_U8: by row, counted through the lines; scale_row is 1, or 0 where all rows share the first's.
     const float *a_scale, *a_zero;
+    ptrdiff_t scale_row;
     const float *addend;
     ptrdiff_t addend_row;
     void *c;
@@ -62,6 +65,33 @@ typedef struct {
     int activation;
 } sg_linear;
 void sg_infer_linear(const sg_infer *kernels, const sg_linear *how);
+
+// y = activation(convolution of x + bias [+ addend]) over maps (height, width, channels) without borders. The weights'
+// depth is (side, side, channels); a place of the window outside the map costs nothing.
+typedef struct {
+    const sg_packed *w;
+    // The table's kind. SG_KIND_U8: value = x_scale[0] * byte.
+    const void *x;
+    const float *x_scale;
+    // The channels are the values of a pixel, a multiple of the group.
+    ptrdiff_t height, width, channels;
+    // side <= SG_WINDOW_MAX, 2 * padding < side.
+    ptrdiff_t side, stride, padding, out_height, out_width;
+    // addend and y (out_height, out_width, w->columns) in y_kind, F32 or BF16; they may be the same.
+    const void *addend;
+    void *y;
+    int y_kind, activation;
+    void *scratch;
+} sg_convolution;
+enum { SG_WINDOW_MAX = 15 };
+// The bytes of scratch, aligned to 64, for so many outputs.
+size_t sg_infer_convolution_scratch(ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels);
+void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how);
+
+// bytes = x / scale for a whole map of values that are not negative, so that 0 stays 0. For SG_KIND_U8 alone; count is
+// a multiple of SG_INFER_PAD.
+void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t count, void *bytes,
+                       float *scale);
 
 // out = softmax(scale * q k^T) v for each of the heads. Rows of qkv hold the queries of all heads, then the keys,
 // then the values, `channels` each; rows of out the heads side by side. qkv has the table's kind, F32 or BF16.
@@ -107,13 +137,23 @@ typedef struct {
 } sg_convert;
 void sg_infer_convert(const sg_infer *kernels, const sg_convert *how);
 
-// The largest value of each window and channel, in the table's kind (F32 or BF16); padded channels.
+// The largest value of each window and channel, in the table's kind (F32 or BF16); padded channels. Places outside the
+// map take no part; 2 * padding <= side.
 typedef struct {
     const void *x;
     void *y;
-    ptrdiff_t width, channels, side, stride, out_height, out_width;
+    ptrdiff_t height, width, channels, side, stride, padding, out_height, out_width;
 } sg_pool;
 void sg_infer_pool(const sg_infer *kernels, const sg_pool *how);
+
+// out (columns) = the mean of the rows, in the table's kind (F32 or BF16).
+typedef struct {
+    const void *x;
+    int x_kind;
+    ptrdiff_t x_row, rows, columns;
+    void *out;
+} sg_mean;
+void sg_infer_mean(const sg_infer *kernels, const sg_mean *how);
 
 // MARK: Images
 

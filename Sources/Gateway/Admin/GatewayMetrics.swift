@@ -17,9 +17,12 @@ final class GatewayMetrics: Sendable {
     ]
     private static let statusClasses = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
 
-    /// The metrics of a gateway with these protected routes, all zero. **Throws** when a name cannot be exposed.
-    init(protectedRoutes: [String], loops: Int) throws(MetricError) {
-        registry = MetricRegistry(shards: loops)
+    /// The metrics of a gateway with these protected routes: all zero, or going on from those of the generation before.
+    /// **Throws** when a name cannot be exposed.
+    init(
+        protectedRoutes: [String], loops: Int, continuing earlier: GatewayMetrics? = nil
+    ) throws(MetricError) {
+        registry = MetricRegistry(shards: loops, continuing: earlier?.registry)
         (rows, phases) = try Self.protectedFamilies(protectedRoutes, registry)
         requests = try registry.histogram(
             "samegate_request_duration_seconds",
@@ -149,6 +152,9 @@ final class GatewayMetrics: Sendable {
             store.statistics.answerBytes
         }
     }
+
+    /// Adds how reloads went.
+    func expose(_ reloads: ReloadCounters) throws(MetricError) { try reloads.expose(in: registry) }
 
     /// Adds what rates remember.
     func expose(_ rates: RateTable) throws(MetricError) {

@@ -38,10 +38,15 @@ package struct GatewayAssembly: Sendable {
     /// The settings it was made from.
     package let settings: GatewaySettings
     let routes: [Route]
-    let upstreams: [String: Upstream]
+    /// Each ends with the last assembly that has it.
+    let leases: [String: Lease<Upstream>]
+    var upstreams: [String: Upstream] { leases.mapValues(\.part) }
+    private let loaded: [String: LoadedModel]
     let limits: ProxyLimits
     let security: GatewaySecurity
     let key: HMACKey
+    /// What requests for change through the side door carry; nil where closeness is enough.
+    let adminToken: [UInt8]?
     /// Nil when every client is anonymous.
     let authentication: Authentication?
     /// Every value in effect, a line each, for the operator; secrets are paths alone.
@@ -61,15 +66,18 @@ package struct GatewayAssembly: Sendable {
     }
 
     /// Reads and compiles everything. **Throws** every problem at once; nothing is half loaded.
-    package init(_ settings: GatewaySettings, configuration: String = "") throws(AssemblyError) {
+    ///
+    /// What `earlier` has and what has not changed since is taken over: bundles by the digests of their files, upstreams
+    /// with their connections, TLS with its tickets, the key of a gateway without a key file.
+    package init(
+        _ settings: GatewaySettings, configuration: String = "", reusing earlier: GatewayAssembly? = nil
+    ) throws(AssemblyError) {
         var problems: [AssemblyProblem] = []
-        let loaded = Self.loadModels(settings, &problems)
+        let loaded = Self.loadModels(settings, reusing: earlier, &problems)
         let limits = ProxyLimits(settings.limits)
-        let security = GatewaySecurity(settings, &problems)
-        let upstreams = Dictionary(
-            uniqueKeysWithValues: settings.upstreams.map {
-                ($0.name, Upstream($0, limits: limits, security: security.upstream(named: $0.name)))
-            })
+        let security = GatewaySecurity(settings, reusing: earlier?.security, &problems)
+        let leases = Self.lease(settings, limits, security, reusing: earlier)
+        let upstreams = leases.mapValues(\.part)
         let rules = Self.compile(settings.rates, &problems)
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
@@ -86,12 +94,14 @@ package struct GatewayAssembly: Sendable {
         }
         problems += settings.policies.flatMap(Self.problems)
         let identity = Self.loadIdentity(settings, &problems)
-        let key = Self.readKey(settings.secrets, &problems)
+        let key = Self.readKey(settings.secrets, reusing: earlier, &problems)
+        adminToken = Self.readToken(settings.admin, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
         self.configuration = configuration
         self.routes = routes
-        self.upstreams = upstreams
+        self.leases = leases
+        self.loaded = loaded
         self.limits = limits
         self.security = security
         self.key = key
@@ -100,14 +110,37 @@ package struct GatewayAssembly: Sendable {
         models = loaded.sorted { $0.key < $1.key }.map { ModelSummary(name: $0.key, scorer: $0.value.scorer) }
     }
 
+    /// The networks of a model by its name in the settings.
+    func model(_ name: String) -> Plan? { loaded[name]?.plan }
+
     /// A bundle, ready to score.
     private struct LoadedModel {
         let scorer: Scorer
         let plan: Plan
     }
 
+    /// The upstreams of the settings; one that has not changed is the earlier one.
+    private static func lease(
+        _ settings: GatewaySettings, _ limits: ProxyLimits, _ security: GatewaySecurity,
+        reusing earlier: GatewayAssembly?
+    ) -> [String: Lease<Upstream>] {
+        var leases: [String: Lease<Upstream>] = [:]
+        for upstream in settings.upstreams {
+            let before = earlier?.settings.upstreams.first { $0.name == upstream.name }
+            let tls = security.upstream(named: upstream.name)
+            if let earlier, let kept = earlier.leases[upstream.name], before == upstream,
+                limits.boundAnswers(as: earlier.limits), tls === earlier.security.upstream(named: upstream.name)
+            {
+                leases[upstream.name] = kept
+            } else {
+                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, security: tls)) { $0.close() }
+            }
+        }
+        return leases
+    }
+
     private static func loadModels(
-        _ settings: GatewaySettings, _ problems: inout [AssemblyProblem]
+        _ settings: GatewaySettings, reusing earlier: GatewayAssembly?, _ problems: inout [AssemblyProblem]
     ) -> [String: LoadedModel] {
         let precision: Plan.Precision =
             switch settings.scoring.precision {
@@ -117,6 +150,13 @@ package struct GatewayAssembly: Sendable {
         var models: [String: LoadedModel] = [:]
         for model in settings.models {
             do throws(BundleError) {
+                if let earlier, earlier.settings.scoring.precision == settings.scoring.precision,
+                    let kept = earlier.loaded[model.name],
+                    try ModelBundle.isUnchanged(kept.scorer.manifest, at: model.bundle)
+                {
+                    models[model.name] = kept
+                    continue
+                }
                 let bundle = try ModelBundle(contentsOf: model.bundle)
                 do throws(PlanError) {
                     let plan = try Plan(bundle, precision: precision)
@@ -149,9 +189,14 @@ package struct GatewayAssembly: Sendable {
         return rules
     }
 
-    private static func readKey(_ secrets: SecretsSettings, _ problems: inout [AssemblyProblem]) -> HMACKey? {
+    private static func readKey(
+        _ secrets: SecretsSettings, reusing earlier: GatewayAssembly?, _ problems: inout [AssemblyProblem]
+    ) -> HMACKey? {
         do {
-            guard let file = secrets.keyFile else { return HMACKey(try SecretBytes.random(count: 32)) }
+            guard let file = secrets.keyFile else {
+                if let earlier, earlier.settings.secrets.keyFile == nil { return earlier.key }
+                return HMACKey(try SecretBytes.random(count: 32))
+            }
             let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
             guard SecretsSettings.keyBytes.contains(bytes.count) else {
                 throw AssemblyProblem(path: "", message: "\(file) holds \(bytes.count) bytes")

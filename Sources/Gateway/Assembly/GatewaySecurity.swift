@@ -4,6 +4,7 @@ import Settings
 /// The TLS of every listener and upstream, which can be made anew from its files while the gateway runs.
 package final class GatewaySecurity: Sendable {
     private struct Server: Sendable {
+        let address: Settings.SocketAddress
         let settings: ServerSecuritySettings
         let security: ServerSecurity
         let path: String
@@ -18,15 +19,26 @@ package final class GatewaySecurity: Sendable {
     private let servers: [Int: Server]
     /// By the upstream's name.
     private let clients: [String: Client]
+    /// What puts files that were read again into effect where an earlier generation's TLS goes on.
+    private let changes: [@Sendable () -> Void]
 
-    /// Reads and checks every file; what is wrong goes to `problems`.
-    init(_ settings: GatewaySettings, _ problems: inout [AssemblyProblem]) {
+    /// Reads and checks every file; what is wrong goes to `problems`. The TLS that `earlier` has at the same address or
+    /// upstream goes on with its sessions and tickets; what has changed in it waits for `commit`.
+    init(
+        _ settings: GatewaySettings, reusing earlier: GatewaySecurity? = nil,
+        _ problems: inout [AssemblyProblem]
+    ) {
         var servers: [Int: Server] = [:]
+        var changes: [@Sendable () -> Void] = []
         for (index, listener) in settings.listeners.enumerated() {
             guard let tls = listener.tls.map(ServerSecuritySettings.init) else { continue }
             let path = "listen[\(index)].tls"
             do throws(SecureProblems) {
-                servers[index] = Server(settings: tls, security: try ServerSecurity(tls), path: path)
+                let kept = earlier?.servers.values.first { $0.address == listener.address }?.security
+                if let kept { changes.append(try kept.reload(tls)) }
+                let security = if let kept { kept } else { try ServerSecurity(tls) }
+                servers[index] = Server(
+                    address: listener.address, settings: tls, security: security, path: path)
             } catch {
                 problems += error.at(path)
             }
@@ -36,39 +48,27 @@ package final class GatewaySecurity: Sendable {
             let tls = ClientSecuritySettings(upstream)
             let path = "upstreams.\(upstream.name).tls"
             do throws(SecureProblems) {
-                clients[upstream.name] = Client(settings: tls, security: try ClientSecurity(tls), path: path)
+                let kept = earlier?.clients[upstream.name].flatMap { $0.settings == tls ? $0.security : nil }
+                if let kept { changes.append(try kept.reload(tls)) }
+                let security = if let kept { kept } else { try ClientSecurity(tls) }
+                clients[upstream.name] = Client(settings: tls, security: security, path: path)
             } catch {
                 problems += error.at(path)
             }
         }
         self.servers = servers
         self.clients = clients
+        self.changes = changes
     }
+
+    /// Puts into effect what was read for listeners and upstreams that go on, for new connections.
+    func commit() { for change in changes { change() } }
 
     /// The TLS of a listener; nil for clear text.
     func listener(at index: Int) -> ServerSecurity? { servers[index]?.security }
 
     /// The TLS towards an upstream; nil for clear text.
     func upstream(named name: String) -> ClientSecurity? { clients[name]?.security }
-
-    /// Reads every certificate, key and authority file again and puts them into effect together for new connections; no
-    /// open connection notices. **Throws** every problem at once, and changes nothing then.
-    package func reload() throws(AssemblyError) {
-        var problems: [AssemblyProblem] = []
-        var changes: [@Sendable () -> Void] = []
-        for server in servers.values {
-            do throws(SecureProblems) { changes.append(try server.security.reload(server.settings)) } catch {
-                problems += error.at(server.path)
-            }
-        }
-        for client in clients.values {
-            do throws(SecureProblems) { changes.append(try client.security.reload(client.settings)) } catch {
-                problems += error.at(client.path)
-            }
-        }
-        guard problems.isEmpty else { throw AssemblyError(problems: problems.sorted { $0.path < $1.path }) }
-        for change in changes { change() }
-    }
 }
 
 extension SecureProblems {

@@ -10,6 +10,9 @@ import Synchronization
 /// Lines that a full buffer or a refusing disk costs are counted, and the operator is told on standard error at most every
 /// few seconds, for as long as the numbers grow.
 final class DecisionJournal: Sendable {
+    private let settings: LogsSettings
+    private let decisionsLease: Lease<RotatingLogWriter>?
+    private let accessesLease: Lease<RotatingLogWriter>?
     private let decisions: RotatingLogWriter?
     private let accesses: RotatingLogWriter?
     private let log: Logger
@@ -22,9 +25,14 @@ final class DecisionJournal: Sendable {
     /// How long the end waits for the disk.
     private static let closeLimit = Duration.seconds(5)
 
-    init(_ settings: LogsSettings, log: Logger) {
-        decisions = settings.decisions.map { RotatingLogWriter(LogFilePlan($0)) }
-        accesses = settings.access.map { RotatingLogWriter(LogFilePlan($0)) }
+    /// Logs by the settings; one that `earlier` writes by the same settings goes on, others end with the last generation
+    /// that writes them.
+    init(_ settings: LogsSettings, log: Logger, reusing earlier: DecisionJournal? = nil) {
+        self.settings = settings
+        decisionsLease = Self.lease(settings.decisions, earlier?.settings.decisions, earlier?.decisionsLease)
+        accessesLease = Self.lease(settings.access, earlier?.settings.access, earlier?.accessesLease)
+        decisions = decisionsLease?.part
+        accesses = accessesLease?.part
         self.log = log
         watch = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
         watch.schedule(deadline: .now() + Self.watchInterval, repeating: Self.watchInterval)
@@ -33,6 +41,21 @@ final class DecisionJournal: Sendable {
     }
 
     deinit { watch.cancel() }
+
+    private static func lease(
+        _ settings: LogFileSettings?, _ before: LogFileSettings?, _ kept: Lease<RotatingLogWriter>?
+    ) -> Lease<RotatingLogWriter>? {
+        if let kept, settings == before { return kept }
+        return settings.map { settings in
+            Lease(RotatingLogWriter(LogFilePlan(settings))) { _ = $0.close(within: closeLimit) }
+        }
+    }
+
+    /// Opens the files by their names again, for logs that another program has moved.
+    func reopen() {
+        decisions?.reopen()
+        accesses?.reopen()
+    }
 
     /// Writes one row's decision.
     func record(_ record: DecisionRecord) { decisions?.append(record) }

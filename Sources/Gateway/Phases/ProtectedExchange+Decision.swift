@@ -147,12 +147,20 @@ extension ProtectedExchange {
         guard let proof = ProofField(parsing: field) else {
             return refuseProof("the \(ProofField.name) field is not CHALLENGE:NUMBER")
         }
-        let verified = services.authority.verify(
-            token: proof.token, solution: proof.solution, expected: binding(batch), now: services.unix.now())
-        switch verified {
+        switch verify(proof, for: batch) {
         case .failure(let error): refuseProof(error.publicReason)
         case .success(let challenge): release(challenge, batch)
         }
+    }
+
+    private func verify(_ proof: ProofField, for batch: QueryBatch) -> Result<Challenge, ProofError> {
+        func ask(_ authority: ChallengeAuthority) -> Result<Challenge, ProofError> {
+            authority.verify(
+                token: proof.token, solution: proof.solution, expected: binding(batch), now: services.unix.now())
+        }
+        let verified = ask(services.authority)
+        guard case .failure(.forged) = verified, let retired = services.retired else { return verified }
+        return ask(retired)
     }
 
     private func release(_ challenge: Challenge, _ batch: QueryBatch) {

@@ -21,6 +21,11 @@ package struct ExposureTraining: Sendable {
     /// Asked between steps.
     package var stop = StopFlag()
 
+    /// Everything that shapes a model, as text.
+    var fingerprint: String {
+        "\(kind) \(epochs) \(batch) \(learningRate) \(weight) \(picturesMax)"
+    }
+
     /// The published weights; sizes for minutes on two cores.
     package init() {}
 

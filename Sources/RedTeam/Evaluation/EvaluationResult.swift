@@ -46,10 +46,16 @@ package struct EvaluationResult: Codable, Sendable {
         package var pradaAlarm: Int?
         /// The lowest W it met: what another threshold would have done.
         package var pradaLowest: Double?
+        /// Queries without an answer, by reason.
+        package var refusals: [String: Int]
         package var options: [String: String]
 
         /// A run as given.
-        package init(_ key: RunKey, _ summary: AttackTrace.Summary, _ prada: PRADA) {
+        package init(
+            _ key: RunKey, _ summary: AttackTrace.Summary, _ prada: PRADA,
+            refusals: [OracleRefusal: Int] = [:]
+        ) {
+            self.refusals = Dictionary(uniqueKeysWithValues: refusals.map { ($0.rawValue, $1) })
             self.key = key
             asked = summary.asked
             accuracy = summary.accuracy
@@ -65,6 +71,7 @@ package struct EvaluationResult: Codable, Sendable {
         package var attack: String
         package var budget: Int
         package var seed: UInt64
+        package var measure: WindowMeasure
         package var size: Int
         package var accounts: Int
         package var honestShare: Double
@@ -72,8 +79,12 @@ package struct EvaluationResult: Codable, Sendable {
         package var fpr95: Double
 
         /// The figures of `metrics`.
-        package init(_ key: RunKey, _ trial: AccountTrial, _ metrics: DetectionMetrics) {
+        package init(
+            _ key: RunKey, _ trial: AccountTrial, _ metrics: DetectionMetrics,
+            measure: WindowMeasure = .meanSurprise
+        ) {
             (attack, budget, seed) = (key.attack, key.budget, key.seed)
+            self.measure = measure
             (size, accounts, honestShare) = (trial.window, trial.accounts, trial.honestShare)
             (auroc, fpr95) = (metrics.auroc, metrics.fpr95)
         }
@@ -93,9 +104,32 @@ package struct EvaluationResult: Codable, Sendable {
     package var pradaHonestAlarm: Int?
     /// The lowest W over them.
     package var pradaHonestLowest: Double?
-    package var cells: [Cell] = []
-    package var runs: [Run] = []
-    package var windows: [Window] = []
+    /// What the runs of the attacks came to.
+    package var part = EvaluationPart()
+    /// Stated against measured false-positive rates.
+    package var calibration: [CalibrationPoint] = []
+    /// Honest accounts out of the ordinary.
+    package var honestAccounts: [HonestAccountEntry] = []
+    /// Autoencoders trained otherwise (Figures 6 and 7).
+    package var training: [TrainingEntry] = []
+    /// What each defence costs (Table 3).
+    package var costs: [CostEntry] = []
+
+    /// One entry an attack, budget, seed and score.
+    package var cells: [Cell] {
+        get { part.cells }
+        set { part.cells = newValue }
+    }
+    /// One entry an attack, budget and seed.
+    package var runs: [Run] {
+        get { part.runs }
+        set { part.runs = newValue }
+    }
+    /// One entry an attack, budget, seed and window.
+    package var windows: [Window] {
+        get { part.windows }
+        set { part.windows = newValue }
+    }
 
     /// A result without any attack yet.
     package init(

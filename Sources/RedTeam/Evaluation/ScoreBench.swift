@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import SAME
 import Synchronization
 import Tensor
@@ -70,6 +71,11 @@ package struct ScoreBench: Sendable {
         /// −ln of the share of benign queries that score as high. **Units** nats.
         package var surprise: Double
         package var scores: [ScoreKind: Double]
+        /// What the bundle's score is made of, and what else was measured.
+        package var terms: TermValues
+        /// The auxiliary model's log-probabilities on the reconstruction, their mean taken away: where account windows look
+        /// for unusual mixtures.
+        package var features: [Double]
     }
 
     /// The scores of queries with the victim's own answers to them, row by row.
@@ -93,6 +99,12 @@ package struct ScoreBench: Sendable {
         return parts.withLock { parts in (0..<chunks).flatMap { parts[$0] ?? [] } }
     }
 
+    private static func features(_ probabilities: [Float]) -> [Double] {
+        let logs = probabilities.map { log(max(Double($0), 1e-6)) }
+        let mean = logs.reduce(0, +) / Double(max(1, logs.count))
+        return logs.map { $0 - mean }
+    }
+
     private func rows(_ queries: Tensor, _ workspace: Workspace) -> [Row] {
         let examined = scorer.examine(queries, workspace: workspace)
         let logits = victim.logits(queries, workspace: workspace)
@@ -112,7 +124,9 @@ package struct ScoreBench: Sendable {
             ]
             scores[.oe] = exposed.map { AnswerScores.maximumSoftmax($0.row(index)) }
             scores[.edm] = disagreement?[index]
-            return Row(surprise: found.surprise, scores: scores)
+            return Row(
+                surprise: found.surprise, scores: scores, terms: found.values,
+                features: Self.features(examined[index].auxiliaryProbabilities))
         }
     }
 }

@@ -31,6 +31,10 @@ package final class Classifier: Module {
             network = Conv3(image: image, classes: classes, width: width)
         case .mlp(let image, let classes, let hidden):
             network = MultilayerPerceptron(image: image, classes: classes, hidden: hidden)
+        case .resnet(let image, let classes, let sizes):
+            network = ResNet(image: image, classes: classes, sizes: sizes)
+        case .vit(let image, let classes, let sizes):
+            network = VisionTransformer(image: image, classes: classes, sizes: sizes)
         }
         network.initialize(&generator)
     }
@@ -77,8 +81,10 @@ package final class Classifier: Module {
     package func logits(_ batch: Tensor, workspace: Workspace) -> Tensor {
         var values: [Float] = []
         values.reserveCapacity(batch.rows * architecture.classes)
-        for start in stride(from: 0, to: batch.rows, by: Self.imagesAtOnce) {
-            let range = start..<min(start + Self.imagesAtOnce, batch.rows)
+        // Bounds the memory of inference, and keeps a batch's activations near the processor.
+        let imagesAtOnce = max(1, min(32, (1 << 17) / architecture.image.count))
+        for start in stride(from: 0, to: batch.rows, by: imagesAtOnce) {
+            let range = start..<min(start + imagesAtOnce, batch.rows)
             let pass = Pass(.inference, workspace)
             let logits = forward(batch, pass, rows: range)
             values += UnsafeBufferPointer(start: logits.values, count: logits.count)
@@ -96,9 +102,6 @@ package final class Classifier: Module {
         }
         return tensor
     }
-
-    /// Bounds the memory of inference, and keeps a batch's activations near the processor.
-    private static let imagesAtOnce = 32
 
     private func forward(_ batch: Tensor, _ pass: Pass, rows: Range<Int>? = nil) -> Activation {
         precondition(batch.rowCount == architecture.image.count, "the batch has images of another size")

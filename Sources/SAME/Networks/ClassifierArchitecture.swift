@@ -8,18 +8,25 @@ package enum ClassifierArchitecture: Codable, Hashable, Sendable {
     case conv3(image: ImageShape, classes: Int, width: Int)
     /// Two hidden layers of the same size with ReLU.
     case mlp(image: ImageShape, classes: Int, hidden: Int)
+    /// A residual network.
+    case resnet(image: ImageShape, classes: Int, sizes: ResNetSizes)
+    /// A vision transformer.
+    case vit(image: ImageShape, classes: Int, sizes: VisionTransformerSizes)
 
     /// The images it classifies.
     package var image: ImageShape {
         switch self {
-        case .conv3(let image, _, _), .mlp(let image, _, _): image
+        case .conv3(let image, _, _), .mlp(let image, _, _), .resnet(let image, _, _), .vit(let image, _, _):
+            image
         }
     }
 
     /// The number of classes.
     package var classes: Int {
         switch self {
-        case .conv3(_, let classes, _), .mlp(_, let classes, _): classes
+        case .conv3(_, let classes, _), .mlp(_, let classes, _), .resnet(_, let classes, _),
+            .vit(_, let classes, _):
+            classes
         }
     }
 
@@ -36,6 +43,8 @@ package enum ClassifierArchitecture: Codable, Hashable, Sendable {
             }
         case .mlp(_, _, let hidden):
             try require("hidden", hidden, in: 1...65536)
+        case .resnet(_, _, let sizes): try sizes.validate()
+        case .vit(let image, _, let sizes): try sizes.validate(image)
         }
     }
 
@@ -48,6 +57,10 @@ package enum ClassifierArchitecture: Codable, Hashable, Sendable {
             return convolutions + 16 * width * (4 * width * pixels + 1) + classes * (16 * width + 1)
         case .mlp(let image, let classes, let hidden):
             return hidden * (image.count + 1) + hidden * (hidden + 1) + classes * (hidden + 1)
+        case .resnet(let image, let classes, let sizes):
+            return sizes.parameterCount(image: image, classes: classes)
+        case .vit(let image, let classes, let sizes):
+            return sizes.parameterCount(image: image, classes: classes)
         }
     }
 
@@ -62,6 +75,8 @@ package enum ClassifierArchitecture: Codable, Hashable, Sendable {
             return 2 * (9 * width * (first + others) + linear)
         case .mlp(let image, let classes, let hidden):
             return 2 * hidden * (image.count + hidden + classes)
+        case .resnet(let image, let classes, let sizes): return sizes.flops(image: image, classes: classes)
+        case .vit(let image, let classes, let sizes): return sizes.flops(image: image, classes: classes)
         }
     }
 }

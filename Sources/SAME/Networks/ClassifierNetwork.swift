@@ -15,6 +15,13 @@ extension ClassifierNetwork {
     static func ignores(_ name: String) -> Bool { false }
 }
 
+extension FeatureMap {
+    /// ReLU in place: nothing else may use this map's values.
+    func relu(_ pass: Pass) -> FeatureMap {
+        FeatureMap(pass.relu(activation), images: images, height: height, width: width)
+    }
+}
+
 /// The authors' Conv3: valid 3×3 convolutions, pools of 2, two linear layers.
 final class Conv3: ClassifierNetwork {
     private let image: ImageShape
@@ -43,16 +50,12 @@ final class Conv3: ClassifierNetwork {
     }
 
     func forward(_ x: Activation, _ pass: Pass) -> Activation {
-        var map = relu(first.forward(pass.featureMap(x, image), pass), pass)
+        var map = first.forward(pass.featureMap(x, image), pass).relu(pass)
         map = pass.maxPool(map, side: 2, stride: 2)
-        map = relu(second.forward(map, pass), pass)
-        map = relu(third.forward(map, pass), pass)
+        map = second.forward(map, pass).relu(pass)
+        map = third.forward(map, pass).relu(pass)
         map = pass.maxPool(map, side: 2, stride: 2)
         return output.forward(pass.relu(hidden.forward(pass.flatten(map), pass)), pass)
-    }
-
-    private func relu(_ x: FeatureMap, _ pass: Pass) -> FeatureMap {
-        FeatureMap(pass.relu(x.activation), images: x.images, height: x.height, width: x.width)
     }
 
     /// The authors' model registers the same layers twice; `net1` to `net4` are never run.

@@ -34,18 +34,27 @@ struct Patches {
         }
     }
 
-    /// Calls the body for each run of `patch` pixels that are neighbours both in the patches and in the images.
     private func eachRun(_ body: (_ inPatches: Int, _ inImages: Int) -> Void) {
-        let (shape, p) = (architecture.image, architecture.patch)
+        PatchRuns(image: architecture.image, patch: architecture.patch).forEach(images: images, body)
+    }
+}
+
+/// Where the pixels of patches lie in their images.
+struct PatchRuns {
+    let image: ImageShape
+    let patch: Int
+
+    /// Calls the body for each run of `patch` pixels that are neighbours both in the patches and in the images.
+    func forEach(images: Int, _ body: (_ inPatches: Int, _ inImages: Int) -> Void) {
         var inPatches = 0
-        for image in 0..<images {
-            for top in stride(from: 0, to: shape.height, by: p) {
-                for left in stride(from: 0, to: shape.width, by: p) {
-                    for line in 0..<shape.channels * p {
-                        let (channel, y) = line.quotientAndRemainder(dividingBy: p)
-                        let row = (image * shape.channels + channel) * shape.height + top + y
-                        body(inPatches, row * shape.width + left)
-                        inPatches += p
+        for index in 0..<images {
+            for top in stride(from: 0, to: image.height, by: patch) {
+                for left in stride(from: 0, to: image.width, by: patch) {
+                    for line in 0..<image.channels * patch {
+                        let (channel, y) = line.quotientAndRemainder(dividingBy: patch)
+                        let row = (index * image.channels + channel) * image.height + top + y
+                        body(inPatches, row * image.width + left)
+                        inPatches += patch
                     }
                 }
             }

@@ -10,6 +10,16 @@ import Testing
         .conv3(image: image, classes: 10, width: 8),
         .conv3(image: ImageShape(channels: 3, height: 14, width: 17), classes: 3, width: 2),
         .mlp(image: image, classes: 10, hidden: 32),
+        .resnet(image: image, classes: 10, sizes: ResNetSizes(blocks: [1, 2, 1], width: 4, stem: .cifar)),
+        .resnet(
+            image: ImageShape(channels: 3, height: 33, width: 18), classes: 3,
+            sizes: ResNetSizes(blocks: [1, 1], width: 5, stem: .imagenet)),
+        .vit(
+            image: image, classes: 10,
+            sizes: VisionTransformerSizes(patch: 7, embedding: 12, depth: 2, heads: 3, pool: .token)),
+        .vit(
+            image: ImageShape(channels: 2, height: 6, width: 9), classes: 4,
+            sizes: VisionTransformerSizes(patch: 3, embedding: 10, depth: 1, heads: 2, pool: .mean)),
     ]
 
     private func autoencoder(seed: UInt64) throws -> (MaskedAutoencoder, RandomGenerator) {
@@ -115,6 +125,37 @@ import Testing
         #expect(workspace.bytesHeld == held)
     }
 
+    @Test("an image's logits are bitwise the same alone and in any batch", arguments: classifiers)
+    func batches(architecture: ClassifierArchitecture) throws {
+        var generator = RandomGenerator(seed: 21)
+        let model = try Classifier(architecture, generator: &generator)
+        let batch = Tensor.random([5, architecture.image.count], &generator)
+        let workspace = Workspace(threads: 2)
+        let whole = model.logits(batch, workspace: workspace)
+        for size in 1...4 {
+            let part = model.logits(batch.rows(1..<1 + size), workspace: workspace)
+            #expect(part == whole.rows(1..<1 + size))
+        }
+    }
+
+    @Test("torchvision's networks have its numbers of parameters, and the CIFAR one its operations")
+    func residualSizes() throws {
+        let large = ImageShape(channels: 3, height: 224, width: 224)
+        let small = ImageShape(channels: 3, height: 32, width: 32)
+        func network(_ image: ImageShape, _ classes: Int, _ sizes: ResNetSizes) -> ClassifierArchitecture {
+            .resnet(image: image, classes: classes, sizes: sizes)
+        }
+        // https://pytorch.org/vision: 11 689 512 and 21 797 672 parameters, 1.81 and 3.66 thousand million
+        // multiply-adds.
+        let eighteen = network(large, 1000, .resnet18(stem: .imagenet))
+        let thirtyFour = network(large, 1000, .resnet34(stem: .imagenet))
+        #expect(eighteen.parameterCount == 11_689_512 && thirtyFour.parameterCount == 21_797_672)
+        #expect(abs(eighteen.flops - 3_628_000_000) < 20_000_000)
+        #expect(abs(thirtyFour.flops - 7_330_000_000) < 40_000_000)
+        #expect(network(small, 10, .resnet18(stem: .cifar)).parameterCount == 11_173_962)
+        #expect(network(small, 10, .resnet20).parameterCount == 272_474)
+    }
+
     @Test("probabilities sum to one", arguments: classifiers)
     func probabilities(architecture: ClassifierArchitecture) throws {
         var generator = RandomGenerator(seed: 13)
@@ -163,6 +204,16 @@ import Testing
             .conv3(image: small, classes: 10, width: 32), .conv3(image: Self.image, classes: 1, width: 32),
             .conv3(image: Self.image, classes: 10, width: 0),
             .mlp(image: Self.image, classes: 10, hidden: -1),
+            .resnet(image: Self.image, classes: 10, sizes: ResNetSizes(blocks: [], width: 8, stem: .cifar)),
+            .resnet(
+                image: Self.image, classes: 10, sizes: ResNetSizes(blocks: [2, 0], width: 8, stem: .cifar)),
+            .resnet(image: Self.image, classes: 10, sizes: .resnet18(stem: .cifar, width: 2000)),
+            .vit(
+                image: Self.image, classes: 10,
+                sizes: VisionTransformerSizes(patch: 5, embedding: 12, depth: 2, heads: 3, pool: .token)),
+            .vit(
+                image: Self.image, classes: 10,
+                sizes: VisionTransformerSizes(patch: 7, embedding: 10, depth: 2, heads: 3, pool: .mean)),
         ]
         for architecture in bad {
             #expect(throws: ArchitectureError.self) { try architecture.validate() }

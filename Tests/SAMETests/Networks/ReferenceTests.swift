@@ -82,6 +82,54 @@ import Testing
         }
     }
 
+    private static let others: [(name: String, architecture: ClassifierArchitecture)] = [
+        (
+            "resnet-cifar",
+            .resnet(
+                image: ImageShape(channels: 2, height: 9, width: 11), classes: 5,
+                sizes: ResNetSizes(blocks: [1, 2], width: 5, stem: .cifar))
+        ),
+        (
+            "resnet-imagenet",
+            .resnet(
+                image: ImageShape(channels: 3, height: 33, width: 30), classes: 5,
+                sizes: ResNetSizes(blocks: [1, 1, 1], width: 4, stem: .imagenet))
+        ),
+        ("vit-token", vit(.token)), ("vit-mean", vit(.mean)),
+    ]
+
+    private static func vit(_ pool: VisionTransformerSizes.Pool) -> ClassifierArchitecture {
+        .vit(
+            image: ImageShape(channels: 2, height: 6, width: 9), classes: 5,
+            sizes: VisionTransformerSizes(patch: 3, embedding: 12, depth: 2, heads: 3, pool: pool))
+    }
+
+    @Test(
+        "residual networks and transformers have the reference's logits, gradients and moved statistics",
+        arguments: 0..<4)
+    func classifiers(index: Int) throws {
+        let (name, architecture) = Self.others[index]
+        let dump = try dump(name)
+        let model = try Classifier(architecture, state: group(dump, "state."))
+        let images = try batch(dump["images"])
+        let labels = ClassifierObjective.labels([4, 0, 2])
+        let workspace = Workspace(threads: 2)
+        #expect(isClose(model.logits(images, workspace: workspace), dump["logits"], 1e-5))
+        #expect(isClose(model.inputGradient(images, labels, workspace: workspace), dump["input"], 1e-5))
+        model.zeroGradients()
+        let result = model.lossAndGradients(images, labels, workspace: workspace)
+        #expect(isClose(Tensor(shape: [1], values: [result.loss]), dump["loss"], 1e-5))
+        for parameter in model.parameters {
+            if parameter.isTrainable {
+                #expect(
+                    isClose(parameter.gradientTensor, dump["gradient." + parameter.name], 2e-5),
+                    "\(parameter.name)")
+            } else {
+                #expect(isClose(parameter.tensor, dump["moved." + parameter.name], 1e-5), "\(parameter.name)")
+            }
+        }
+    }
+
     @Test("a state dict that lacks a weight, or has one too many, is refused")
     func refused() throws {
         var state = group(try dump("conv3"), "state.")

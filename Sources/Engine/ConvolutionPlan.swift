@@ -1,0 +1,75 @@
+import CKernels
+import SAME
+import Tensor
+
+/// A convolution over channels-last maps, the BatchNorm after it folded into its weights.
+struct ConvolutionPlan {
+    /// The sizes of a map, channels unpadded.
+    struct Map {
+        var height: Int
+        var width: Int
+        var pixels: Int { height * width }
+    }
+
+    private let layer: PackedLayer
+    private let sizes: ResNetSizes.Layer
+    /// The values of a pixel of the input.
+    let channels: Int
+    let input: Map
+    let output: Map
+
+    /// PyTorch's default.
+    private static let epsilon: Float = 1e-5
+
+    /// Packs a layer whose input has `channels` values a pixel: padded, but for an image itself.
+    init(
+        _ sizes: ResNetSizes.Layer, on input: Map, channels: Int, _ weights: Weights,
+        _ kernels: OpaquePointer,
+        in store: WeightStore
+    ) {
+        self.sizes = sizes
+        self.channels = channels
+        self.input = input
+        output = Map(height: sizes.extent(input.height), width: sizes.extent(input.width))
+        let (weight, norm) = (weights[sizes.name + ".weight"], Self.folded(sizes.norm, weights))
+        let window = sizes.side * sizes.side
+        layer = PackedLayer(
+            kernels, depth: window * channels, outputs: sizes.outputs,
+            bias: Tensor(shape: [sizes.outputs], values: norm.shift), in: store
+        ) { row, column in
+            let (place, channel) = row.quotientAndRemainder(dividingBy: channels)
+            guard channel < sizes.inputs else { return 0 }
+            return weight.values[(column * sizes.inputs + channel) * window + place] * norm.scale[column]
+        }
+    }
+
+    /// What a norm with running statistics does to each channel: x · scale + shift.
+    private static func folded(_ name: String, _ weights: Weights) -> (scale: [Float], shift: [Float]) {
+        let (gamma, beta) = (weights[name + ".weight"].values, weights[name + ".bias"].values)
+        let (mean, variance) = (weights[name + ".running_mean"].values, weights[name + ".running_var"].values)
+        let scale = gamma.indices.map { gamma[$0] / (variance[$0] + epsilon).squareRoot() }
+        return (scale, scale.indices.map { beta[$0] - mean[$0] * scale[$0] })
+    }
+
+    /// The values of a pixel of the output.
+    var columns: Int { layer.columns }
+    /// The number of values of the output.
+    var count: Int { output.pixels * columns }
+    /// The bytes of scratch that it needs.
+    var scratchBytes: Int { Int(sg_infer_convolution_scratch(output.pixels, sizes.side, channels)) }
+
+    /// y = activation(convolution of x [+ addend]); `x` in the kernels' kind with its scale where that is bytes, `addend`
+    /// and `y` maps of a kind, which may be the same.
+    func run(
+        _ x: UnsafeRawPointer, scale: UnsafePointer<Float>?, into y: UnsafeMutableRawPointer, _ kind: Kind,
+        adding addend: UnsafeRawPointer? = nil, activation: Int, scratch: UnsafeMutableRawPointer
+    ) {
+        let convolution = sg_convolution(
+            w: layer.packed, x: x, x_scale: scale, height: input.height, width: input.width,
+            channels: channels,
+            side: sizes.side, stride: sizes.stride, padding: sizes.padding, out_height: output.height,
+            out_width: output.width, addend: addend, y: y, y_kind: Int32(kind.rawValue),
+            activation: Int32(activation), scratch: scratch)
+        withUnsafePointer(to: convolution) { sg_infer_convolution(layer.kernels, $0) }
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Logging
+import Policy
+import Proxy
+import Settings
+import Store
+import Transport
+
+/// One configuration at work: what it was assembled from, and what serves by it. Immutable.
+///
+/// The loops serve new exchanges by the newest generation. An exchange keeps the one it began with, through its handler;
+/// a generation that nobody keeps any more lets go of its upstreams, models, workers and logs, but for those that the
+/// next one has taken over.
+final class Generation: Sendable {
+    /// From 1; the first is what the gateway started with.
+    let number: Int
+    let assembly: GatewayAssembly
+    let services: GatewayServices
+    let handler: GatewayHandler
+    /// The data listeners in the order of the settings.
+    let listeners: [BoundListener]
+    /// The side door's; empty without one.
+    let adminListeners: [BoundListener]
+    private let scoring: Lease<ScoringPool>
+
+    /// Makes what serves by an assembly, and takes over from `earlier` what has not changed. Nothing is in effect yet.
+    ///
+    /// **Throws** `DigestError` or `MetricError`.
+    init(
+        _ assembly: GatewayAssembly, _ state: GatewayState, sockets: GenerationSockets, after earlier: Generation?
+    ) throws {
+        self.assembly = assembly
+        let settings = assembly.settings
+        number = (earlier?.number ?? 0) + 1
+        listeners = sockets.listeners
+        adminListeners = sockets.adminListeners
+        scoring = Self.pool(settings.scoring, after: earlier)
+        let metrics = try GatewayMetrics(
+            protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name),
+            loops: state.loops.loops.count, continuing: earlier?.services.metrics)
+        let authorities = try Self.authorities(assembly, after: earlier)
+        services = GatewayServices(
+            limits: assembly.limits, authentication: assembly.authentication, tracer: Tracer(settings.tracing),
+            scoring: scoring.part, store: state.store, rates: state.rates,
+            authority: authorities.present, retired: authorities.retired,
+            perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,
+            journal: DecisionJournal(settings.logs, log: state.log, reusing: earlier?.services.journal),
+            counters: state.counters, metrics: metrics, clock: state.clock, unix: state.unix, log: state.log,
+            leases: [scoring] + assembly.leases.values.map { $0 as any Sendable }, reloads: state.reloads)
+        handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
+        try expose(state, metrics)
+    }
+
+    /// By name.
+    var upstreams: [Upstream] { assembly.upstreams.values.sorted { $0.settings.name < $1.settings.name } }
+
+    /// How requests are read and passed on.
+    var proxySettings: ProxySettings { ProxySettings(assembly.settings.forwarded, limits: assembly.limits) }
+
+    private func expose(_ state: GatewayState, _ metrics: GatewayMetrics) throws {
+        try metrics.expose(state.proxyCounters)
+        try metrics.expose(upstreams)
+        try metrics.expose(services.counters, services.scoring, services.store, services.journal)
+        try metrics.expose(services.rates)
+        try metrics.expose(state.reloads)
+    }
+
+    private static func pool(_ settings: ScoringSettings, after earlier: Generation?) -> Lease<ScoringPool> {
+        if let earlier, earlier.assembly.settings.scoring.workers == settings.workers,
+            earlier.assembly.settings.scoring.queue == settings.queue
+        {
+            return earlier.scoring
+        }
+        let processors = ProcessInfo.processInfo.activeProcessorCount
+        let pool = ScoringPool(
+            workers: settings.workers.count(processors: processors), queueRowsMax: settings.queue)
+        return Lease(pool) { $0.stop() }
+    }
+
+    /// Challenges go on being good under the key that they were issued under: their answers are withheld still.
+    private static func authorities(
+        _ assembly: GatewayAssembly, after earlier: Generation?
+    ) throws -> (present: ChallengeAuthority, retired: ChallengeAuthority?) {
+        guard let earlier else { return (try ChallengeAuthority(secret: assembly.key), nil) }
+        let probe = Array("samegate key comparison".utf8)
+        if assembly.key.verifies(earlier.assembly.key.authenticate(probe), of: probe) {
+            return (earlier.services.authority, earlier.services.retired)
+        }
+        return (try ChallengeAuthority(secret: assembly.key), earlier.services.authority)
+    }
+}
+
+/// A listener with the address that the settings gave it, by which a reload finds it again.
+struct BoundListener: Sendable {
+    let address: Settings.SocketAddress
+    let listener: Listener
+}
+
+/// What outlives generations.
+struct GatewayState: Sendable {
+    let loops: LoopGroup
+    let clock: any LoopClock
+    let unix: UnixClock
+    let log: Logger
+    let store: MemoryStore
+    let rates: RateTable
+    let counters: GatewayCounters
+    let proxyCounters: ProxyCounters
+    let reloads = ReloadCounters()
+
+    /// How long a rate's hold may last: it outlives its request, which ends by its own deadline.
+    static func holdFor(_ settings: GatewaySettings) -> Duration {
+        max(.seconds(300), settings.limits.requestTimeout * 2)
+    }
+}

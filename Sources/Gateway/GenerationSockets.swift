@@ -1,0 +1,46 @@
+import Settings
+import Transport
+
+/// The listeners of a generation: those of the one before at the same addresses, and new ones.
+struct GenerationSockets: Sendable {
+    let listeners: [BoundListener]
+    let adminListeners: [BoundListener]
+
+    /// Binds what is new; nothing accepts yet. **Throws** every address that cannot be had at once, and lets go of the others.
+    init(_ assembly: GatewayAssembly, after earlier: Generation?) throws(AssemblyError) {
+        var problems: [AssemblyProblem] = []
+        var bound: [BoundListener] = []
+        for (index, listener) in assembly.settings.listeners.enumerated() {
+            let known = earlier?.listeners.first { $0.address == listener.address }?.listener
+            let made = Self.listener(
+                at: listener.address, path: "listen[\(index)].address", known,
+                security: assembly.security.listener(at: index), &problems)
+            if let made { bound.append(BoundListener(address: listener.address, listener: made)) }
+        }
+        var side: [BoundListener] = []
+        if let address = assembly.settings.admin?.address {
+            let known = earlier?.adminListeners.first { $0.address == address }?.listener
+            let made = Self.listener(at: address, path: "admin.address", known, security: nil, &problems)
+            if let made { side.append(BoundListener(address: address, listener: made)) }
+        }
+        guard problems.isEmpty else { throw AssemblyError(problems: problems) }
+        listeners = bound
+        adminListeners = side
+    }
+
+    private static func listener(
+        at address: Settings.SocketAddress, path: String, _ known: Listener?, security: (any SessionMaker)?,
+        _ problems: inout [AssemblyProblem]
+    ) -> Listener? {
+        if let known { return Listener(sharing: known, security: security) }
+        do throws(TransportError) {
+            guard let parsed = try Endpoint(parsing: address.description).address else {
+                throw .addressInvalid(address.description)
+            }
+            return try Listener(binding: parsed, security: security)
+        } catch {
+            problems.append(AssemblyProblem(path: path, message: "\(error)"))
+            return nil
+        }
+    }
+}

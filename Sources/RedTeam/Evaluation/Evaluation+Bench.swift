@@ -1,0 +1,138 @@
+import Digest
+import Foundation
+import Learning
+import Neural
+import SAME
+import Tensor
+
+extension Evaluation {
+    /// The scores, with the trained baselines where there is something to train them on, and what these cost.
+    func makeBench(_ store: CellStore) throws -> (ScoreBench, [CostEntry]) {
+        var generator = RandomGenerator(seed: 1, stream: 2)
+        let own = data.material.own
+        let chosen = generator.permutation(own.count).prefix(ScoreBench.referenceMax)
+        var bench = ScoreBench(
+            bundle: bundle, victim: victim, reference: own.pictures(at: chosen), alpha: plan.alpha,
+            components: plan.components, threads: workspace.threads, seed: 1)
+        var costs: [CostEntry] = []
+        if plan.measures.contains(.costs) {
+            costs.append(
+                cost("SAME", nil, accuracy: accuracy { victim.probabilities($0, workspace: workspace) }))
+        }
+        guard let outliers = plan.outliers else { return (bench, costs) }
+        var training = plan.exposure
+        training.stop = stop
+        let (exposed, exposedTime) = try trained("exposed", 1, store) {
+            [try training.exposed(own: own, outliers: outliers, seed: 1, workspace: workspace, show: show)]
+        }
+        let (ensemble, ensembleTime) = try trained("ensemble", 3, store) {
+            try training.ensemble(
+                of: 3, own: own, outliers: outliers, seed: 1, workspace: workspace, show: show
+            )
+            .models
+        }
+        bench.exposed = exposed.first
+        bench.ensemble = DiverseEnsemble(models: ensemble)
+        if plan.measures.contains(.costs) {
+            costs.append(cost("OE", exposedTime, accuracy: accuracy { Self.mean(exposed, $0, workspace) }))
+            costs.append(cost("EDM", ensembleTime, accuracy: accuracy { Self.mean(ensemble, $0, workspace) }))
+        }
+        return (bench, costs)
+    }
+
+    /// The weights of models that were trained before with the same options on the same data, or of new ones; and how long
+    /// that took then.
+    private func trained(
+        _ name: String, _ count: Int, _ store: CellStore, make: () throws -> [Classifier]
+    ) throws -> ([Classifier], Double) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let parts = [
+            "name": name, "own": data.material.own.images.digest,
+            "labels": labelsDigest(data.material.own.labels),
+            "outliers": plan.outliers?.images.digest ?? "", "options": plan.exposure.fingerprint,
+        ]
+        let path = "\(store.folder)/models/\(name)-\(CellStore.digest(parts)).safetensors"
+        let time = try store.value("\(name)-time", parts) {
+            let began = ContinuousClock.now
+            var state: StateDict = [:]
+            for (index, model) in try make().enumerated() {
+                for (key, tensor) in model.stateDict { state["\(index).\(key)"] = tensor }
+            }
+            try FileBytes.replace(path, with: Safetensors(tensors: state).bytes)
+            return (ContinuousClock.now - began) / .seconds(1)
+        }
+        let file = try Safetensors(bytes: try FileBytes.read(path, bytesMax: 1 << 30))
+        let architecture = plan.exposure.kind.architecture(
+            image: data.test.shape, classes: data.material.own.labels?.classes ?? data.testLabels.classes)
+        let models = try (0..<count).map { index in
+            var state: StateDict = [:]
+            for (key, tensor) in file.tensors where key.hasPrefix("\(index).") {
+                state[String(key.dropFirst("\(index).".count))] = tensor
+            }
+            return try Classifier(architecture, state: state)
+        }
+        return (models, time)
+    }
+
+    private static func mean(_ models: [Classifier], _ pictures: Tensor, _ workspace: Workspace) -> Tensor {
+        let answers = models.map { $0.probabilities(pictures, workspace: workspace) }
+        var sum = answers[0]
+        for other in answers.dropFirst() {
+            for index in 0..<sum.count { sum.values[index] += other.values[index] }
+        }
+        return sum
+    }
+
+    private func accuracy(_ answer: (Tensor) -> Tensor) -> Double {
+        let answers = answer(data.test.canonical(0..<data.test.count, range: .signed))
+        let right = (0..<answers.rows).count { answers.row($0).largest == data.testLabels.values[$0] }
+        return Double(right) / Double(max(1, answers.rows))
+    }
+
+    private func cost(_ defence: String, _ seconds: Double?, accuracy: Double) -> CostEntry {
+        CostEntry(defence: defence, accuracy: accuracy, seconds: seconds)
+    }
+
+    /// What tells whether a kept run was against this victim with these pictures.
+    var materialDigest: String {
+        var hasher = SHA256Hasher()
+        Self.update(&hasher, victim.stateDict)
+        hasher.update(data.material.proxy.images.digest + data.material.own.images.digest)
+        hasher.update(labelsDigest(data.material.proxy.labels) + "\(data.material.seedCount)")
+        return hasher.finish().hex
+    }
+
+    /// What tells whether kept figures are of these scores on these test pictures.
+    func benchDigest(_ material: String) -> String {
+        var hasher = SHA256Hasher()
+        Self.update(&hasher, bundle.autoencoder.stateDict)
+        Self.update(&hasher, bundle.auxiliary.stateDict)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        hasher.update(Array((try? encoder.encode(bundle.manifest.calibration)) ?? Foundation.Data()))
+        hasher.update("\(plan.alpha) \(plan.components) \(plan.outliers?.images.digest ?? "-") ")
+        hasher.update(plan.exposure.fingerprint + material + data.test.digest + labelsDigest(data.testLabels))
+        return hasher.finish().hex
+    }
+
+    private func labelsDigest(_ labels: Labels?) -> String {
+        labels.map { SHA256.digest(of: "\($0.classes) \($0.values)").hex } ?? "-"
+    }
+
+    private static func update(_ hasher: inout SHA256Hasher, _ state: StateDict) {
+        for (name, tensor) in state.sorted(by: { $0.key < $1.key }) {
+            hasher.update("\(name) \(tensor.shape)")
+            tensor.values.withUnsafeBytes { hasher.update($0) }
+        }
+    }
+}
+
+/// What a defence costs its owner (Table 3).
+package struct CostEntry: Codable, Hashable, Sendable {
+    package var defence: String
+    /// The model's that then answers, on test pictures.
+    package var accuracy: Double
+    /// Of training, on this machine; nil where the evaluation did not train it.
+    package var seconds: Double?
+}

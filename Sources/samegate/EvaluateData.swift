@@ -1,0 +1,62 @@
+import Foundation
+import Learning
+import SAME
+import Tensor
+
+/// Labelled pictures in whatever files a data set comes.
+enum EvaluateData {
+    /// Which part of a data set.
+    enum Part: String {
+        case train, test
+    }
+
+    /// The part of the set in a folder: the IDX files of MNIST and its relatives, `train.tar` and `test.tar`, CIFAR's binary
+    /// files, or the folders `train` and `test` with one folder a class. Nil where the folder holds none of these.
+    static func labelled(_ folder: String, _ part: Part) throws -> (images: ImageSet, labels: Labels)? {
+        if let images = existing("\(folder)/\(part == .train ? "train" : "t10k")-images-idx3-ubyte"),
+            let labels = existing("\(folder)/\(part == .train ? "train" : "t10k")-labels-idx1-ubyte")
+        {
+            let set = try ImageSet(idx: images)
+            return (set, try Labels(idx: labels, images: set.count))
+        }
+        if let tar = existing("\(folder)/\(part.rawValue).tar") {
+            let archive = try ImageArchive(tar)
+            return try labelled(archive.images, archive.labels, tar)
+        }
+        if let file = try cifar(folder, part) { return (file.images, file.labels) }
+        let path = "\(folder)/\(part.rawValue)"
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            return nil
+        }
+        let set = try TrainData.labelled(images: path, labels: nil)
+        return (set.0, set.1)
+    }
+
+    private static func cifar(_ folder: String, _ part: Part) throws -> CIFARFile? {
+        if part == .train, existing("\(folder)/data_batch_1.bin") != nil {
+            let paths = (1...5).compactMap { existing("\(folder)/data_batch_\($0).bin") }
+            return try CIFARFile(contentsOf: paths)
+        }
+        if part == .test, let path = existing("\(folder)/test_batch.bin") {
+            return try CIFARFile(contentsOf: [path])
+        }
+        return try existing("\(folder)/\(part.rawValue).bin").map {
+            try CIFARFile(contentsOf: [$0], kind: .hundred)
+        }
+    }
+
+    private static func labelled(
+        _ images: ImageSet, _ labels: Labels?, _ path: String
+    ) throws -> (images: ImageSet, labels: Labels) {
+        guard let labels else {
+            throw DataError.notLabels(path: path, dimensions: 0)
+        }
+        return (images, labels)
+    }
+
+    /// The file of this name, plain or gzipped.
+    private static func existing(_ path: String) -> String? {
+        [path, path + ".gz"].first { FileManager.default.fileExists(atPath: $0) }
+    }
+}

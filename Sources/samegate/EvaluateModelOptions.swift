@@ -1,0 +1,139 @@
+import ArgumentParser
+import Foundation
+import Learning
+import RedTeam
+import SAME
+import Tensor
+
+/// The victim and the bundle of an evaluation: given, shipped, or trained for it.
+struct EvaluateModelOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The victim: a model of `samegate train-victim` (default: the shipped one for quick, else one is trained).",
+            valueName: "directory"))
+    var victim: String?
+    @Option(
+        help: ArgumentHelp(
+            "The scorer: a bundle of `samegate fit` (default: the shipped one for quick, else one is fitted).",
+            valueName: "directory"))
+    var bundle: String?
+    @Option(
+        help: "How a bundle is fitted: small (minutes), or paper (the authors' sizes: days on two cores).")
+    var preset: FitPreset?
+    @Option(help: "Passes of the autoencoder through the images, instead of the preset's.")
+    var maeEpochs: Int?
+    @Option(help: "The kind of a victim that is trained: conv3 or mlp.")
+    var victimModel: TrainModelKind = .conv3
+    @Option(help: "Channels of its first layer, or hidden units (default: 32, or 256).")
+    var victimWidth: Int?
+    @Option(help: "Its passes through the images.")
+    var victimEpochs = 12
+    @Option(
+        help: ArgumentHelp(
+            "Values of figure 6 to try instead: epochs of the autoencoder.", valueName: "count,…"))
+    var studyEpochs: String?
+    @Option(
+        help: ArgumentHelp("Values of figure 7 to try instead: embedding sizes.", valueName: "size,…"))
+    var studyEmbeddings: String?
+
+    func validate() throws {
+        guard (1...1000).contains(victimEpochs) else {
+            throw ValidationError("--victim-epochs must be from 1 to 1000")
+        }
+        _ = try (
+            fitOptions(.quick), numbers(studyEpochs, "study-epochs"),
+            numbers(studyEmbeddings, "study-embeddings")
+        )
+    }
+
+    /// The options of a bundle that is fitted for a suite.
+    func fitOptions(_ suite: EvaluateSuite) throws -> FitOptions {
+        var options = FitOptions((preset ?? suite.preset).preset)
+        if let maeEpochs { Self.set(epochs: maeEpochs, in: &options) }
+        if let problem = options.problems.first { throw ValidationError(problem) }
+        return options
+    }
+
+    private static func set(epochs: Int, in options: inout FitOptions) {
+        options.autoencoder.schedule.epochs = epochs
+        let warmup = options.autoencoder.schedule.warmupEpochs
+        options.autoencoder.schedule.warmupEpochs = min(warmup, Double(epochs) / 4)
+    }
+
+    /// The study of figures 6 and 7, for suites that have one.
+    func study(_ suite: EvaluateSuite, image: ImageShape) throws -> TrainingStudy? {
+        let asked = [
+            "epochs": try numbers(studyEpochs, "study-epochs"),
+            "embedding size": try numbers(studyEmbeddings, "study-embeddings"),
+        ]
+        var points: [TrainingStudy.Point] = []
+        for (axis, values) in suite.studied(preset ?? suite.preset) {
+            for value in (asked[axis] ?? nil) ?? values {
+                var options = try fitOptions(suite)
+                if axis == "epochs" {
+                    Self.set(epochs: value, in: &options)
+                } else {
+                    options.autoencoder.embedding = value
+                }
+                if let problem = options.problems.first { throw ValidationError(problem) }
+                try options.autoencoderArchitecture(image: image).validate()
+                points.append(TrainingStudy.Point(axis: axis, value: Double(value), options: options))
+            }
+        }
+        return points.isEmpty ? nil : TrainingStudy(points: points, program: TrainData.program)
+    }
+
+    private func numbers(_ text: String?, _ name: String) throws -> [Int]? {
+        guard let text else { return nil }
+        let values = text.split(separator: ",").map { Int($0) ?? 0 }
+        guard !values.isEmpty, values.allSatisfy({ (1...100_000).contains($0) }) else {
+            throw ValidationError("--\(name) takes numbers such as 10,20,40")
+        }
+        return values
+    }
+
+    /// The victim with its name in the report.
+    func loadVictim(
+        _ suite: EvaluateSuite, _ data: EvaluateDataOptions.Loaded, _ maker: ModelMaker
+    ) throws -> (model: Classifier, name: String) {
+        if let path = victim ?? (suite == .quick ? "Config/demo/victim.model" : nil) {
+            let directory = try ClassifierDirectory(contentsOf: path)
+            let architecture = directory.manifest.architecture
+            guard architecture.image == data.test.shape, architecture.classes >= data.testLabels.classes
+            else {
+                throw ValidationError("\(path) takes \(architecture.image), the data are \(data.test.shape)")
+            }
+            return (directory.classifier, path)
+        }
+        guard let labels = data.own.labels else {
+            throw ValidationError("the training pictures have no labels")
+        }
+        var options = VictimTraining.Options()
+        options.kind = victimModel.kind(width: victimWidth, otherwise: 32)
+        options.schedule.epochs = victimEpochs
+        options.schedule.warmupEpochs = min(options.schedule.warmupEpochs, Double(victimEpochs))
+        options.holdout = min(options.holdout, data.own.count / 4)
+        let made = try maker.victim(images: data.own.images, labels: labels, options: options)
+        return (made.classifier, "trained here, \(victimModel.rawValue), \(victimEpochs) epochs")
+    }
+
+    /// The bundle with its name in the report.
+    func loadBundle(
+        _ suite: EvaluateSuite, _ data: EvaluateDataOptions.Loaded, _ victim: Classifier, _ maker: ModelMaker
+    ) throws -> (model: ModelBundle, name: String) {
+        if let path = bundle ?? (suite == .quick ? "Config/demo/fashion.bundle" : nil) {
+            let found = try ModelBundle(contentsOf: path)
+            guard found.manifest.image == data.test.shape,
+                found.manifest.classes == victim.architecture.classes
+            else {
+                throw ValidationError("\(path) was not fitted for such a victim")
+            }
+            return (found, path)
+        }
+        var options = try fitOptions(suite)
+        options.holdout = min(options.holdout, data.own.count / 4)
+        let made = try maker.bundle(images: data.own.images, victim: victim, options: options)
+        let epochs = options.autoencoder.schedule.epochs
+        return (made, "fitted here, \((preset ?? suite.preset).rawValue), \(epochs) epochs")
+    }
+}
