@@ -48,7 +48,7 @@ package final class ProxyServer: Sendable {
         let added = next.filter { new in !present.contains { $0.isSameSocket(as: new) } }
         let removed = present.filter { old in !next.contains { $0.isSameSocket(as: old) } }
         do throws(TransportError) { try accept(from: added) } catch {
-            for shard in shards { shard.loop.queue.sync { @Sendable in shard.stopAccepting(from: added) } }
+            for shard in shards { shard.loop.sync { @Sendable in shard.stopAccepting(from: added) } }
             throw error
         }
         let number = state.withLock { state in
@@ -58,7 +58,7 @@ package final class ProxyServer: Sendable {
         }
         let generation = ServerGeneration(number: number, settings: settings, handler: handler)
         for shard in shards {
-            shard.loop.queue.sync { @Sendable in
+            shard.loop.sync { @Sendable in
                 shard.change(to: generation, next)
                 shard.stopAccepting(from: removed)
             }

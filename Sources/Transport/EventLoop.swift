@@ -103,7 +103,7 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Runs `work` on the loop behind what others have given it, and returns when it is done. **Runs on** any thread but
     /// the loop's own.
-    package func sync<Result: Sendable>(_ work: @Sendable () throws -> Result) rethrows -> Result {
+    package func sync<Value: Sendable>(_ work: @Sendable () throws -> Value) rethrows -> Value {
         mailbox.enqueue()
         wakeIfAsleep()
         return try queue.sync { @Sendable in

@@ -71,6 +71,60 @@ struct EventLoopTests {
         loop.shutdown()
     }
 
+    @Test(
+        "a busy loop takes work from several threads in each one's order, and neither it nor others wait for the lull"
+    )
+    func busy() throws {
+        let loop = try EventLoop()
+        let (ours, theirs) = socketPair()
+        let log = Log()
+        loop.sync { @Sendable in
+            try? EchoChannel(loop: loop, owning: ours, log: Log()).register()
+        }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        let clock = ContinuousClock()
+        let begin = clock.now
+        for round in 0..<50 {
+            #expect(write(theirs, "hello", 5) == 5)
+            #expect(eventually { read(theirs, &buffer, 16) == 5 })
+            DispatchQueue.concurrentPerform(iterations: 3) { thread in
+                for number in 0..<3 { loop.execute { @Sendable in log.add("\(thread) \(round) \(number)") } }
+            }
+            loop.sync { @Sendable in loop.assertOnLoop() }
+            #expect(log.lines.count == (round + 1) * 9)
+        }
+        // The lull after which the thread is handed back is a tenth of a second: fifty of them would be five.
+        #expect(clock.now - begin < .seconds(4))
+        for thread in 0..<3 {
+            let mine = log.lines.filter { $0.hasPrefix("\(thread) ") }
+            #expect(mine == (0..<50).flatMap { round in (0..<3).map { "\(thread) \(round) \($0)" } })
+        }
+        close(theirs)
+        loop.shutdown()
+    }
+
+    @Test("a timer that is set while the loop waits for more events fires in its time")
+    func timerInLull() throws {
+        let loop = try EventLoop()
+        let (ours, theirs) = socketPair()
+        loop.sync { @Sendable in
+            try? EchoChannel(loop: loop, owning: ours, log: Log()).register()
+        }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        for _ in 0..<5 {
+            #expect(write(theirs, "hello", 5) == 5)
+            #expect(eventually { read(theirs, &buffer, 16) == 5 })
+            let fired = DispatchSemaphore(value: 0)
+            loop.execute { @Sendable in
+                let timer = LoopTimer { fired.signal() }
+                loop.arm(timer, at: loop.clock.now().advanced(by: .milliseconds(30)))
+            }
+            #expect(fired.wait(timeout: .now() + .seconds(10)) == .success)
+        }
+        close(theirs)
+        loop.shutdown()
+    }
+
     @Test("the next connection goes to the loop that has clearly fewer")
     func balance() throws {
         let group = try LoopGroup(count: 2)
