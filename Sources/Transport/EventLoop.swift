@@ -163,7 +163,8 @@ public final class EventLoop: @unchecked Sendable {
     // MARK: Events
 
     private func drain() {
-        guard mailbox.attend() else { return }
+        // Work in the queue comes first, but events must not wait for a lull in it.
+        guard mailbox.attend() else { return deliver(poll(milliseconds: 0)) }
         isDraining = true
         for round in 0..<Self.roundsMax {
             guard turn(milliseconds: round == 0 ? 0 : lingerMilliseconds) else { break }
@@ -176,22 +177,27 @@ public final class EventLoop: @unchecked Sendable {
     /// Waits for events and does what they, the timers and other threads ask for. Returns false when there was nothing, or
     /// when the queue has work.
     private func turn(milliseconds: Int32) -> Bool {
-        let count = mailbox.sleep {
-            cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
-        }
-        now = clock.now()
-        if count > 0 {
-            for event in events[0..<Int(count)] {
-                table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
-            }
-            runDeferred()
-        }
+        let count = mailbox.sleep { isEmpty in poll(milliseconds: isEmpty ? milliseconds : 0) }
+        deliver(count)
         let isAlarmDue = alarmTime <= now
         if isAlarmDue { alarmRang() }
         if mailbox.isEmpty { return count > 0 || isAlarmDue }
         guard let given = mailbox.collect() else { return false }
         for work in given { perform(work) }
         return true
+    }
+
+    private func poll(milliseconds: Int32) -> Int32 {
+        cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
+    }
+
+    private func deliver(_ count: Int32) {
+        now = clock.now()
+        guard count > 0 else { return }
+        for event in events[0..<Int(count)] {
+            table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
+        }
+        runDeferred()
     }
 
     /// How long to wait for events: not past the next timer, and that in whole milliseconds, rounded up.

@@ -89,10 +89,10 @@ final class LoopMailbox: Sendable {
         return work
     }
 
-    /// Calls `wait` unless work waits; others know meanwhile that they have to wake it.
-    func sleep(_ wait: () -> Int32) -> Int32 {
+    /// Calls `wait` with whether nothing is to be done before; others know meanwhile that they have to wake it.
+    func sleep(_ wait: (Bool) -> Int32) -> Int32 {
         isAsleep.store(true, ordering: .sequentiallyConsistent)
         defer { isAsleep.store(false, ordering: .relaxed) }
-        return isEmpty ? wait() : 0
+        return wait(isEmpty)
     }
 }

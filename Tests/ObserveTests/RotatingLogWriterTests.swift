@@ -213,7 +213,7 @@ struct WritingTests {
     @Test("closing gives up at its deadline, and what is not written is counted as dropped")
     func closingDeadline() throws {
         let bench = try Bench()
-        bench.writer.append(line: Array("a\nb\n".utf8))
+        for line in ["a\n", "b\n"] { bench.writer.append(line: Array(line.utf8)) }
         #expect(!bench.writer.close(within: .zero))
         #expect(bench.writer.counts.dropped == 2)
     }
