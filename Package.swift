@@ -16,7 +16,9 @@ let loopConfined: [SwiftSetting] =
 
 /// C kernels are optimised in debug builds too: training and scoring tests would crawl at -O0.
 let kernelFlags: [CSetting] = [
-    .unsafeFlags(["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"])
+    .unsafeFlags([
+        "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
+    ])
 ]
 
 let package = Package(
@@ -40,12 +42,15 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: strict),
         .target(name: "Neural", dependencies: ["Tensor"], swiftSettings: strict),
         .target(name: "SAME", dependencies: ["Neural", "Tensor", "Digest"], swiftSettings: strict),
-        .target(name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
         .target(
-            name: "Learning", dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
+            name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
+        .target(
+            name: "Learning",
+            dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
             swiftSettings: strict),
 
         // MARK: Bytes
+        .target(name: "Coding", dependencies: ["CZlib"], swiftSettings: strict),
         .target(name: "Digest", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["CPNG", "CJPEG"], swiftSettings: strict),
         .target(name: "Query", dependencies: ["Tensor", "Digest"], swiftSettings: strict),
@@ -60,9 +65,11 @@ let package = Package(
         .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
         .target(name: "Metrics", swiftSettings: strict),
         .target(
-            name: "Observe", dependencies: ["CZlib", .product(name: "Logging", package: "swift-log")],
+            name: "Observe", dependencies: ["Coding", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
+
+        .target(name: "Service", dependencies: ["CPosix", "Transport"], swiftSettings: strict),
 
         .target(name: "Client", dependencies: ["CPosix", "HTTPWire", "Transport"], swiftSettings: strict),
 
@@ -72,23 +79,25 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-                "Engine", "Metrics", "Identity", "Secure", "Tensor", "Digest",
+                "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest", "Coding",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .target(
             name: "RedTeam",
             dependencies: [
-                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire", "Digest",
+                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire",
+                "Digest",
                 "Transport",
             ],
             swiftSettings: strict),
         .executableTarget(
             name: "samegate",
             dependencies: [
-                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor", "Query",
+                "Gateway", "Learning", "RedTeam", "Engine", "Observe", "Settings", "SAME", "Neural", "Tensor",
+                "Query",
                 "Policy", "Proxy", "HTTPWire", "Transport", "Imaging", "Digest", "Client", "Store",
-                "Identity",
+                "Identity", "Service",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -100,14 +109,19 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
-    "Secure",
+    "Secure", "Coding", "Service",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
     return .testTarget(
         name: "\(room)Tests",
         dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : [])
-            + (room == "Secure" ? ["Proxy", "HTTPWire"] : []),
+            + (room == "Secure" ? ["Proxy", "HTTPWire"] : [])
+            + (room == "RedTeam"
+                ? [
+                    "Gateway", "Settings", "Proxy", "Observe",
+                    .product(name: "Logging", package: "swift-log"),
+                ] : []),
         resources: [.copy("Fixtures")], swiftSettings: strict)
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>
 #include <jpeglib.h>
@@ -107,4 +108,47 @@ static inline int samegate_jpeg_decode(
     }
     jpeg_destroy_decompress(&codec);
     return 1;
+}
+
+// Writes a picture (1 channel grey, 3 RGB, rows of width * channels bytes) into output as a baseline JPEG with libjpeg's
+// tables scaled for the quality and 4:2:0 chroma. Returns 1 and sets *length, or 0 with result->message set.
+static inline int samegate_jpeg_encode(
+    const unsigned char *samples, unsigned width, unsigned height, unsigned channels, int quality,
+    unsigned char *output, unsigned long capacity, unsigned long *length, samegate_jpeg_result *result
+) {
+    struct jpeg_compress_struct codec;
+    samegate_jpeg_errors errors;
+    // libjpeg writes into the room it is given and takes more of its own only when that does not do.
+    unsigned char *room = output;
+    memset(&codec, 0, sizeof codec);
+    *length = capacity;
+    errors.result = result;
+    result->message[0] = 0;
+    codec.err = jpeg_std_error(&errors.manager);
+    errors.manager.error_exit = samegate_jpeg_fail;
+    errors.manager.emit_message = samegate_jpeg_message;
+    if (setjmp(errors.jump)) {
+        jpeg_destroy_compress(&codec);
+        if (room != output) free(room);
+        return 0;
+    }
+    jpeg_create_compress(&codec);
+    jpeg_mem_dest(&codec, &room, length);
+    codec.image_width = width;
+    codec.image_height = height;
+    codec.input_components = (int)channels;
+    codec.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+    jpeg_set_defaults(&codec);
+    jpeg_set_quality(&codec, quality, TRUE);
+    jpeg_start_compress(&codec, TRUE);
+    while (codec.next_scanline < height) {
+        JSAMPROW row = (JSAMPROW)(samples + (size_t)codec.next_scanline * width * channels);
+        jpeg_write_scanlines(&codec, &row, 1);
+    }
+    jpeg_finish_compress(&codec);
+    int fits = room == output;
+    jpeg_destroy_compress(&codec);
+    if (!fits) free(room);
+    if (!fits) strcpy(result->message, "the picture does not fit");
+    return fits;
 }

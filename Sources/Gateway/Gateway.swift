@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Policy
 import Proxy
+import Service
 import Settings
 import Store
 import Synchronization
@@ -23,6 +24,7 @@ package final class Gateway: Sendable {
     private let admin: ProxyServer
     private let adminDesk: AdminHandler
     let state: GatewayState
+    private let upstreamLog: UpstreamLog
     /// Reloads run one after the other.
     private let control = DispatchQueue(label: "samegate.control")
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
@@ -31,15 +33,20 @@ package final class Gateway: Sendable {
     /// How often the store lets go of what has ended.
     private static let sweepInterval = DispatchTimeInterval.seconds(1)
 
-    /// Binds the listeners and starts the loops and workers; connections are accepted from `start` on.
+    /// Takes the inherited sockets, binds the other listeners, calls `afterBinding`, and starts the loops and workers;
+    /// connections are accepted from `start` on.
     ///
-    /// **Throws** `AssemblyError` when an address cannot be bound, `DigestError` when the cryptographic library or the
+    /// **Throws** what `afterBinding` does, `AssemblyError` when an address cannot be bound, `DigestError` when the cryptographic library or the
     /// system's randomness cannot be used.
-    package init(_ assembly: GatewayAssembly, log: Logger, clock: any LoopClock = SystemClock()) throws {
+    package init(
+        _ assembly: GatewayAssembly, log: Logger, clock: any LoopClock = SystemClock(),
+        inherited: InheritedSockets = InheritedSockets(), afterBinding: () throws -> Void = {}
+    ) throws {
         try Libcrypto.verify()
         let settings = assembly.settings
         let unix = UnixClock(clock: clock)
-        let sockets = try GenerationSockets(assembly, after: nil)
+        let sockets = try GenerationSockets(assembly, after: nil, inherited: inherited)
+        try afterBinding()
         let loops = try LoopGroup(count: ProcessInfo.processInfo.activeProcessorCount, clock: clock)
         let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
         let rates = RateTable(keysMax: settings.limits.rateKeys, holdFor: GatewayState.holdFor(settings)) {
@@ -50,6 +57,7 @@ package final class Gateway: Sendable {
         state = GatewayState(
             loops: loops, clock: clock, unix: unix, log: log, store: store, rates: rates,
             counters: GatewayCounters(), proxyCounters: proxyCounters)
+        upstreamLog = UpstreamLog(log, clock: clock)
         let first = try Generation(assembly, state, sockets: sockets, after: nil)
         life = Mutex(Life(generation: first))
         server = ProxyServer(
@@ -102,12 +110,45 @@ package final class Gateway: Sendable {
     /// The side door, for tests of what it says while the gateway drains.
     var adminHandler: AdminHandler { adminDesk }
 
+    /// The sockets it accepts from, for a successor.
+    package var listeners: [(name: String, listener: Listener)] {
+        let generation = generation
+        let data = generation.assembly.settings.listeners
+        return generation.listeners.map { bound in
+            (data.first { $0.address == bound.address }?.socket ?? "data", bound.listener)
+        } + generation.adminListeners.map { ("admin", $0.listener) }
+    }
+
+    /// Descriptors that a gateway at its limits has open.
+    package var descriptorsMax: Int {
+        let settings = generation.assembly.settings
+        let shared = (settings.listeners.count + 1) * (state.loops.loops.count + 1)
+        return settings.limits.connections + settings.upstreams.reduce(0) { $0 + $1.connections } + shared
+            + Self.descriptorsBesides
+    }
+
+    /// For the logs, the loops' own descriptors, and files read during a reload.
+    private static let descriptorsBesides = 64
+
+    /// Calls `completion` once every loop has answered.
+    package func ping(_ completion: @escaping @Sendable () -> Void) { state.loops.ping(completion) }
+
     // MARK: Life
 
     /// Begins to accept. **Throws** `TransportError` when a loop cannot watch a listener.
     package func start() throws {
+        watch(generation)
         try admin.start()
         try server.start()
+    }
+
+    /// Has the upstreams' health checked and their names resolved again; those that are watched already stay so. The
+    /// loops share that work, which comes between the events of requests.
+    private func watch(_ generation: Generation) {
+        let loops = state.loops.loops
+        for (index, upstream) in generation.upstreams.enumerated() {
+            upstream.start(on: loops[index % loops.count]) { @Sendable [upstreamLog] in upstreamLog.note($0) }
+        }
     }
 
     /// What the side door's requests for change go to; without it they are refused.
@@ -162,12 +203,15 @@ package final class Gateway: Sendable {
         adminDesk.show(next)
         state.reloads.succeed(configuration, at: Self.unixSeconds(state.unix), isFirst: false)
         life.withLock { $0.generation = next }
+        watch(next)
         return next.changes(since: old)
     }
 
     /// Says on the side door that it is not ready, stops accepting after `shutdown.lame_duck`, lets what is under way end within the configured deadline, and writes the logs out.
     /// `completion` runs on some queue when everything has ended.
-    package func drain(_ completion: @escaping @Sendable () -> Void) {
+    ///
+    /// `isHandedOver` when another process accepts from the same sockets: everybody finds that one from now on.
+    package func drain(isHandedOver: Bool = false, _ completion: @escaping @Sendable () -> Void) {
         sweeping.cancel()
         adminDesk.beginDraining()
         let last = life.withLock { life in
@@ -175,7 +219,11 @@ package final class Gateway: Sendable {
             return life.generation
         }
         let settings = last.assembly.settings.shutdown
-        guard settings.lameDuck > .zero else { return drain(last, completion) }
+        guard settings.lameDuck > .zero, !isHandedOver else {
+            // The successor answers for the service's health from here on.
+            if isHandedOver { admin.drain(deadline: settings.drain) {} }
+            return drain(last, completion)
+        }
         let wait = DispatchTimeInterval.milliseconds(Int(settings.lameDuck / .milliseconds(1)))
         control.asyncAfter(deadline: .now() + wait) { @Sendable in self.drain(last, completion) }
     }

@@ -62,6 +62,9 @@ final class GatewayHandler: RequestHandler {
         let refusal = authenticate(exchange, route, &note)
         if services.journal.keepsAccesses { exchange.attach(note) }
         if let refusal { return refuse(exchange, route, refusal) }
+        if route.upstream.isHashed, let account = note.account {
+            exchange.clientKey = Rendezvous.key(account.utf8)
+        }
         if !route.basePath.isEmpty {
             var target: [UInt8] = []
             exchange.request.target.appendOriginForm(to: &target)
@@ -77,13 +80,14 @@ final class GatewayHandler: RequestHandler {
 
     /// Passes a request on unscored, charged as one row.
     private func stream(_ exchange: Exchange, _ note: RequestNote, _ route: Route) {
-        guard !route.rates.isEmpty else { return exchange.stream(to: route.upstream) }
+        let compressor = route.compression.map { AnswerCompressor($0, services.codings) }
+        guard !route.rates.isEmpty else { return exchange.stream(to: route.upstream, shaper: compressor) }
         let limiter = services.limiter(for: route)
         switch limiter.admit(note.subject(exchange.client.host, on: route)) {
         case .allowed(let ticket, _):
             // There will be no score to wait for.
             limiter.settleEstimate(ticket)
-            exchange.stream(to: route.upstream)
+            exchange.stream(to: route.upstream, shaper: compressor)
         case .denied(let denial):
             services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
             exchange.respond(Response(denial, exchange.requestID))

@@ -1,3 +1,4 @@
+import Coding
 import HTTPWire
 import Identity
 import Policy
@@ -11,6 +12,21 @@ enum GatewayProblem {
     static func undecodable(_ reason: String) -> ProblemDocument {
         ProblemDocument(status: 400, type: type("undecodable"), title: "Query not understood", detail: reason)
     }
+
+    /// The answer to a body whose content coding cannot be undone, or not within bounds.
+    static func undecodable(_ error: CodingError) -> ProblemDocument {
+        let (status, kind, title) =
+            switch error {
+            case .unknownCoding: (415, "unsupported-coding", "Content coding not supported")
+            case _ where error.isOverLimit: (413, "decoded-too-large", "Query too large")
+            default: (400, "undecodable", "Query not understood")
+            }
+        return ProblemDocument(status: status, type: type(kind), title: title, detail: error.description)
+    }
+
+    static let notAcceptable = ProblemDocument(
+        status: 406, type: type("not-acceptable"), title: "No acceptable coding",
+        detail: "Accept-Encoding allows none of: \(ContentCoding.offered), identity")
 
     /// The answer to wrong or missing credentials.
     static func unauthenticated(_ error: AuthenticationError) -> ProblemDocument {

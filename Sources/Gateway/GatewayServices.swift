@@ -12,6 +12,7 @@ final class GatewayServices: Sendable {
     /// Who clients are; nil when every one is anonymous.
     let authentication: Authentication?
     let tracer: Tracer
+    let codings: CodingServices
     let scoring: ScoringPool
     let store: any StateStore
     let rates: RateTable
@@ -32,17 +33,20 @@ final class GatewayServices: Sendable {
     private let reloads: ReloadCounters
 
     init(
-        limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, scoring: ScoringPool,
+        limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, codings: CodingServices,
+        scoring: ScoringPool,
         store: any StateStore,
         rates: RateTable,
         authority: ChallengeAuthority, retired: ChallengeAuthority? = nil,
         perturber: Perturber, challengeLifetime: Duration, journal: DecisionJournal,
         counters: GatewayCounters = GatewayCounters(), metrics: GatewayMetrics,
-        clock: any LoopClock, unix: UnixClock, log: Logger, leases: [any Sendable] = [], reloads: ReloadCounters = ReloadCounters()
+        clock: any LoopClock, unix: UnixClock, log: Logger, leases: [any Sendable] = [],
+        reloads: ReloadCounters = ReloadCounters()
     ) {
         self.limits = limits
         self.authentication = authentication
         self.tracer = tracer
+        self.codings = codings
         self.scoring = scoring
         self.store = store
         self.rates = rates

@@ -7,7 +7,8 @@ extension Generation {
         let before = old.assembly.settings
         var lines: [String] = []
         lines += Self.difference(
-            "listen", new.listeners.map { ("\($0.address)", $0) }, before.listeners.map { ("\($0.address)", $0) })
+            "listen", new.listeners.map { ("\($0.address)", $0) },
+            before.listeners.map { ("\($0.address)", $0) })
         lines += Self.difference(
             "upstreams", new.upstreams.map { ($0.name, $0) }, before.upstreams.map { ($0.name, $0) })
         lines += new.models.compactMap { model in
@@ -21,13 +22,17 @@ extension Generation {
             "policies", new.policies.map { ($0.name, $0) }, before.policies.map { ($0.name, $0) })
         lines += Self.difference("rates", new.rates.map { ($0.name, $0) }, before.rates.map { ($0.name, $0) })
         lines += Self.changedSections(new, before)
+        if new.daemon != before.daemon {
+            lines.append("daemon: changed, which takes effect with the next start alone")
+        }
         return lines
     }
 
     private static func changedSections(_ new: GatewaySettings, _ old: GatewaySettings) -> [String] {
         let sections: [(String, Bool)] = [
             ("limits", new.limits != old.limits), ("identity", new.identity != old.identity),
-            ("forwarded", new.forwarded != old.forwarded), ("scoring", new.scoring != old.scoring),
+            ("forwarded", new.forwarded != old.forwarded), ("compress", new.compress != old.compress),
+            ("scoring", new.scoring != old.scoring),
             ("secrets", new.secrets != old.secrets), ("withheld", new.withheld != old.withheld),
             ("tracing", new.tracing != old.tracing), ("logs", new.logs != old.logs),
             ("admin", new.admin != old.admin), ("shutdown", new.shutdown != old.shutdown),

@@ -27,7 +27,8 @@ final class Generation: Sendable {
     ///
     /// **Throws** `DigestError` or `MetricError`.
     init(
-        _ assembly: GatewayAssembly, _ state: GatewayState, sockets: GenerationSockets, after earlier: Generation?
+        _ assembly: GatewayAssembly, _ state: GatewayState, sockets: GenerationSockets,
+        after earlier: Generation?
     ) throws {
         self.assembly = assembly
         let settings = assembly.settings
@@ -40,7 +41,9 @@ final class Generation: Sendable {
             loops: state.loops.loops.count, continuing: earlier?.services.metrics)
         let authorities = try Self.authorities(assembly, after: earlier)
         services = GatewayServices(
-            limits: assembly.limits, authentication: assembly.authentication, tracer: Tracer(settings.tracing),
+            limits: assembly.limits, authentication: assembly.authentication,
+            tracer: Tracer(settings.tracing),
+            codings: CodingServices(settings.limits, after: earlier?.services.codings),
             scoring: scoring.part, store: state.store, rates: state.rates,
             authority: authorities.present, retired: authorities.retired,
             perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,
@@ -60,8 +63,10 @@ final class Generation: Sendable {
     private func expose(_ state: GatewayState, _ metrics: GatewayMetrics) throws {
         try metrics.expose(state.proxyCounters)
         try metrics.expose(upstreams)
+        try metrics.expose(serversOf: upstreams, clock: state.clock)
         try metrics.expose(services.counters, services.scoring, services.store, services.journal)
         try metrics.expose(services.rates)
+        try metrics.expose(services.codings)
         try metrics.expose(state.reloads)
     }
 

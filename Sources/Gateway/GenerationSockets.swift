@@ -1,3 +1,4 @@
+import Service
 import Settings
 import Transport
 
@@ -6,12 +7,24 @@ struct GenerationSockets: Sendable {
     let listeners: [BoundListener]
     let adminListeners: [BoundListener]
 
-    /// Binds what is new; nothing accepts yet. **Throws** every address that cannot be had at once, and lets go of the others.
-    init(_ assembly: GatewayAssembly, after earlier: Generation?) throws(AssemblyError) {
+    /// Takes what is `inherited` and binds what is new; nothing accepts yet. **Throws** every address that cannot be had at
+    /// once, and lets go of the others.
+    init(
+        _ assembly: GatewayAssembly, after earlier: Generation?,
+        inherited: InheritedSockets = InheritedSockets()
+    ) throws(AssemblyError) {
+        var inherited = inherited
         var problems: [AssemblyProblem] = []
         var bound: [BoundListener] = []
         for (index, listener) in assembly.settings.listeners.enumerated() {
-            let known = earlier?.listeners.first { $0.address == listener.address }?.listener
+            let known =
+                earlier?.listeners.first { $0.address == listener.address }?.listener
+                ?? inherited.take(named: listener.socket, at: Self.address(listener.address))
+            if known == nil, let name = listener.socket, earlier == nil {
+                let message = "nobody has opened a socket called \"\(name)\" for this process"
+                problems.append(AssemblyProblem(path: "listen[\(index)].socket", message: message))
+                continue
+            }
             let made = Self.listener(
                 at: listener.address, path: "listen[\(index)].address", known,
                 security: assembly.security.listener(at: index), &problems)
@@ -19,13 +32,22 @@ struct GenerationSockets: Sendable {
         }
         var side: [BoundListener] = []
         if let address = assembly.settings.admin?.address {
-            let known = earlier?.adminListeners.first { $0.address == address }?.listener
+            let known =
+                earlier?.adminListeners.first { $0.address == address }?.listener
+                ?? inherited.take(named: nil, at: Self.address(address))
             let made = Self.listener(at: address, path: "admin.address", known, security: nil, &problems)
             if let made { side.append(BoundListener(address: address, listener: made)) }
+        }
+        do throws(ServiceError) { try inherited.demandNoneLeft() } catch {
+            problems.append(AssemblyProblem(path: "listen", message: "\(error)"))
         }
         guard problems.isEmpty else { throw AssemblyError(problems: problems) }
         listeners = bound
         adminListeners = side
+    }
+
+    private static func address(_ address: Settings.SocketAddress) -> Transport.SocketAddress? {
+        try? Endpoint(parsing: address.description).address
     }
 
     private static func listener(

@@ -10,6 +10,10 @@ struct RequestNote: Sendable {
     var client = ClientIdentity.anonymous
     /// Its place in a trace across services, as it is passed on; nil when it has none.
     var trace: TraceContext?
+    /// The content coding that a protected request's body claims; nil for none.
+    var requestCoding: String?
+    /// The content coding that a protected answer goes out in; nil for none.
+    var answerCoding: String?
 
     /// The client's account, or nil when it is anonymous: its address stands for it then.
     var account: String? { client.kind == .anonymous ? nil : client.account }

@@ -21,7 +21,7 @@ package final class MetricRegistry: Sendable {
     /// Where counters and histograms go on from.
     private let past: [String: (series: SeriesSet, cells: AtomicCells)]
     private let shards: Int
-    private let seriesMax: Int
+    let seriesMax: Int
 
     /// An empty registry.
     ///
@@ -162,7 +162,7 @@ package final class MetricRegistry: Sendable {
 
     // MARK: Checks
 
-    private func demandTotal(_ name: String) throws(MetricError) {
+    func demandTotal(_ name: String) throws(MetricError) {
         guard name.hasSuffix("_total"), name.count > 6 else {
             throw .badName(name, reason: "a counter ends in _total")
         }
@@ -189,7 +189,7 @@ package final class MetricRegistry: Sendable {
         return series
     }
 
-    private func add(
+    func add(
         _ name: String, _ help: String, _ type: String,
         write: @escaping @Sendable (inout Exposition, String) -> Void
     ) throws(MetricError) {
@@ -216,7 +216,7 @@ package final class MetricRegistry: Sendable {
         }
     }
 
-    private static func isName(_ name: String, colons: Bool) -> Bool {
+    static func isName(_ name: String, colons: Bool) -> Bool {
         guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
             return false
         }

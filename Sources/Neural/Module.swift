@@ -38,6 +38,24 @@ extension Module {
     }
 }
 
+extension Module {
+    /// Everything that keeps a state dict from being loaded, in the order of the parameters, then the names too many.
+    package func defects(of state: StateDict, ignoring: (String) -> Bool = { _ in false }) -> [StateDictError]
+    {
+        var defects: [StateDictError] = []
+        var unknown = Set(state.keys)
+        for parameter in parameters {
+            unknown.remove(parameter.name)
+            do throws(StateDictError) {
+                try parameter.check(state[parameter.name])
+            } catch {
+                defects.append(error)
+            }
+        }
+        return defects + unknown.filter { !ignoring($0) }.sorted().map { .unexpected($0) }
+    }
+}
+
 extension Parameter {
     /// Throws unless the tensor is there, of this shape, and of finite values.
     func check(_ tensor: Tensor?) throws(StateDictError) {

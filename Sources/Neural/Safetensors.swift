@@ -7,6 +7,8 @@ import Tensor
 package struct Safetensors: Equatable, Sendable {
     package var tensors: StateDict
     package var metadata: [String: String]
+    /// The names of tensors that were integers in the file: counters, not weights.
+    package private(set) var integers: Set<String> = []
 
     package init(tensors: StateDict, metadata: [String: String] = [:]) {
         self.tensors = tensors
@@ -28,6 +30,7 @@ package struct Safetensors: Equatable, Sendable {
         let header = try SafetensorsHeader(parsing: bytes[8..<start])
         metadata = header.metadata
         tensors = try Self.tensors(header.entries, in: bytes[start...])
+        integers = Set(header.entries.filter { $0.type == ElementType.int64.rawValue }.map(\.name))
     }
 
     private static func tensors(

@@ -26,13 +26,18 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
     package var upstream: String?
     /// The id of the trace across services that it belongs to, in hexadecimal; nil when there is none.
     package var trace: String?
+    /// The content coding that the request's body claims; nil for none.
+    package var requestCoding: String?
+    /// The content coding that the gateway gave the answer; nil where it gave none.
+    package var answerCoding: String?
 
     /// A record; what is left out is written as null.
     package init(
         time: WallTime, requestID: String, client: String, address: String? = nil, method: String,
         path: String, status: Int?,
         requestBytes: Int64, answerBytes: Int64, duration: Double, route: String? = nil,
-        upstream: String? = nil, trace: String? = nil
+        upstream: String? = nil, trace: String? = nil, requestCoding: String? = nil,
+        answerCoding: String? = nil
     ) {
         self.time = time
         self.requestID = requestID
@@ -47,6 +52,8 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         self.route = route
         self.upstream = upstream
         self.trace = trace
+        self.requestCoding = requestCoding
+        self.answerCoding = answerCoding
     }
 
     /// Adds the record's fields.
@@ -64,5 +71,7 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         line.field("route", route)
         line.field("upstream", upstream)
         line.field("trace", trace)
+        line.field("content_encoding", requestCoding)
+        line.field("answer_encoding", answerCoding)
     }
 }

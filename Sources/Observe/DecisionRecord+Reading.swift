@@ -21,6 +21,7 @@ extension DecisionRecord {
                 queue: spans["queue"] as? Double, score: spans["score"] as? Double,
                 upstream: spans["upstream"] as? Double, total: spans["total"] as? Double),
             digest: object["digest"] as? String, terms: object["terms"] as? [String] ?? [],
-            reason: object["reason"] as? String, trace: object["trace"] as? String)
+            reason: object["reason"] as? String, trace: object["trace"] as? String,
+            requestCoding: object["content_encoding"] as? String)
     }
 }

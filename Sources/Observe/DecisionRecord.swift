@@ -76,6 +76,8 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
     package var reason: String?
     /// The id of the trace across services that the request belongs to, in hexadecimal; nil when there is none.
     package var trace: String?
+    /// The content coding that the request's body claims; nil for none.
+    package var requestCoding: String?
 
     /// A record; what is left out is written as null.
     package init(
@@ -84,7 +86,7 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         percentile: Double? = nil,
         verdict: Verdict, isEnforced: Bool, difficulty: Int64? = nil, latencies: Latencies = Latencies(),
         digest: String? = nil, terms: [String] = [], reason: String? = nil,
-        trace: String? = nil
+        trace: String? = nil, requestCoding: String? = nil
     ) {
         self.time = time
         self.requestID = requestID
@@ -104,6 +106,7 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         self.terms = terms
         self.reason = reason
         self.trace = trace
+        self.requestCoding = requestCoding
     }
 
     /// Adds the record's fields.
@@ -131,5 +134,6 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         line.field("terms", terms)
         line.field("reason", reason)
         line.field("trace", trace)
+        line.field("content_encoding", requestCoding)
     }
 }

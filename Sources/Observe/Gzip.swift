@@ -1,10 +1,12 @@
-import CZlib
+import Coding
 import Foundation
 
-/// Whole files through zlib, in pieces of bounded size.
+/// Whole files through gzip, in pieces of bounded size.
 enum Gzip {
     /// **Units** bytes of one piece.
     static let pieceBytes = 64 << 10
+    /// zlib's own default.
+    private static let level = 6
 
     /// Writes a gzipped copy of a file and waits until the disk has it; what is left of a failed copy is removed.
     static func compress(_ path: String, to other: String) throws(LogFileError) {
@@ -24,50 +26,22 @@ enum Gzip {
     }
 
     private static func pump(from source: Int32, to target: Int32) throws(LogFileError) {
-        var stream = z_stream()
-        // 15 + 16: the largest window, with a gzip header instead of zlib's own.
-        let status = deflateInit2_(
-            &stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-            Int32(MemoryLayout<z_stream>.size))
-        guard status == Z_OK else { throw LogFileError(code: ENOMEM) }
-        defer { deflateEnd(&stream) }
+        guard let deflater = try? Deflater(.gzip, level: level) else { throw LogFileError(code: ENOMEM) }
         var input = [UInt8](repeating: 0, count: pieceBytes)
-        var output = [UInt8](repeating: 0, count: pieceBytes)
         var isLast = false
         while !isLast {
-            let got = try readAll(source, into: &input)
-            isLast = got == 0
-            try deflatePiece(
-                &stream, &input, count: got, flush: isLast ? Z_FINISH : Z_NO_FLUSH, &output, to: target)
-        }
-    }
-
-    private static func deflatePiece(
-        _ stream: inout z_stream, _ input: inout [UInt8], count: Int, flush: Int32, _ output: inout [UInt8],
-        to target: Int32
-    ) throws(LogFileError) {
-        var failure: LogFileError?
-        input.withUnsafeMutableBufferPointer { input in
-            stream.next_in = input.baseAddress
-            stream.avail_in = UInt32(count)
-            repeat {
-                let produced = output.withUnsafeMutableBufferPointer { output in
-                    stream.next_out = output.baseAddress
-                    stream.avail_out = UInt32(output.count)
-                    // Z_BUF_ERROR only says that there was nothing to do.
-                    _ = deflate(&stream, flush)
-                    return output.count - Int(stream.avail_out)
+            let count = try readAll(source, into: &input)
+            isLast = count == 0
+            var failure: LogFileError?
+            input.withUnsafeBytes { bytes in
+                let piece = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+                deflater.deflate(piece, isLast ? .finish : .none) { coded in
+                    guard failure == nil else { return }
+                    do throws(LogFileError) { try writeAll(target, coded) } catch { failure = error }
                 }
-                do throws(LogFileError) {
-                    try writeAll(target, output, count: produced)
-                } catch {
-                    failure = error
-                    return
-                }
-            } while stream.avail_out == 0
-            stream.next_in = nil
+            }
+            if let failure { throw failure }
         }
-        if let failure { throw failure }
     }
 
     private static func readAll(_ descriptor: Int32, into bytes: inout [UInt8]) throws(LogFileError) -> Int {
@@ -79,12 +53,12 @@ enum Gzip {
         }
     }
 
-    private static func writeAll(_ descriptor: Int32, _ bytes: [UInt8], count: Int) throws(LogFileError) {
+    private static func writeAll(
+        _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer
+    ) throws(LogFileError) {
         var done = 0
-        while done < count {
-            let wrote = bytes.withUnsafeBytes {
-                write(descriptor, $0.baseAddress?.advanced(by: done), count - done)
-            }
+        while done < bytes.count {
+            let wrote = write(descriptor, bytes.baseAddress?.advanced(by: done), bytes.count - done)
             let code = errno
             if wrote >= 0 { done += wrote } else if code != EINTR { throw LogFileError(code: code) }
         }

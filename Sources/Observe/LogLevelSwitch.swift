@@ -14,5 +14,7 @@ package final class LogLevelSwitch: Sendable {
         set { index.store(Self.place(newValue), ordering: .relaxed) }
     }
 
-    private static func place(_ level: Logger.Level) -> Int { Logger.Level.allCases.firstIndex(of: level) ?? 0 }
+    private static func place(_ level: Logger.Level) -> Int {
+        Logger.Level.allCases.firstIndex(of: level) ?? 0
+    }
 }

@@ -1,3 +1,4 @@
+import Coding
 import Foundation
 
 /// Reads log files, plain or gzipped, line by line in bounded memory.
@@ -62,22 +63,33 @@ package struct LogReader: Sendable {
             guard count >= 0 else { return refuse(path, code) }
             guard count > 0 else { break }
             // RFC 1952 §2.3.1: ID1 and ID2 tell gzip, whatever the file's name.
-            if isFirst, count >= 2, buffer[0] == 0x1F, buffer[1] == 0x8B { inflater = Inflater() }
+            if isFirst, count >= 2, buffer[0] == 0x1F, buffer[1] == 0x8B {
+                inflater = Inflater(.gzip, limits: .ownFiles)
+            }
             isFirst = false
             guard let inflater else {
                 splitter.split(buffer[..<count], take)
                 continue
             }
-            if !inflater.inflate(Array(buffer[..<count]), { splitter.split($0, take) }) { break }
+            guard Self.inflate(buffer[..<count], by: inflater, { splitter.split($0, take) }) else { break }
         }
         // A line that a damaged file cuts off is no line; one at the end of a whole file only lacks its newline.
-        if let inflater, inflater.ending != .complete {
+        if let inflater, (try? inflater.finish()) == nil {
             findings.damagedFiles.append(path)
         } else {
             splitter.end(take)
         }
         findings.malformed += splitter.overlong
         findings.lines += splitter.overlong
+    }
+
+    /// Gives the plain bytes to `take`; false when nothing further can be read.
+    private static func inflate(
+        _ coded: ArraySlice<UInt8>, by inflater: Inflater, _ take: (ArraySlice<UInt8>) -> Void
+    ) -> Bool {
+        coded.withUnsafeBytes { bytes in
+            (try? inflater.inflate(bytes) { plain in take(ArraySlice(plain)) }) != nil
+        }
     }
 
     private mutating func refuse(_ path: String, _ code: Int32) {

@@ -72,12 +72,15 @@ package final class Exchange: @unchecked Sendable {
         respond(Response(problem, requestID))
     }
 
+    /// The number by which an upstream that hashes knows the client; nil for one made from the client's address.
+    package var clientKey: UInt64?
+
     /// Passes the request on and the answer back, neither ever held whole; the proxy answers 502, 503 or 504 when
-    /// the upstream fails. **Runs on** the loop.
-    package func stream(to upstream: Upstream) {
+    /// the upstream fails. `shaper` may give the answer's body another form. **Runs on** the loop.
+    package func stream(to upstream: Upstream, shaper: (any AnswerShaper)? = nil) {
         loop.assertOnLoop()
         isSettled = true
-        connection.stream(request, to: upstream, serial)
+        connection.stream(request, to: upstream, clientKey: clientKey, shaper: shaper, serial)
     }
 
     /// Reads the whole body and gives it to `completion`, on the loop. When it is larger than `bytesMax`, malformed
@@ -95,7 +98,9 @@ package final class Exchange: @unchecked Sendable {
     ) {
         loop.assertOnLoop()
         connection.forward(
-            ForwardRequest(head: request, body: body, upstream: upstream, answerBytesMax: answerBytesMax),
+            ForwardRequest(
+                head: request, body: body, upstream: upstream, answerBytesMax: answerBytesMax,
+                clientKey: upstream.isHashed ? clientKey ?? Rendezvous.key(client) : 0),
             serial, completion)
     }
 }
@@ -106,6 +111,8 @@ struct ForwardRequest {
     let body: [UInt8]
     let upstream: Upstream
     let answerBytesMax: Int
+    /// The client's number where the upstream hashes.
+    let clientKey: UInt64
 }
 
 extension Response {

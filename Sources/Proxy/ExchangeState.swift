@@ -46,10 +46,19 @@ struct ExchangeState {
     var cancelHook: ((CancelReason) -> Void)?
     /// Where the request is streamed to, and how.
     var target: Upstream?
+    /// Who may give the answer's body another form, and what does.
+    var shaper: (any AnswerShaper)?
+    var shaping: (any AnswerShaping)?
+    /// The content coding that the answer's body got here.
+    var answerCoding: String?
     var upstream: UpstreamConnection?
     var waiter: UpstreamWaiter?
     var forward: ForwardTask?
-    var hasRetried = false
+    var attempts = Attempts()
+    /// The client's number, where the handler knows it.
+    var clientKey: UInt64?
+    /// What of the body has gone to an upstream; nil while nothing has.
+    var replay: ReplayBody?
 
     /// The state before any byte of the body.
     init(request: RequestHead?, requestID: RequestID, started: MonotonicTime) {

@@ -66,6 +66,8 @@ package struct ExchangeOutcome: Sendable {
     package let upstreamError: UpstreamError?
     /// What the client did wrong.
     package let framingError: FramingError?
+    /// The content coding that a streamed answer got on its way; nil where it went as it came.
+    package let answerCoding: String?
     /// How it ended.
     package let end: End
     /// What the handler attached.

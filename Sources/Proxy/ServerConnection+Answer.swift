@@ -63,7 +63,8 @@ extension ServerConnection {
         if closesAfterAnswer { return linger() }
         phase = .reading
         changeGeneration()
-        headDeadline = loop.now.advanced(by: held.isEmpty ? limits.keepAliveTimeout : limits.headTimeout)
+        let idle = shard.isDraining ? shard.idleGrace : limits.keepAliveTimeout
+        headDeadline = loop.now.advanced(by: held.isEmpty ? idle : limits.headTimeout)
     }
 
     private func releaseExchange() {
@@ -79,7 +80,8 @@ extension ServerConnection {
                 requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
                 duration: loop.now.duration(since: exchange.started),
                 upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,
-                framingError: exchange.framingError, end: end, note: exchange.note))
+                framingError: exchange.framingError, answerCoding: exchange.answerCoding, end: end,
+                note: exchange.note))
     }
 
     /// Ends the exchange without a whole answer; the connection is to be closed by the caller.
@@ -120,7 +122,7 @@ extension ServerConnection {
     }
 
     private func stopUpstream() {
-        if let waiter = exchange.waiter { exchange.target?.pool(on: loop).cancel(waiter) }
+        if let waiter = exchange.waiter { exchange.attempts.server?.pool(on: loop).cancel(waiter) }
         exchange.waiter = nil
         let upstream = exchange.upstream
         exchange.upstream = nil

@@ -65,7 +65,6 @@ extension ServerConnection {
         _ completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
     ) {
         guard isAwaiting(serial), exchange.forward == nil else { return }
-        let rewriter = rewriter(for: request.upstream)
         let task = ForwardTask(request: request, rewriter: rewriter, loop: loop) { [unowned self] result in
             guard isAwaiting(serial) else { return }
             exchange.forward = nil
@@ -83,9 +82,9 @@ extension ServerConnection {
         }
     }
 
-    func rewriter(for upstream: Upstream) -> RequestRewriter {
+    var rewriter: RequestRewriter {
         RequestRewriter(
-            settings: upstream.settings, viaName: generation.settings.viaName, requestID: exchange.requestID,
+            viaName: generation.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
             sendsForwarded: generation.settings.sendsForwarded)
     }

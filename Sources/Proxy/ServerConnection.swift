@@ -111,12 +111,13 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     /// Finishes what is under way, then closes. A connection between requests is closed at once unless it may bring one
-    /// more; a request that has arrived and was not read yet is answered in any case.
+    /// more; a request that has arrived and was not read yet is answered in any case. An answer whose head has gone out without
+    /// a word of closing is followed by the grace: its client may be sending already.
     func drain(keepingIdle: Bool) {
         let isIdle = phase == .reading && held.isEmpty && parser.isBetweenMessages && !isHandshaking
         if isIdle, !keepingIdle, !isStale {
             close()
-        } else {
+        } else if phase != .exchanging || !exchange.isHeadSent {
             closesAfterAnswer = true
         }
     }

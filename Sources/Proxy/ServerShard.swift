@@ -11,6 +11,8 @@ final class ServerShard: @unchecked Sendable {
     let counters: ProxyCounters
     let tally: ClientTally
     private(set) var isDraining = false
+    /// How long a connection between requests is kept while draining.
+    private(set) var idleGrace = Duration.zero
     private var listeners: [ListenerShare] = []
     private var connections: [ServerConnection] = []
     private var drained: (() -> Void)?
@@ -108,6 +110,7 @@ final class ServerShard: @unchecked Sendable {
 
     func drain(deadline: Duration, idleGrace: Duration, _ completion: @escaping () -> Void) {
         isDraining = true
+        self.idleGrace = idleGrace
         drained = completion
         for share in listeners { share.channel?.stop() }
         listeners = []

@@ -13,6 +13,11 @@ package struct BodyLimitsSettings: Sendable, Equatable {
     /// Over how long the rate is measured.
     package var rateWindow: Duration
 
+    /// Decoded bytes of a request body for each coded one.
+    package var decodedRatio: Int
+    /// Answers that are compressed at once.
+    package var compressedAnswers: Int
+
     init(reading section: Section) {
         chunkLineBytes = section.value(
             "chunk_line_bytes", .size(in: 16...64 << 10), default: 512,
@@ -33,5 +38,12 @@ package struct BodyLimitsSettings: Sendable, Equatable {
         rateWindow = section.value(
             "body_rate_window", .duration(in: .milliseconds(100) ... .seconds(3600)), default: .seconds(20),
             "Over how long the rate of a request body is measured.")
+        decodedRatio = section.value(
+            "decoded_ratio", .integer(in: 1...1_032), default: 200,
+            "Times as long a body on a protected route may become by decoding its Content-Encoding, beyond its first 64KiB; more is answered 413."
+        )
+        compressedAnswers = section.value(
+            "compressed_answers", .integer(in: 1...1_000_000), default: 1_024,
+            "Answers compressed at once, at about 300KiB each; further ones pass uncompressed.")
     }
 }

@@ -48,6 +48,11 @@ struct CrossCheck {
         resolve(protect.model, "\(path).protect.model", among: settings.models.map(\.name), kind: "model")
         resolve(
             protect.policy, "\(path).protect.policy", among: settings.policies.map(\.name), kind: "policy")
+        if protect.forwardsEncoded, session.trusts("\(path).protect.forward_encoded") {
+            warn(
+                "lets the upstream's decoder see another query than the one scored, where it reads a coding differently",
+                "\(path).protect.forward_encoded")
+        }
         guard protect.mode == .enforce else {
             return warn("observes only: verdicts are logged and not carried out", "\(path).protect.mode")
         }

@@ -17,6 +17,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var models: [ModelSettings]
     /// Which requests go where, in order of precedence; at least one.
     package var routes: [RouteSettings]
+    /// Which answers are compressed; nil for none.
+    package var compress: CompressSettings?
     /// What happens by score.
     package var policies: [PolicySettings]
     /// How much may be asked, for the routes that name it.
@@ -33,6 +35,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var logs: LogsSettings
     /// The operator's side door; nil when there is none.
     package var admin: AdminSettings?
+    /// Whose process it is.
+    package var daemon: DaemonSettings
     /// How the daemon ends.
     package var shutdown: ShutdownSettings
 
@@ -54,6 +58,9 @@ package struct GatewaySettings: Sendable, Equatable {
         routes = section.list(
             "routes", least: 1, "Which requests go where; the first that takes a request has it.",
             RouteSettings.init(reading:))
+        compress = section.optionalSection(
+            "compress", absent: "answers pass as they come",
+            "Which answers are compressed for clients that accept it.", CompressSettings.init(reading:))
         policies = section.named(
             "policies", least: 0, "What happens to a query by its score, by name.",
             PolicySettings.init(_:reading:))
@@ -71,6 +78,9 @@ package struct GatewaySettings: Sendable, Equatable {
         admin = section.optionalSection(
             "admin", absent: "not served", "The operator's side door, apart from the data listeners.",
             AdminSettings.init(reading:))
+        daemon = section.section(
+            "daemon", "The process: whose it is, and where it says which it is.",
+            DaemonSettings.init(reading:))
         shutdown = section.section("shutdown", "How the daemon ends.", ShutdownSettings.init(reading:))
     }
 }

@@ -42,7 +42,7 @@ package struct LimitsSettings: Sendable, Equatable {
             "Header fields of a request; more are answered 431.")
         requestBodyBytes = section.value(
             "request_body_bytes", .size(in: 0...1 << 30), default: 8 << 20,
-            "Body of a request; longer is answered 413.")
+            "Body of a request, and on a protected route the same decoded; longer is answered 413.")
         body = BodyLimitsSettings(reading: section)
         answerBytes = section.value(
             "answer_bytes", .size(in: 1 << 10...1 << 30), default: 16 << 20,

@@ -2,11 +2,17 @@
 package struct ListenerSettings: Sendable, Equatable {
     /// Where to listen.
     package var address: SocketAddress
+    /// The name of an inherited socket to accept from; nil finds it by its address, or binds one.
+    package var socket: String?
     /// TLS; nil for clear text.
     package var tls: ListenerTLSSettings?
 
     init(reading section: Section) {
         address = section.required("address", .address, "Where to accept connections.")
+        socket = section.optional(
+            "socket", .socketName, absent: "found by its address",
+            "What the service manager calls the socket to accept from (FileDescriptorName=), where it opens sockets."
+        )
         tls = section.optionalSection(
             "tls", absent: "clear text", "TLS for what is accepted.", ListenerTLSSettings.init(reading:))
     }

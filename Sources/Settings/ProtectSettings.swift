@@ -22,6 +22,14 @@ package struct ProtectSettings: Sendable, Equatable {
         case pass
     }
 
+    /// What the upstream is told of codings that it may use.
+    package enum UpstreamCoding: String, Sendable, CaseIterable {
+        /// None: the gateway has to read the answer.
+        case identity
+        /// Those that the gateway can undo.
+        case gzip
+    }
+
     /// The name of the model that scores.
     package var model: String
     /// The wire format.
@@ -40,6 +48,10 @@ package struct ProtectSettings: Sendable, Equatable {
     package var onUnreadableAnswer: Fallback
     /// For a query that finds the scoring queue full.
     package var onOverload: Fallback
+    /// Whether the upstream gets the body as the client coded it.
+    package var forwardsEncoded: Bool
+    /// What the upstream is told of codings that it may use.
+    package var acceptEncoding: UpstreamCoding
 
     init(reading section: Section) {
         model = section.required("model", .name, "The model that scores.")
@@ -62,6 +74,14 @@ package struct ProtectSettings: Sendable, Equatable {
         )
         onOverload = section.value(
             "on_overload", .choice(), default: .pass, "For a query that finds the scoring queue full.")
+        forwardsEncoded = section.value(
+            "forward_encoded", .boolean, default: false,
+            "Whether the upstream gets a body as the client coded it, not decoded: its decoder then decides what it sees."
+        )
+        acceptEncoding = section.value(
+            "accept_encoding", .choice(), default: .identity,
+            "What the upstream may code its answers with; `gzip` is for one behind a slow network, and allows deflate too."
+        )
     }
 }
 

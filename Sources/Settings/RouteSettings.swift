@@ -12,6 +12,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var authenticate: Authenticate
     /// The names of the rates that its requests are charged to.
     package var rates: [String]
+    /// Which answers are compressed; nil is what the whole gateway has.
+    package var compress: CompressSettings?
     /// How queries are scored; nil passes every request on unscored.
     package var protect: ProtectSettings?
 
@@ -42,6 +44,10 @@ package struct RouteSettings: Sendable, Equatable {
             section.optional(
                 "rates", .list(of: .name, count: 1...16), absent: "no limits",
                 "The rates its requests are charged to; each must have room.") ?? []
+        compress = section.optionalSection(
+            "compress", absent: "as the gateway's own",
+            "Which answers of this route are compressed; stands for the gateway's own section as a whole.",
+            CompressSettings.init(reading:))
         protect = section.optionalSection(
             "protect", absent: "not protected", "How queries on this route are scored and decided.",
             ProtectSettings.init(reading:))

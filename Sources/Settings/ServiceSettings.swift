@@ -92,10 +92,12 @@ package struct ShutdownSettings: Sendable, Equatable {
             "How long requests in flight may take to end after SIGTERM; past it they are cut off.")
         lameDuck = section.value(
             "lame_duck", .duration(in: .zero ... .seconds(3_600)), default: .zero,
-            "How long connections are still accepted after SIGTERM while /readyz says 503, for load balancers to notice.")
+            "How long connections are still accepted after SIGTERM while /readyz says 503, for load balancers to notice."
+        )
         idleGrace = section.value(
             "idle_grace", .duration(in: .zero ... .seconds(3_600)), default: .seconds(1),
-            "How long a connection between two requests is kept for one more, answered with Connection: close, before it is closed; at most `drain`.")
+            "How long a connection between two requests is kept for one more, answered with Connection: close, before it is closed; at most `drain`."
+        )
     }
 }
 

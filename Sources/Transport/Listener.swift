@@ -26,6 +26,19 @@ package final class Listener: Sendable {
         descriptor = OwnedDescriptor(owned)
     }
 
+    /// Takes over a listening TCP socket that another process has opened. **Throws** when `raw` is none; it is left alone then.
+    package init(adopting raw: Int32) throws(TransportError) {
+        _ = try TransportError.check(cposix_adopt_listener(raw), "accept from descriptor \(raw)")
+        var system = cposix_address()
+        _ = try TransportError.check(cposix_local_address(raw, &system), "ask for the local address")
+        security = nil
+        localAddress = SocketAddress(system)
+        descriptor = OwnedDescriptor(Descriptor(owning: raw))
+    }
+
+    /// A descriptor of the same socket for another process. **Throws** when the table of descriptors is full.
+    package func duplicateDescriptor() throws(TransportError) -> Descriptor { try descriptor.duplicate() }
+
     /// The same socket with other TLS, or none, for what is accepted from now on.
     package init(sharing other: Listener, security: (any SessionMaker)?) {
         localAddress = other.localAddress

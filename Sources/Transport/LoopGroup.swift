@@ -39,6 +39,12 @@ package final class LoopGroup: Sendable {
     /// Connections one loop may have more than another before new ones are handed over, which costs a hop.
     private static let slack = 2
 
+    /// Calls `completion` once every loop has got round to saying that it is there.
+    package func ping(_ completion: @escaping @Sendable () -> Void) {
+        let counter = PingCounter(loops.count, completion)
+        for loop in loops { loop.execute { @Sendable in counter.answer() } }
+    }
+
     /// Ends every loop; `completion` runs when all descriptors are closed.
     package func shutdown(_ completion: @escaping @Sendable () -> Void = {}) {
         let done = DispatchGroup()
@@ -47,5 +53,20 @@ package final class LoopGroup: Sendable {
             loop.shutdown { @Sendable in done.leave() }
         }
         done.notify(queue: .global()) { @Sendable in completion() }
+    }
+}
+
+/// Counts the loops that have answered a ping.
+private final class PingCounter: Sendable {
+    private let left: Atomic<Int>
+    private let completion: @Sendable () -> Void
+
+    init(_ count: Int, _ completion: @escaping @Sendable () -> Void) {
+        left = Atomic(count)
+        self.completion = completion
+    }
+
+    func answer() {
+        if left.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { completion() }
     }
 }

@@ -21,11 +21,21 @@ struct Check: ParsableCommand {
     @Flag(name: .long, help: "Print the configuration reference as Markdown instead of checking.")
     var reference = false
 
+    @Option(
+        name: .long,
+        help:
+            "Ask a running gateway instead, such as http://127.0.0.1:9090/readyz; exits 0 when it answers 200."
+    )
+    var healthz: String?
+
     func validate() throws {
-        guard config != nil || reference else { throw ValidationError("give --config FILE, or --reference") }
+        guard config != nil || reference || healthz != nil else {
+            throw ValidationError("give --config FILE, --healthz URL, or --reference")
+        }
     }
 
     func run() throws {
+        if let healthz { return try HealthProbe(healthz).run() }
         guard let config, !reference else { return print(SettingsReference().markdown, terminator: "") }
         let file = ConfigurationFile(config)
         let loaded = try file.load()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Gateway
 import Logging
+import Service
 import Settings
 
 /// A configuration file on its way to a gateway, with every problem printed before the program gives up.
@@ -31,8 +32,11 @@ struct ConfigurationFile {
         }
     }
 
-    /// A gateway whose listeners are bound; **throws** as `load`.
-    func assemble(_ loaded: LoadedSettings, log: Logger) throws -> Gateway {
+    /// A gateway whose listeners are bound, or inherited; `afterBinding` runs then. **Throws** as `load`.
+    func assemble(
+        _ loaded: LoadedSettings, log: Logger, inherited: InheritedSockets = InheritedSockets(),
+        afterBinding: () throws -> Void = {}
+    ) throws -> Gateway {
         let assembly = try compile(loaded)
         for model in assembly.models {
             log.info(
@@ -43,13 +47,17 @@ struct ConfigurationFile {
                 ])
         }
         do {
-            return try Gateway(assembly, log: log)
+            return try Gateway(assembly, log: log, inherited: inherited, afterBinding: afterBinding)
+        } catch let error as AssemblyError {
+            let lines = error.problems.map { loaded.problem($0.message, at: $0.path).description }
+            throw Self.refuse(lines.joined(separator: "\n"))
         } catch {
             throw Self.refuse("\(path): \(error)")
         }
     }
 
-    private static func refuse(_ text: String) -> ExitCode {
+    /// Prints `text` to standard error; the error that ends the program with 1.
+    static func refuse(_ text: String) -> ExitCode {
         FileHandle.standardError.write(Data((text + "\n").utf8))
         return ExitCode(1)
     }

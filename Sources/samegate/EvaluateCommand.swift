@@ -20,6 +20,7 @@ struct EvaluateCommand: ParsableCommand {
     var suite: EvaluateSuite = .quick
     @OptionGroup(title: "The data") var data: EvaluateDataOptions
     @OptionGroup(title: "The models") var models: EvaluateModelOptions
+    @OptionGroup(title: "A live gateway") var live: EvaluateLiveOptions
     @Option(
         help: ArgumentHelp(
             "Attacks instead of the suite's: \(AttackCatalogue.names.joined(separator: ", ")).",
@@ -33,6 +34,13 @@ struct EvaluateCommand: ParsableCommand {
     var alpha = 0.99
     @Option(help: "Pictures of the victim's own that JBDA and CloudLeak start from.")
     var attackSeeds = 200
+    @Option(
+        help: "JBDA's step, in values from -1 to 1: the paper's 0.1 is 0.05 of the way from black to white.")
+    var jbdaStep: Float = 0.1
+    @Option(help: "JBDA's rounds at most; each doubles its pictures.")
+    var jbdaRounds = 6
+    @Option(help: "Quality of the pictures that jbda-jpeg sends.")
+    var jpegQuality = 90
     @Option(help: "Passes of a substitute through its answers.")
     var substituteEpochs = 10
     @Option(help: "Channels of the first layer of the substitutes.")
@@ -56,6 +64,12 @@ struct EvaluateCommand: ParsableCommand {
         guard (2...100_000).contains(attackSeeds) else {
             throw ValidationError("--attack-seeds must be from 2 to 100000")
         }
+        guard jbdaStep > 0, jbdaStep <= 2, (1...20).contains(jbdaRounds), (1...100).contains(jpegQuality)
+        else {
+            throw ValidationError(
+                "--jbda-step must be above 0 and at most 2, --jbda-rounds from 1 to 20, --jpeg-quality from 1 to 100"
+            )
+        }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads must be from 1 to 1024")
         }
@@ -75,6 +89,7 @@ struct EvaluateCommand: ParsableCommand {
             "\(sources.own.count) pictures of the victim's own, \(sources.proxy.count) from elsewhere, \(sources.test.count)"
                 + " for tests")
         let workspace = Workspace(threads: threads ?? Workspace.processorCount)
+        if let url = live.url { return try evaluateLive(url, sources, workspace, stop, printer) }
         let maker = ModelMaker(
             store: try CellStore(folder: output, resumes: resume), workspace: workspace, stop: stop,
             program: TrainData.program, show: printer.show)
@@ -84,16 +99,46 @@ struct EvaluateCommand: ParsableCommand {
         var plan = try plan()
         plan.outliers = sources.outliers
         plan.study = study
-        var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
-        material.seedCount = attackSeeds
-        material.training.epochs = substituteEpochs
-        material.training.kind = .conv3(width: substituteWidth)
         let evaluation = Evaluation(
             plan: plan,
-            data: .init(material: material, test: sources.test, testLabels: sources.testLabels),
+            data: evaluationData(sources),
             victim: victim.model, bundle: bundle.model, names: (victim.name, bundle.name),
             workspace: workspace, stop: stop, show: printer.show)
         try tell(try evaluation.run())
+    }
+
+    private func evaluationData(_ sources: EvaluateDataOptions.Loaded) -> Evaluation.Data {
+        var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
+        material.seedCount = attackSeeds
+        (material.step, material.rounds, material.jpegQuality) = (jbdaStep, jbdaRounds, jpegQuality)
+        material.training.epochs = substituteEpochs
+        material.training.kind = .conv3(width: substituteWidth)
+        return Evaluation.Data(material: material, test: sources.test, testLabels: sources.testLabels)
+    }
+
+    /// Against a gateway that runs somewhere: the victim, where it is given, is only the reference of clean answers.
+    private func evaluateLive(
+        _ url: String, _ sources: EvaluateDataOptions.Loaded, _ workspace: Workspace, _ stop: StopFlag,
+        _ printer: ProgressPrinter
+    ) throws {
+        let reference = try models.victim.map { try ClassifierDirectory(contentsOf: $0) }
+        let classes = reference?.manifest.architecture.classes ?? sources.testLabels.classes
+        let query = try live.query(sources.test.shape)
+        var plan = LiveRedTeam.Plan(
+            url: url, attacks: try attackNames(), budget: try budgets().first ?? 1000, folder: output)
+        plan.honestCount = live.honest
+        plan.resumes = resume
+        let team = LiveRedTeam(
+            plan: plan, data: evaluationData(sources), query: query, reference: reference?.classifier,
+            workspace: workspace, stop: stop, show: printer.show
+        ) {
+            try live.connect(url, query, classes: classes, threads: workspace.threads)
+        }
+        let result = try team.run { try live.readDecisions() }
+        let report = LiveReport(result)
+        try write(result, page: report.page.html, markdown: report.markdown)
+        print(report.markdown)
+        print(try report.summaryLine())
     }
 
     private func plan() throws -> Evaluation.Plan {
@@ -109,14 +154,18 @@ struct EvaluateCommand: ParsableCommand {
 
     private func tell(_ result: EvaluationResult) throws {
         let report = EvaluationReport(result)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
         let page = report.page
-        try FileBytes.replace(output + "/report.md", with: Array(page.markdown.utf8))
-        try FileBytes.replace(output + "/report.json", with: Array(try encoder.encode(result)))
-        try FileBytes.replace(output + "/report.html", with: Array(page.html.utf8))
+        try write(result, page: page.html, markdown: page.markdown)
         print(page.markdown)
         print(try report.summaryLine(everyScore: suite != .quick))
+    }
+
+    private func write(_ result: some Encodable, page: String, markdown: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+        try FileBytes.replace(output + "/report.md", with: Array(markdown.utf8))
+        try FileBytes.replace(output + "/report.json", with: Array(try encoder.encode(result)))
+        try FileBytes.replace(output + "/report.html", with: Array(page.utf8))
     }
 
     private func attackNames() throws -> [String] {

@@ -38,6 +38,7 @@ struct FitCommand: ParsableCommand {
         printer.say("\(images.count) images of \(images.shape)")
         // Whatever can be refused is refused before hours of training.
         try options.autoencoderArchitecture(image: images.shape).validate()
+        try options.auxiliary.architecture(image: images.shape, classes: 2).validate()
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let answers = try await victim.answers(to: images, run: run)
         let fit = try Fit(

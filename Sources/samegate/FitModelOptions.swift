@@ -26,10 +26,7 @@ struct FitModelOptions: ParsableArguments {
         help: ArgumentHelp(
             "Shares of patches to hide in training, one drawn each step.", valueName: "ratio,…"))
     var maskRatios: String?
-    @Option(help: "The auxiliary model: conv3 or mlp.")
-    var auxiliary: TrainModelKind?
-    @Option(help: "Channels of conv3's first layer, or hidden units of mlp.")
-    var auxiliaryWidth: Int?
+    @OptionGroup var network: AuxiliaryNetworkOptions
     @Option(help: "Passes of the auxiliary model through the images.")
     var auxiliaryEpochs: Int?
     @Option(help: "Learning rate of the auxiliary model.")
@@ -54,9 +51,7 @@ struct FitModelOptions: ParsableArguments {
         options.seed = seed
         changeAutoencoder(&options.autoencoder)
         if let maskRatios { options.autoencoder.maskRatios = try Self.ratios(maskRatios) }
-        if auxiliary != nil || auxiliaryWidth != nil {
-            options.auxiliary = (auxiliary ?? .conv3).kind(width: auxiliaryWidth, otherwise: 16)
-        }
+        if network.isGiven { options.auxiliary = try network.choice.kind(width: 16) }
         if let auxiliaryEpochs {
             options.auxiliarySchedule.epochs = auxiliaryEpochs
             let warmup = options.auxiliarySchedule.warmupEpochs
@@ -64,7 +59,7 @@ struct FitModelOptions: ParsableArguments {
         }
         if let auxiliaryLearningRate { options.auxiliarySchedule.learningRate = auxiliaryLearningRate }
         if let holdout { options.holdout = holdout }
-        if let terms { options.terms = try Self.terms(terms) }
+        if let terms { options.terms = try ScoreTerm.list(terms) }
         if let alpha { options.combination = .paper(alpha: alpha) }
         if let problem = options.problems.first { throw ValidationError(problem) }
         return options
@@ -91,8 +86,11 @@ struct FitModelOptions: ParsableArguments {
         }
         return ratios.compactMap { $0 }
     }
+}
 
-    private static func terms(_ text: String) throws -> [ScoreTerm] {
+extension ScoreTerm {
+    /// The terms of a list with commas.
+    static func list(_ text: String) throws -> [ScoreTerm] {
         try text.split(separator: ",").map { name in
             guard let term = ScoreTerm(rawValue: String(name)) else {
                 let known = ScoreTerm.allCases.map(\.rawValue).joined(separator: ", ")

@@ -9,9 +9,13 @@ enum TrainData {
     /// The program and version that a result's provenance names.
     static let program = "samegate 0.1.0"
 
-    /// Images of an IDX file, or of a folder.
+    /// Images of a folder, a tar, an npy file, CIFAR's binary files or an IDX file.
     static func images(_ path: String, conversion: ImageFile.Conversion = .none) throws -> ImageSet {
-        try isFolder(path) ? ImageFolder(path, conversion: conversion).images : ImageSet(idx: path)
+        if isFolder(path) { return try ImageFolder(path, conversion: conversion).images }
+        if ImageArchive.isNamedSo(path) { return try ImageArchive(path, conversion: conversion).images }
+        if NPYFile.isNamedSo(path) { return try ImageSet(npy: path) }
+        if CIFARFile.isNamedSo(path) { return try CIFARFile(contentsOf: [path]).images }
+        return try ImageSet(idx: path)
     }
 
     /// Images with their labels: two IDX files, or a folder with one folder per class.

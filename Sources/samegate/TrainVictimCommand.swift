@@ -20,10 +20,7 @@ struct TrainVictimCommand: ParsableCommand {
     var testLabels: String?
     @Option(help: ArgumentHelp("The model directory to write.", valueName: "directory"))
     var output: String
-    @Option(help: "conv3 or mlp.")
-    var model: TrainModelKind = .conv3
-    @Option(help: "Channels of conv3's first layer, or hidden units of mlp (default: 32, or 256).")
-    var width: Int?
+    @OptionGroup(title: "The network") var network: VictimNetworkOptions
     @Option(help: "Passes through the images.")
     var epochs = 10
     @Option(help: "Images in a step.")
@@ -56,6 +53,8 @@ struct TrainVictimCommand: ParsableCommand {
                 images: $0, labels: testLabels, classes: labels.classes, shape: images.shape)
         }
         let options = try options()
+        // Whatever can be refused is refused before hours of training.
+        try options.kind.architecture(image: images.shape, classes: labels.classes).validate()
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let training = try VictimTraining(
             images: images, labels: labels, options: options, program: TrainData.program, run: run)
@@ -71,7 +70,7 @@ struct TrainVictimCommand: ParsableCommand {
 
     private func options() throws -> VictimTraining.Options {
         var options = VictimTraining.Options()
-        options.kind = model.kind(width: width, otherwise: 32)
+        options.kind = try network.choice.kind(width: 32)
         options.schedule = TrainingSchedule(
             epochs: epochs, batch: batch, learningRate: learningRate,
             warmupEpochs: optimizer == .adamw ? min(0.5, Double(epochs)) : 0,
@@ -82,17 +81,6 @@ struct TrainVictimCommand: ParsableCommand {
         guard (0...64).contains(shift) else { throw ValidationError("--shift must be from 0 to 64") }
         if let problem = options.schedule.problems.first { throw ValidationError(problem) }
         return options
-    }
-}
-
-/// The kinds of classifier that can be asked for.
-enum TrainModelKind: String, ExpressibleByArgument {
-    case conv3
-    case mlp
-
-    /// The kind with its size.
-    func kind(width: Int?, otherwise: Int) -> FitOptions.AuxiliaryKind {
-        self == .conv3 ? .conv3(width: width ?? otherwise) : .mlp(hidden: width ?? 256)
     }
 }
 

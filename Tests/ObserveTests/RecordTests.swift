@@ -33,7 +33,7 @@ struct RecordTests {
         #expect(spans["upstream"] is NSNull)
         #expect(object["terms"] as? [String] == ["reconstruction", "deviation"])
         #expect(object["trace"] as? String == "4bf92f35")
-        #expect(Set(object.keys).count == 18)
+        #expect(Set(object.keys).count == 19)
         #expect(DecisionRecord(line: record.line())?.trace == "4bf92f35")
     }
 

@@ -78,6 +78,9 @@ enum Synthetic {
         jbda.training = training
         var ink = jbda
         ink.inkAbove = 0
+        var reencoded = jbda
+        reencoded.jpegQuality = 80
+        reencoded.title = "jbda-jpeg"
         var adaptive = AdaptiveKnockoff(pool: pool, training: training)
         adaptive.updateEvery = 16
         var ripper = Ripper(pool: pool)
@@ -93,6 +96,7 @@ enum Synthetic {
             NoiseAttack(.uniform, training: training), NoiseAttack(.normal, training: training),
             Knockoff(pool: pool, training: training),
             Knockoff.inDistribution(pool, share: 0.5, seed: 1, training: training), adaptive, jbda, ink,
+            reencoded,
             ActiveThief(pool: pool, selection: .entropy, training: training),
             ActiveThief(pool: pool, selection: .kCentre, training: training), small(.dfme), small(.maze),
             ripper,

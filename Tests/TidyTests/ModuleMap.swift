@@ -54,18 +54,21 @@ struct ModuleMap {
         "Engine": ["SAME", "Neural", "Tensor", "CKernels"],
         "wirefuzz": ["HTTPWire"],
         "Transport": ["CPosix"],
+        "Service": ["CPosix", "Transport"],
         "Secure": ["COpenSSL", "Digest", "Transport"],
         "Policy": ["Digest", "Store"],
         "Store": ["Transport"],
         "Identity": ["Digest", "COpenSSL"],
         "Metrics": [],
-        "Observe": ["CZlib", "Logging"],
+        "Coding": ["CZlib"],
+        "Observe": ["Coding", "Logging"],
         "Settings": ["Yams"],
         "Client": ["CPosix", "HTTPWire", "Transport"],
         "Proxy": ["HTTPWire", "Transport"],
         "Gateway": [
+            "Service",
             "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
-            "Engine", "Tensor", "Digest", "Identity", "Metrics", "Secure", "Logging",
+            "Engine", "Tensor", "Digest", "Identity", "Metrics", "Secure", "Coding", "Logging",
         ],
     ]
 

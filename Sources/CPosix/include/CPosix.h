@@ -1,4 +1,5 @@
 #pragma once
+#include "CPosixService.h"
 // The few Linux calls the Transport room needs, wrapped so that errno never has to be read from Swift:
 // every function returns a value >= 0, or the negated errno. EINTR is retried here and nowhere else.
 #include <stddef.h>

@@ -6,7 +6,7 @@ import Synchronization
 
 /// What Prometheus is told of a gateway. Labels are from closed sets: routes and upstreams of the settings, verdicts, phases.
 final class GatewayMetrics: Sendable {
-    private let registry: MetricRegistry
+    let registry: MetricRegistry
     /// Nil where no route is protected: a label has at least one value.
     private let rows: CounterFamily?
     private let phases: HistogramFamily?
@@ -101,11 +101,11 @@ final class GatewayMetrics: Sendable {
         ) { Double(upstreams[$0].queueCount) }
         try registry.counter(
             "samegate_upstream_failures_total", help: "Requests that got no whole answer.", labels: [label]
-        ) { UInt64(clamping: upstreams[$0].counters.failed.load(ordering: .relaxed)) }
+        ) { UInt64(clamping: upstreams[$0].failedCount) }
         try registry.counter(
             "samegate_upstream_retries_total", help: "Requests sent again on a fresh connection.",
             labels: [label]
-        ) { UInt64(clamping: upstreams[$0].counters.retried.load(ordering: .relaxed)) }
+        ) { UInt64(clamping: upstreams[$0].retriedCount) }
     }
 
     /// Adds what protected routes keep.
@@ -163,13 +163,13 @@ final class GatewayMetrics: Sendable {
         }
     }
 
-    private func counter(
+    func counter(
         _ name: String, _ help: String, _ read: @escaping @Sendable () -> Int
     ) throws(MetricError) {
         try registry.counter(name, help: help) { _ in UInt64(clamping: read()) }
     }
 
-    private func gauge(
+    func gauge(
         _ name: String, _ help: String, _ read: @escaping @Sendable () -> Int
     ) throws(MetricError) {
         try registry.gauge(name, help: help) { _ in Double(read()) }

@@ -29,7 +29,8 @@ final class ReloadCounters: Sendable {
             "samegate_config_reloads_total", help: "Reloads by how they ended.",
             labels: [MetricLabel("result", ["success", "failure"])]
         ) { [self] index in
-            UInt64(clamping: index == 0 ? succeeded.load(ordering: .relaxed) : failed.load(ordering: .relaxed))
+            UInt64(
+                clamping: index == 0 ? succeeded.load(ordering: .relaxed) : failed.load(ordering: .relaxed))
         }
         try registry.gauge(
             "samegate_config_last_success_timestamp_seconds",

@@ -43,27 +43,6 @@ extension ProxySettings {
     }
 }
 
-extension Upstream {
-    convenience init(
-        _ settings: Settings.UpstreamSettings, limits: ProxyLimits, security: (any SessionMaker)? = nil
-    ) {
-        var upstream = Proxy.UpstreamSettings(
-            name: settings.name, endpoint: Endpoint(host: settings.url.host, port: settings.url.port))
-        upstream.connectionsMax = settings.connections
-        upstream.queueMax = settings.queue
-        upstream.connectTimeout = settings.connectTimeout
-        upstream.firstByteTimeout = settings.firstByteTimeout
-        upstream.idleTimeout = settings.idleTimeout
-        upstream.retry =
-            switch settings.retry {
-            case .never: .never
-            case .idempotent: .idempotent
-            case .anyMethod: .anyMethod
-            }
-        self.init(settings: upstream, limits: limits, security: security)
-    }
-}
-
 extension QueryFormat {
     init(_ protect: ProtectSettings, image: ImageShape) {
         let wireProtocol: WireProtocol =

@@ -9,7 +9,8 @@ extension GatewayAssembly {
         do {
             let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
             let token = Array(bytes.reversed().drop { $0 == 0x0A || $0 == 0x0D }.reversed())
-            guard AdminSettings.tokenBytes.contains(token.count), token.allSatisfy({ (0x21...0x7E).contains($0) })
+            guard AdminSettings.tokenBytes.contains(token.count),
+                token.allSatisfy({ (0x21...0x7E).contains($0) })
             else {
                 let message = "\(file) must hold one line of visible ASCII, 16 characters or more"
                 problems.append(AssemblyProblem(path: path, message: message))

@@ -90,7 +90,10 @@ package struct GatewayAssembly: Sendable {
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
             let charged = route.rates.compactMap { rules[$0] }
             routes.append(
-                Route(route, upstream: upstream, basePath: base, rates: charged, protection: protection))
+                Route(
+                    route, upstream: upstream, basePath: base, rates: charged,
+                    compression: CompressionRule(route.compress ?? settings.compress), protection: protection)
+            )
         }
         problems += settings.policies.flatMap(Self.problems)
         let identity = Self.loadIdentity(settings, &problems)
@@ -127,13 +130,16 @@ package struct GatewayAssembly: Sendable {
         var leases: [String: Lease<Upstream>] = [:]
         for upstream in settings.upstreams {
             let before = earlier?.settings.upstreams.first { $0.name == upstream.name }
-            let tls = security.upstream(named: upstream.name)
+            let tls = security.servers(of: upstream)
             if let earlier, let kept = earlier.leases[upstream.name], before == upstream,
-                limits.boundAnswers(as: earlier.limits), tls === earlier.security.upstream(named: upstream.name)
+                limits.boundAnswers(as: earlier.limits),
+                tls.elementsEqual(earlier.security.servers(of: upstream), by: { $0 === $1 })
             {
                 leases[upstream.name] = kept
             } else {
-                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, security: tls)) { $0.close() }
+                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, securities: tls)) {
+                    $0.close()
+                }
             }
         }
         return leases

@@ -77,7 +77,9 @@ final class DecisionJournal: Sendable {
                 path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
                 requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
                 duration: outcome.duration.milliseconds, route: route?.name,
-                upstream: wentUpstream ? route?.upstream.settings.name : nil, trace: note?.trace?.traceID))
+                upstream: wentUpstream ? route?.upstream.settings.name : nil, trace: note?.trace?.traceID,
+                requestCoding: outcome.request?.fields.value("content-encoding"),
+                answerCoding: outcome.answerCoding ?? note?.answerCoding))
     }
 
     /// Writes out what waits, within a few seconds.

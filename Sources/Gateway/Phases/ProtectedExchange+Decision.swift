@@ -24,7 +24,7 @@ extension ProtectedExchange {
             record(
                 Decision(scores, .none, reason: "the upstream answered \(status)"),
                 joined)
-            return exchange.respond(joined.response.response)
+            return deliver(joined.response.response)
         }
         let reading = read(joined.response, rows: joined.batch.rows)
         let answer = try? reading.get()
@@ -36,7 +36,7 @@ extension ProtectedExchange {
         if answer == nil, protection.onUnreadableAnswer == .reject { decision.verdict = .refused }
         guard protection.mode == .enforce else {
             record(decision, joined)
-            return exchange.respond(joined.response.response)
+            return deliver(joined.response.response)
         }
         carryOut(decision, joined, answer)
     }
@@ -49,7 +49,7 @@ extension ProtectedExchange {
         switch verdict.outcome {
         case .answer:
             record(decision, joined)
-            exchange.respond(perturbed(verdict, joined, answer))
+            deliver(perturbed(verdict, joined, answer))
         case .reject:
             record(decision, joined)
             exchange.respond(GatewayProblem.rejected)
@@ -97,12 +97,9 @@ extension ProtectedExchange {
                 plan, to: answer.row(row), row: joined.batch.digests[row])
         }
         response.body = answer.rewritten(rows: changes)
-        // What vouches for the bytes as they were is no longer true (RFC 9110 §8.8.3, RFC 9530).
+        // What vouches for the bytes as they were is no longer true (RFC 9110 §8.8.3).
         response.fields.remove("etag")
-        response.fields.remove("content-md5")
-        response.fields.remove("digest")
-        response.fields.remove("content-digest")
-        response.fields.remove("repr-digest")
+        response.fields.removeDigests()
         return response
     }
 
@@ -156,7 +153,8 @@ extension ProtectedExchange {
     private func verify(_ proof: ProofField, for batch: QueryBatch) -> Result<Challenge, ProofError> {
         func ask(_ authority: ChallengeAuthority) -> Result<Challenge, ProofError> {
             authority.verify(
-                token: proof.token, solution: proof.solution, expected: binding(batch), now: services.unix.now())
+                token: proof.token, solution: proof.solution, expected: binding(batch),
+                now: services.unix.now())
         }
         let verified = ask(services.authority)
         guard case .failure(.forged) = verified, let retired = services.retired else { return verified }
@@ -177,7 +175,7 @@ extension ProtectedExchange {
             }
             services.counters.released.wrappingAdd(1, ordering: .relaxed)
             recordRelease(challenge, batch)
-            exchange.respond(response)
+            deliver(response)
         } catch {
             cannotClaim("the store is out: \(error)")
         }

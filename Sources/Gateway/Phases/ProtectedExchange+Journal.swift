@@ -84,7 +84,8 @@ extension ProtectedExchange {
             client: note.account ?? exchange.client.host, route: route.name,
             row: row, rows: batch?.rows ?? 0, verdict: verdict, isEnforced: protection.mode == .enforce,
             latencies: latencies.record(total: services.clock.now().duration(since: started)),
-            digest: batch?.digests[row].hex, reason: reason, trace: note.trace?.traceID)
+            digest: batch?.digests[row].hex, reason: reason, trace: note.trace?.traceID,
+            requestCoding: note.requestCoding)
     }
 }
 

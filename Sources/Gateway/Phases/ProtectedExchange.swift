@@ -1,3 +1,4 @@
+import Coding
 import HTTPWire
 import Observe
 import Policy
@@ -19,7 +20,7 @@ import Transport
 final class ProtectedExchange: @unchecked Sendable {
     let exchange: Exchange
     /// Who asks.
-    let note: RequestNote
+    var note: RequestNote
     let route: Route
     let protection: Protection
     let services: GatewayServices
@@ -31,12 +32,22 @@ final class ProtectedExchange: @unchecked Sendable {
     /// What is held of the route's rates until the rows are scored.
     var ticket: RateLimitTicket?
     var latencies = DecisionLatencies()
+    /// What the request's body is coded with, in the order in which it was applied, and what is wrong with that list.
+    var codings: [ContentCoding] = []
+    var codingError: CodingError?
+    /// The body as it came, where it is to go on so.
+    var codedBody: [UInt8]?
+    /// What the client can decode.
+    var accepted = AcceptEncoding()
+    /// The answer as the upstream coded it, and its body decoded.
+    var codedAnswer: CodedAnswer?
+    var plainAnswer: [UInt8] = []
     /// An answer has been given or nobody waits for one: what still arrives is dropped.
     var isOver = false
     /// The decision log has its lines: each row gets one, whatever became of it.
     var isRecorded = false
     /// Tells the scoring workers, which may not touch `isOver`, that their work would be for nobody.
-    private let isAbandoned = Atomic(false)
+    let isAbandoned = Atomic(false)
 
     /// Bodies longer than this are decoded on the scoring pool: at some hundred MB/s they would hold up the loop's other
     /// connections. **Units** bytes.
@@ -57,6 +68,7 @@ final class ProtectedExchange: @unchecked Sendable {
     /// Starts the first phase. **Runs on** the exchange's loop, as everything here but `examine`.
     func begin() {
         exchange.onCancel { self.cancelled($0) }
+        guard agreesOnCodings() else { return }
         exchange.collectBody(bytesMax: services.limits.requestBodyBytesMax) { self.received($0) }
     }
 
@@ -71,9 +83,11 @@ final class ProtectedExchange: @unchecked Sendable {
     // MARK: Decoding
 
     private func received(_ body: [UInt8]) {
-        if let coding = contentCoding(exchange.request.fields) {
-            return undecodable("the content coding \(coding) is not decoded on this route", body)
-        }
+        if codings.isEmpty, codingError == nil { received(plain: body) } else { receivedCoded(body) }
+    }
+
+    /// Reads the query in a body without content coding.
+    func received(plain body: [UInt8]) {
         guard body.count > Self.decodeInlineBytesMax else { return decoded(decode(body), body) }
         let admission = services.scoring.submit(rows: 1) { [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
@@ -112,7 +126,7 @@ final class ProtectedExchange: @unchecked Sendable {
         return repeated == nil ? fields.value(at: index) : ""
     }
 
-    private func undecodable(_ reason: String, _ body: [UInt8]) {
+    func undecodable(_ reason: String, _ body: [UInt8]) {
         guard admit(rows: 1) else { return }
         settleEstimate()
         services.counters.undecodable.wrappingAdd(1, ordering: .relaxed)
@@ -151,7 +165,7 @@ final class ProtectedExchange: @unchecked Sendable {
         }
     }
 
-    private func overloaded(_ body: [UInt8]) {
+    func overloaded(_ body: [UInt8]) {
         // Without rows the request was too long to be decoded here, and has not been charged yet.
         guard batch != nil || admit(rows: 1) else { return }
         services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
@@ -169,13 +183,14 @@ final class ProtectedExchange: @unchecked Sendable {
     // MARK: The victim's answer
 
     private func forward(_ body: [UInt8], _ completion: @escaping (CollectedResponse) -> Void) {
-        // The answer has to be read whole and uncoded, to be scored and changed.
-        exchange.request.fields.remove("accept-encoding")
+        // The answer has to be read whole, to be scored and changed. The value is fixed.
+        try? exchange.request.fields.set("Accept-Encoding", upstreamAcceptEncoding)
         exchange.request.fields.remove("range")
         exchange.request.fields.remove(named: ProofField.name)
-        exchange.forward(body: body, to: route.upstream, answerBytesMax: services.limits.answerBytesMax) {
+        let answerBytesMax = services.limits.answerBytesMax
+        exchange.forward(body: codedBody ?? body, to: route.upstream, answerBytesMax: answerBytesMax) {
             switch $0 {
-            case .success(let response): completion(response)
+            case .success(let response): self.decoded(response, completion)
             case .failure(let error): self.failed(error)
             }
         }
@@ -186,7 +201,7 @@ final class ProtectedExchange: @unchecked Sendable {
         forward(body) { response in
             guard !self.isOver else { return }
             self.isOver = true
-            self.exchange.respond(response.response)
+            self.deliver(response.response)
         }
     }
 

@@ -19,6 +19,8 @@ final class Route: Sendable {
     let authenticate: RouteSettings.Authenticate
     /// What its requests are charged to.
     let rates: [RateLimitRule]
+    /// Which answers are compressed; nil for none.
+    let compression: CompressionRule?
     /// Nil streams requests unscored.
     let protection: Protection?
     /// What the own path of a guarded TensorFlow-Serving route asks for; nil for other routes and for prefixes.
@@ -26,7 +28,7 @@ final class Route: Sendable {
 
     init(
         _ settings: RouteSettings, upstream: Upstream, basePath: String, rates: [RateLimitRule],
-        protection: Protection?
+        compression: CompressionRule?, protection: Protection?
     ) {
         name = settings.name
         pattern = settings.path
@@ -35,6 +37,7 @@ final class Route: Sendable {
         self.basePath = basePath
         self.protection = protection
         self.rates = rates
+        self.compression = compression
         authenticate = settings.authenticate
         let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
         if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
@@ -72,6 +75,10 @@ final class Protection: Sendable {
     let onUndecodable: ProtectSettings.Fallback
     let onUnreadableAnswer: ProtectSettings.Fallback
     let onOverload: ProtectSettings.Fallback
+    /// Whether the upstream gets the body as the client coded it.
+    let forwardsEncoded: Bool
+    /// What the upstream may code answers with.
+    let acceptEncoding: ProtectSettings.UpstreamCoding
 
     init(
         _ settings: ProtectSettings, scorer: Scorer, plan: Plan, decoder: QueryDecoder, reader: AnswerReader,
@@ -87,6 +94,8 @@ final class Protection: Sendable {
         onUndecodable = settings.onUndecodable
         onUnreadableAnswer = settings.onUnreadableAnswer
         onOverload = settings.onOverload
+        forwardsEncoded = settings.forwardsEncoded
+        acceptEncoding = settings.acceptEncoding
     }
 
     /// Whether a fallback refuses: in observe mode nothing is ever refused.

@@ -38,7 +38,8 @@ package struct Fit {
     package func makeBundle() throws -> ModelBundle {
         let (autoencoder, autoencoderLoss) = try trainAutoencoder()
         let (auxiliary, auxiliaryLoss) = try trainAuxiliary(autoencoder)
-        let sample = heldOutTerms(autoencoder, auxiliary)
+        let sample = BenignSample(
+            images, at: split.heldOut, answers: answers, by: autoencoder, auxiliary, workspace: run.workspace)
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination)
         let results = [
@@ -96,29 +97,6 @@ package struct Fit {
         }
         return (model, loss)
     }
-
-    // MARK: Calibration
-
-    private func heldOutTerms(
-        _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier
-    ) -> (values: [TermValues], agreement: Double) {
-        var values: [TermValues] = []
-        var agreeing = 0
-        for start in stride(from: 0, to: split.heldOut.count, by: 256) {
-            let indices = split.heldOut[start..<min(start + 256, split.heldOut.count)]
-            let examined = Scorer.examine(
-                images.canonical(indices, range: .signed), by: autoencoder, auxiliary,
-                workspace: run.workspace)
-            for (index, examination) in zip(indices, examined) {
-                let answer = Array(answers.probabilities.row(index))
-                values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))
-                if Self.argmax(answer) == Self.argmax(examination.auxiliaryProbabilities) { agreeing += 1 }
-            }
-        }
-        return (values, Double(agreeing) / Double(max(1, values.count)))
-    }
-
-    private static func argmax(_ values: [Float]) -> Int? { values.indices.max { values[$0] < values[$1] } }
 
     // MARK: Provenance
 

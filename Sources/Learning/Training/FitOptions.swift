@@ -25,12 +25,16 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package enum AuxiliaryKind: Codable, Hashable, Sendable {
         case conv3(width: Int)
         case mlp(hidden: Int)
+        case resnet(sizes: ResNetSizes)
+        case vit(sizes: VisionTransformerSizes)
 
         /// The architecture for images and classes.
         package func architecture(image: ImageShape, classes: Int) -> ClassifierArchitecture {
             switch self {
             case .conv3(let width): .conv3(image: image, classes: classes, width: width)
             case .mlp(let hidden): .mlp(image: image, classes: classes, hidden: hidden)
+            case .resnet(let sizes): .resnet(image: image, classes: classes, sizes: sizes)
+            case .vit(let sizes): .vit(image: image, classes: classes, sizes: sizes)
             }
         }
     }

@@ -17,6 +17,9 @@ package struct JacobianAugmentation: Attack {
     /// alone.
     /// **Units** canonical values.
     package var inkAbove: Float?
+    /// Where set, queries are re-encoded as JPEG of this quality, which hides the step among the format's own changes.
+    /// **Units** libjpeg's quality, 1…100.
+    package var jpegQuality: Int?
     package var training = SubstituteTraining()
     /// The name in reports, where several variants stand side by side.
     package var title: String?
@@ -32,6 +35,7 @@ package struct JacobianAugmentation: Attack {
             "seeds": "\(seeds.count)", "step": "\(step)", "rounds": "\(rounds)",
             "counts seeds": "\(countsSeeds)",
             "ink above": inkAbove.map { "\($0)" } ?? "none",
+            "jpeg quality": jpegQuality.map { "\($0)" } ?? "none",
         ]
         return training.options.merging(own) { $1 }
     }
@@ -56,6 +60,9 @@ package struct JacobianAugmentation: Attack {
                 // The last round does not fit: a random part of it, so that no class is left out.
                 let kept = generator.permutation(stepped.rows).prefix(session.remaining)
                 stepped = stepped.gathering(rows: kept)
+            }
+            if let jpegQuality {
+                stepped = OtherClient.reencoded(stepped, shape: session.image, quality: jpegQuality)
             }
             let (fresh, found) = Self.labelled(stepped, try session.ask(stepped))
             pictures = Tensor(

@@ -8,6 +8,11 @@ package struct AttackMaterial: Sendable {
     package let own: PicturePool
     /// How many of these JBDA and CloudLeak start from.
     package var seedCount = 200
+    /// JBDA's step and rounds. **Units** of the step: canonical values, see ``JacobianAugmentation/step``.
+    package var step: Float = 0.1
+    package var rounds = 6
+    /// The quality of `jbda-jpeg`.
+    package var jpegQuality = 90
     /// The substitutes' training.
     package var training = SubstituteTraining()
 
@@ -22,7 +27,8 @@ package struct AttackMaterial: Sendable {
 package enum AttackCatalogue {
     /// Every name, in the order of reports.
     package static let names = [
-        "jbda", "jbda-strong", "jbda-ink", "knockoff", "knockoff-adaptive", "activethief-entropy",
+        "jbda", "jbda-strong", "jbda-ink", "jbda-jpeg", "knockoff", "knockoff-adaptive",
+        "activethief-entropy",
         "activethief-k-centre", "dfme", "maze", "ripper", "cloudleak", "noise-uniform", "noise-normal",
         "in-distribution",
     ]
@@ -35,7 +41,7 @@ package enum AttackCatalogue {
     ) -> (any Attack)? {
         let training = material.training
         switch name {
-        case "jbda", "jbda-strong", "jbda-ink": return jacobian(name, material, seed)
+        case "jbda", "jbda-strong", "jbda-ink", "jbda-jpeg": return jacobian(name, material, seed)
         case "knockoff": return Knockoff(pool: material.proxy, training: training)
         case "knockoff-adaptive": return AdaptiveKnockoff(pool: material.proxy, training: training)
         case "activethief-entropy":
@@ -72,7 +78,10 @@ package enum AttackCatalogue {
         var attack = JacobianAugmentation(seeds: seeds(material, seed))
         attack.training = material.training
         attack.title = name
-        if name == "jbda-strong" { attack.step = 0.2 }
+        attack.step = material.step
+        attack.rounds = material.rounds
+        if name == "jbda-strong" { attack.step = 2 * material.step }
+        if name == "jbda-jpeg" { attack.jpegQuality = material.jpegQuality }
         // Brighter than a quarter of the way from black to white: the ink of a digit, the cloth of a garment.
         if name == "jbda-ink" { attack.inkAbove = -0.5 }
         return attack

@@ -10,7 +10,7 @@ struct PictureSheet {
     /// The share of patches that the masked picture lacks.
     var maskRatio = 0.75
 
-    /// An entry for each query. The error map is |x − x̂|, black at none and white from half the range on.
+    /// An entry for each query. The error map is |x − x̂|, black at none and white from an eighth of the range on.
     ///
     /// **Shapes** queries (B, C·H·W), canonical values; rows as many.
     func entries(_ attack: String, _ queries: Tensor, rows: [ScoreBench.Row]) -> [PictureEntry] {
@@ -21,7 +21,7 @@ struct PictureSheet {
         let painted = autoencoder.reconstruct(queries, workspace: workspace)
         return (0..<queries.rows).compactMap { row in
             let (query, answer) = (Array(queries.row(row)), Array(painted.row(row)))
-            let error = zip(query, answer).map { min(1, abs($0 - $1) * 2 - 1) }
+            let error = zip(query, answer).map { min(1, abs($0 - $1) * 8 - 1) }
             guard let original = Self.png(query, shape), let reconstructed = Self.png(answer, shape),
                 let map = Self.png(error, shape),
                 let masked = Self.png(hiding(query, except: visible[row], shape), shape)

@@ -21,6 +21,12 @@ package final class HTTPOracle: VictimOracle {
         package var hashesMax: UInt64 = 1 << 34
         /// Further attempts where there was no whole answer, or 503.
         package var retries = 2
+        /// Fields of every request, such as a client's key.
+        package var fields: [String: String] = [:]
+        /// The most requests a second; nil for as many as come back.
+        package var requestsPerSecond: Double?
+        /// How long a `Retry-After` (RFC 9110 §10.2.3) may be for the client to wait and ask again; longer ones are refusals.
+        package var waitMax = Duration.zero
 
         /// The defaults.
         package init() {}
@@ -41,6 +47,12 @@ package final class HTTPOracle: VictimOracle {
     package private(set) var proofTime = Duration.zero
     /// Proofs-of-work solved.
     package private(set) var proofCount = 0
+    /// The hashes that the solved ones were expected to take, in all.
+    package private(set) var proofHashes = 0.0
+    /// The hashes that all challenges asked for, solved or not.
+    package private(set) var askedHashes = 0.0
+    /// Every response by status, those that were asked again too.
+    package private(set) var statuses: [Int: Int] = [:]
     private let encoder: QueryEncoder
     private let reader: AnswerReader
     private let manner: Manner
@@ -66,7 +78,7 @@ package final class HTTPOracle: VictimOracle {
         guard let url = URLComponents(string: text), url.scheme?.lowercased() == "http",
             let host = url.host, !host.isEmpty, (1...65535).contains(url.port ?? 80)
         else { throw .badURL(text) }
-        let client = HTTPClient(Endpoint(host: host, port: UInt16(url.port ?? 80)))
+        let pacer = Pacer(manner, client: HTTPClient(Endpoint(host: host, port: UInt16(url.port ?? 80))))
         let target =
             (url.path.isEmpty ? "/" : url.percentEncodedPath)
             + (url.percentEncodedQuery.map { "?" + $0 } ?? "")
@@ -75,12 +87,14 @@ package final class HTTPOracle: VictimOracle {
             var fields = HeaderList()
             do {
                 try fields.add("Content-Type", "application/json")
+                for (name, value) in manner.fields.sorted(by: { $0.key < $1.key }) {
+                    try fields.add(name, value)
+                }
                 if let proof { try fields.add("Samegate-Proof", proof) }
             } catch {
                 throw .badRequest("\(error)")
             }
-            let response = try client.send(.post, target, fields: fields, body: body, repeatable: true)
-            return (response.status, response.body)
+            return try pacer.send(target, fields, body)
         }
     }
 
@@ -98,6 +112,7 @@ package final class HTTPOracle: VictimOracle {
         queryCount += batch.rows
         let body = encoder.body(batch)
         var (status, answer) = try send(body, proof: nil)
+        if status == 428 { askedHashes += Self.hashes(of: answer) }
         if status == 428, manner.proofThreads > 0, let proof = solve(answer) {
             (status, answer) = try send(body, proof: proof)
         }
@@ -134,6 +149,7 @@ package final class HTTPOracle: VictimOracle {
         for attempt in 0...max(0, manner.retries) {
             do throws(ClientError) {
                 let response = try exchange(body, proof)
+                statuses[response.status, default: 0] += 1
                 if response.status != 503 || attempt == manner.retries { return response }
             } catch {
                 if case .badRequest(let reason) = error { throw .cannotSend(reason) }
@@ -144,6 +160,14 @@ package final class HTTPOracle: VictimOracle {
 
     private struct ChallengeDocument: Decodable {
         let challenge: String
+    }
+
+    /// The hashes that a 428 answer's challenge is expected to take; 0 where there is none.
+    private static func hashes(of body: [UInt8]) -> Double {
+        guard let document = try? JSONDecoder().decode(ChallengeDocument.self, from: Data(body)),
+            let challenge = Challenge(unverifiedToken: document.challenge)
+        else { return 0 }
+        return challenge.target.expectedHashes
     }
 
     /// The proof's field value for the challenge in a 428 answer, or nil when there is none to be had.
@@ -158,6 +182,7 @@ package final class HTTPOracle: VictimOracle {
                 token: token, threads: manner.proofThreads, hashesMax: manner.hashesMax)
         else { return nil }
         proofCount += 1
+        proofHashes += Self.hashes(of: body)
         return "\(token):\(solution.text)"
     }
 }

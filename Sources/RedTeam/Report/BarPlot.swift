@@ -10,8 +10,13 @@ struct BarPlot {
 
     var title: String
     var axis: PlotAxis
+    /// The number at a bar's end.
+    var number: (Double) -> String
     var series: [String]
     var groups: [Group]
+
+    /// A share as a percentage with one decimal.
+    static func percent(_ value: Double) -> String { String(format: "%.1f", 100 * value) }
 
     private static let width = 640.0
     private static let barHeight = 15.0
@@ -61,7 +66,7 @@ struct BarPlot {
                 "<rect class=\"f\(index % 10)\" x=\"\(Self.left)\" y=\"\(Markup.number(y))\" width=\"\(Markup.number(length))\" height=\"\(Self.barHeight - 2)\"/>"
             )
             parts.append(
-                "<text x=\"\(Markup.number(Self.left + length + 5))\" y=\"\(Markup.number(y + 11))\">\(Markup.escape(axis.format(value)))</text>"
+                "<text x=\"\(Markup.number(Self.left + length + 5))\" y=\"\(Markup.number(y + 11))\">\(Markup.escape(number(value)))</text>"
             )
         }
         return parts

@@ -122,11 +122,8 @@ extension EvaluationReport {
         let figures = budgets.map { budget in
             let plot = BarPlot(
                 title: "AUROC by score",
-                axis: PlotAxis(
-                    title: "AUROC in %", low: 0, high: 1,
-                    format: {
-                        String(format: "%.1f", 100 * $0)
-                    }), series: series.map(\.rawValue),
+                axis: PlotAxis(title: "AUROC in %", low: 0, high: 1, format: PlotAxis.percent),
+                number: BarPlot.percent, series: series.map(\.rawValue),
                 groups: attacks(budget).map { attack in
                     BarPlot.Group(
                         name: attack,
@@ -149,8 +146,8 @@ extension EvaluationReport {
             }
             let plot = BarPlot(
                 title: "Ablation of every term",
-                axis: PlotAxis(
-                    title: "AUROC in %", low: 0, high: 1, format: { String(format: "%.1f", 100 * $0) }),
+                axis: PlotAxis(title: "AUROC in %", low: 0, high: 1, format: PlotAxis.percent),
+                number: BarPlot.percent,
                 series: attacks,
                 groups: variants.map { variant in
                     BarPlot.Group(name: variant, values: attacks.map { value($0, variant, \.auroc)?.mean })

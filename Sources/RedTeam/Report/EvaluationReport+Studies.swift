@@ -29,7 +29,7 @@ extension EvaluationReport {
                 ? []
                 : [
                     "Queries, what training hides of them (75 % of patches), the reconstruction from all patches that scores,"
-                        + " and the error (white from half the range on); the reconstruction loss and the surprise beside them."
+                        + " and the error (white from an eighth of the range on); the reconstruction loss and the surprise beside them."
                 ],
             figures: figures)
     }
@@ -68,9 +68,8 @@ extension EvaluationReport {
             figures.append(
                 policyFigure(
                     own.filter { $0.policy == "reject" }, "Answered under reject, \(budget) queries",
-                    PlotAxis(
-                        title: "queries answered in %", low: 0, high: 1,
-                        format: { String(format: "%.1f", 100 * $0) }),
+                    PlotAxis(title: "queries answered in %", low: 0, high: 1, format: PlotAxis.percent),
+                    BarPlot.percent,
                     \.honestAnswered, \.attackAnswered))
             let most = own.flatMap { [$0.honestHashes, $0.attackHashes] }.max() ?? 1
             figures.append(
@@ -79,7 +78,7 @@ extension EvaluationReport {
                     "Work under proof-of-work, \(budget) queries",
                     PlotAxis(
                         title: "mean expected hashes a query (logarithmic)", scale: .logarithmic, low: 1e3,
-                        high: max(1e4, most * 1.2), format: { String(format: "%.1e", $0) }),
+                        high: max(1e4, most * 1.2)), { String(format: "%.1e", $0) },
                     \.honestHashes, \.attackHashes))
         }
         return ReportSection(
@@ -93,7 +92,8 @@ extension EvaluationReport {
     }
 
     private func policyFigure(
-        _ own: [PolicyEntry], _ caption: String, _ axis: PlotAxis, _ honest: KeyPath<PolicyEntry, Double>,
+        _ own: [PolicyEntry], _ caption: String, _ axis: PlotAxis,
+        _ number: @escaping (Double) -> String, _ honest: KeyPath<PolicyEntry, Double>,
         _ thief: KeyPath<PolicyEntry, Double>
     ) -> ReportFigure {
         let attacks = Self.unique(own.map(\.attack))
@@ -107,9 +107,9 @@ extension EvaluationReport {
                 }
         }
         let plot = BarPlot(
-            title: caption, axis: axis, series: series,
+            title: caption, axis: axis, number: number, series: series,
             groups: kinds.map { BarPlot.Group(name: $0.rawValue, values: values($0)) })
-        let rows = kinds.map { kind in [kind.rawValue] + values(kind).map { $0.map(axis.format) ?? "–" } }
+        let rows = kinds.map { kind in [kind.rawValue] + values(kind).map { $0.map(number) ?? "–" } }
         return ReportFigure(
             caption: caption, drawing: plot.svg,
             table: ReportTable("\(caption): \(axis.title)", columns: ["score"] + series, rows: rows))

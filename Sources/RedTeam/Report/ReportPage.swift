@@ -30,7 +30,7 @@ package struct ReportPage: Sendable {
             </head>
             <body>
             <header><h1>\(Markup.escape(title))</h1>
-            <nav aria-label="Contents"><ol>\(contents.joined())</ol></nav></header>
+            <nav aria-label="Contents"><ul>\(contents.joined())</ul></nav></header>
             <main>
             \(body.joined(separator: "\n"))
             </main>
@@ -59,7 +59,7 @@ package struct ReportPage: Sendable {
         h1 { font-size: 1.7rem; margin: 0 0 .5rem; } h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem;
           border-top: 1px solid var(--rule); padding-top: 1.2rem; }
         p { max-width: 65em; margin: .5rem 0; } a { color: var(--link); }
-        nav ol { display: flex; flex-wrap: wrap; gap: .2rem 1.6rem; padding-left: 1.2rem; }
+        nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.6rem; padding: 0; list-style: none; }
         .scroll { overflow-x: auto; margin: 1rem 0; }
         table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
         caption { text-align: left; font-weight: 600; padding: .2rem 0; }

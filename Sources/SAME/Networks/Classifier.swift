@@ -43,9 +43,11 @@ package final class Classifier: Module {
     package convenience init(_ architecture: ClassifierArchitecture, state: StateDict) throws {
         var generator = RandomGenerator(seed: 0)
         try self.init(architecture, generator: &generator)
-        let ignores = type(of: network).ignores
         try load(state, ignoring: ignores)
     }
+
+    /// Whether a state dict may hold a name besides the parameters: one that means nothing here.
+    package func ignores(_ name: String) -> Bool { type(of: network).ignores(name) }
 
     /// Every parameter, under its state-dict name.
     package var parameters: [Parameter] { network.parameters }

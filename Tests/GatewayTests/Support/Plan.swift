@@ -19,6 +19,8 @@ struct Plan: Sendable {
     var base = ""
     /// More keys of the upstream, each with a comma before it.
     var upstream = ""
+    /// More keys of `protect`, each with a comma before it.
+    var protectKeys = ""
     /// More routes before the catch-all, as YAML list items.
     var routes = ""
     /// The path of the protected route.
@@ -49,7 +51,7 @@ struct Plan: Sendable {
         """
         {model: m, protocol: tensorflow-serving, input: {layout: \(layout), range: [-1, 1]}, \
         answer: {kind: \(answerKind)}, policy: default, mode: \(mode), on_undecodable: \(onUndecodable), \
-        on_unreadable_answer: \(onUnreadableAnswer), on_overload: \(onOverload)}
+        on_unreadable_answer: \(onUnreadableAnswer), on_overload: \(onOverload)\(protectKeys)}
         """
     }
 

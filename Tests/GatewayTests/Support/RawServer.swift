@@ -58,6 +58,16 @@ final class RawConnection: Sendable {
         return text.trimmingCharacters(in: .newlines)
     }
 
+    /// The lines up to the next empty one, in lower case.
+    func fieldLines() -> [String] {
+        var lines: [String] = []
+        while true {
+            let line = line()
+            if line.isEmpty { return lines }
+            lines.append(line.lowercased())
+        }
+    }
+
     func readByte() -> UInt8? {
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, 0) == 1 ? byte : nil

@@ -11,6 +11,8 @@ import Tensor
 struct TinyModel: Sendable {
     static let gray = Result { try TinyModel(ImageShape(channels: 1, height: 8, width: 8), seed: 1) }
     static let color = Result { try TinyModel(ImageShape(channels: 3, height: 8, width: 12), seed: 2) }
+    /// Like `gray`, with other weights.
+    static let otherGray = Result { try TinyModel(ImageShape(channels: 1, height: 8, width: 8), seed: 3) }
     static let classes = 3
 
     let image: ImageShape

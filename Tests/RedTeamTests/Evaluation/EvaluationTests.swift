@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Evaluation")
 struct EvaluationTests {
-    private static func bundle() throws -> ModelBundle {
+    static func bundle(terms: [ScoreTerm] = Calibration.defaultTerms) throws -> ModelBundle {
         var generator = RandomGenerator(seed: 1)
         let image = ImageShape(channels: 1, height: 16, width: 16)
         let autoencoder = try MaskedAutoencoder(
@@ -22,7 +22,7 @@ struct EvaluationTests {
         }
         let manifest = BundleManifest(
             image: image, range: .signed, classes: 4, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture, calibration: try Calibration(sample: sample),
+            auxiliary: auxiliary.architecture, calibration: try Calibration(sample: sample, terms: terms),
             provenance: Provenance(
                 program: "test", imagesDigest: "", imageCount: 0, trainingCount: 0, targetsDigest: "",
                 seed: 1,
@@ -30,19 +30,20 @@ struct EvaluationTests {
         return ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
     }
 
-    /// Dim pictures with a bright corner; elsewhere pictures are noise.
-    private static func own(_ count: Int, seed: UInt64 = 3) -> PicturePool {
+    /// Flat grey pictures with a brighter corner; elsewhere pictures are noise.
+    static func own(_ count: Int, seed: UInt64 = 3) -> PicturePool {
         var generator = RandomGenerator(seed: seed)
         let image = ImageShape(channels: 1, height: 16, width: 16)
         let bytes = (0..<count).flatMap { _ in
-            (0..<256).map { UInt8(($0 < 40 ? 180 : 20) + generator.integer(below: 20)) }
+            (0..<256).map { UInt8(($0 < 40 ? 150 : 118) + generator.integer(below: 20)) }
         }
         return PicturePool(images: ImageSet(shape: image, bytes: bytes))
     }
 
-    private static func evaluation(
+    static func evaluation(
         _ folder: String, resumes: Bool = false, attacks: [String] = ["jbda", "knockoff", "dfme"],
-        stop: StopFlag = StopFlag(), show: @escaping (TrainingProgress) -> Void = { _ in }
+        measures: Set<Evaluation.Measure> = Set(Evaluation.Measure.allCases), stop: StopFlag = StopFlag(),
+        show: @escaping (TrainingProgress) -> Void = { _ in }
     ) throws -> Evaluation {
         var generator = RandomGenerator(seed: 5)
         let bundle = try bundle()
@@ -56,12 +57,14 @@ struct EvaluationTests {
             suite: "test", attacks: attacks, budgets: [40], seeds: [1, 2], folder: folder)
         plan.windows = [AccountTrial(window: 8), AccountTrial(window: 8, accounts: 2)]
         plan.components = 4
+        plan.measures = measures
+        plan.honestWindows = 40
         plan.resumes = resumes
         return Evaluation(
             plan: plan,
             data: .init(
-                material: material, test: own(100, seed: 9).images,
-                testLabels: Labels(values: (0..<100).map { $0 % 4 }, classes: 4)),
+                material: material, test: own(400, seed: 9).images,
+                testLabels: Labels(values: (0..<400).map { $0 % 4 }, classes: 4)),
             victim: try Classifier(.mlp(image: image, classes: 4, hidden: 8), generator: &generator),
             bundle: bundle, names: ("victim", "bundle"), workspace: Workspace(threads: 2), stop: stop,
             show: show)
@@ -73,12 +76,22 @@ struct EvaluationTests {
         let result = try Self.evaluation(folder.path).run()
         // JBDA twice: with its seeds and without.
         #expect(result.cells.count == 4 * 2 * ScoreKind.untrained.count)
-        #expect(result.runs.count == 6 && result.windows.count == 12)
+        #expect(result.runs.count == 6 && result.windows.count == 6 * (3 + 1))
         #expect(result.runs.allSatisfy { $0.asked == 40 && $0.accuracy != nil && $0.fidelity != nil })
         for score in [ScoreKind.pixels, .pca] {
             let cells = result.cells.filter { $0.attack == "knockoff" && $0.score == score }
             #expect(cells.allSatisfy { $0.auroc == 1 && $0.fpr95 == 0 })
         }
+        let part = result.part
+        #expect(part.curves.count == 3 * 2 * ScoreKind.untrained.count)
+        #expect(part.histograms.allSatisfy { abs($0.shares.reduce(0, +) - 1) < 1e-9 })
+        #expect(
+            Set(part.ablation.map(\.variant)).isSuperset(of: [
+                "all terms", "only deviation", "without excess", "with doubt",
+            ]))
+        #expect(Set(part.pictures.map(\.attack)) == ["honest", "jbda", "knockoff", "dfme"])
+        #expect(result.calibration.count == CalibrationPoint.nominalRates.count && result.costs.count == 1)
+        #expect(Set(result.honestAccounts.map(\.account)) == Set(HonestAccounts.Kind.allCases))
         #expect(result.cells.allSatisfy { (0...1).contains($0.auroc) && (0...1).contains($0.fpr95) })
     }
 
@@ -97,8 +110,13 @@ struct EvaluationTests {
         let resumed = try Self.evaluation(folder.path, resumes: true) { phases.insert($0.phase) }.run()
         #expect(!phases.contains { $0.hasPrefix("jbda 40 seed 1") })
         let whole = try Self.evaluation(other.path).run()
-        #expect(
-            resumed.cells == whole.cells && resumed.runs == whole.runs && resumed.windows == whole.windows)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        #expect(try encoder.encode(resumed) == encoder.encode(whole), "to the last bit")
+        var asked = 0
+        let third = try Self.evaluation(folder.path, resumes: true) { _ in asked += 1 }.run()
+        #expect(asked == 0, "everything is finished")
+        #expect(try encoder.encode(third) == encoder.encode(whole))
         let again = try FileManager.default.contentsOfDirectory(atPath: folder.file("traces"))
         #expect(again.count == 6 && !again.contains { $0.hasSuffix(".unfinished") })
     }

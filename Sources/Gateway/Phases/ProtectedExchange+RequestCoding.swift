@@ -1,0 +1,109 @@
+import Coding
+import HTTPWire
+import Proxy
+
+// The content codings of a query (RFC 9110 §8.4): undone before it is read, within bounds that hold in observe mode too.
+extension ProtectedExchange {
+    /// Looks, before a byte of the body is read, at what it is coded with and at what the client accepts in return. Returns
+    /// false when that has settled the request.
+    func agreesOnCodings() -> Bool {
+        let fields = exchange.request.fields
+        accepted = fields.acceptEncoding
+        if accepted.choice(isWanted: false) == .nothing, protection.mode == .enforce {
+            isOver = true
+            recordUnscored("the client accepts no coding there is", as: .refused)
+            exchange.respond(GatewayProblem.notAcceptable)
+            return false
+        }
+        guard fields.contains("content-encoding") else { return true }
+        note.requestCoding = fields.values("content-encoding").joined(separator: ", ")
+        do throws(CodingError) {
+            codings = try ContentCoding.applied(
+                fields.values("content-encoding"), codingsMax: services.codings.requestLimits.codingsMax)
+        } catch {
+            codingError = error
+            if isRefused(error) {
+                refuse(error)
+                return false
+            }
+        }
+        return true
+    }
+
+    /// The body as it came: decoded here when it is short and stays so, and on the scoring pool otherwise.
+    func receivedCoded(_ body: [UInt8]) {
+        if let codingError { return undecodable(codingError, body) }
+        let limits = services.codings.requestLimits
+        if body.count <= Self.decodeInlineBytesMax {
+            let attempt = decode(body, limits.inline(bytesMax: Self.decodeInlineBytesMax))
+            guard case .failure(let error) = attempt, error.isOverLimit else {
+                return contentDecoded(attempt, body)
+            }
+        }
+        let admission = services.scoring.submit(rows: 1) { [self] _ in
+            guard !isAbandoned.load(ordering: .relaxed) else { return }
+            let result = decode(body, limits)
+            exchange.loop.execute { @Sendable in self.contentDecoded(result, body) }
+        }
+        guard admission != .accepted else { return }
+        // What is in it nobody can say, so that letting it by would let bombs by: `on_overload` has no say.
+        if protection.mode == .enforce { refuseUnknownContent() } else { overloaded(body) }
+    }
+
+    private func decode(_ body: [UInt8], _ limits: DecodingLimits) -> Result<[UInt8], CodingError> {
+        Result { () throws(CodingError) in try BodyDecoder.decode(body, codings, limits: limits) }
+    }
+
+    private func contentDecoded(_ result: Result<[UInt8], CodingError>, _ body: [UInt8]) {
+        guard !isOver else { return }
+        switch result {
+        case .failure(let error): undecodable(error, body)
+        case .success(let plain):
+            services.codings.counters.countRequest(coded: body.count, plain: plain.count)
+            if protection.forwardsEncoded {
+                codedBody = body
+            } else {
+                exchange.request.fields.remove("content-encoding")
+                exchange.request.fields.removeDigests()
+            }
+            received(plain: plain)
+        }
+    }
+
+    // MARK: What cannot be decoded
+
+    /// Beyond the bounds there is no choice; otherwise it is the route's.
+    private func isRefused(_ error: CodingError) -> Bool {
+        error.isOverLimit || protection.refuses(protection.onUndecodable)
+    }
+
+    private func undecodable(_ error: CodingError, _ body: [UInt8]) {
+        if isRefused(error) { return refuse(error) }
+        services.codings.counters.count(error)
+        undecodable(error.description, body)
+    }
+
+    private func refuse(_ error: CodingError) {
+        guard admit(rows: 1) else { return }
+        settleEstimate()
+        isOver = true
+        services.codings.counters.count(error)
+        services.counters.undecodable.wrappingAdd(1, ordering: .relaxed)
+        recordUnscored("undecodable: \(error)", as: .refused)
+        var response = Response(GatewayProblem.undecodable(error), exchange.requestID)
+        // RFC 9110 §15.5.16: what would have been understood. The value is fixed.
+        if case .unknownCoding = error {
+            try? response.fields.set("Accept-Encoding", ContentCoding.offered)
+        }
+        exchange.respond(response)
+    }
+
+    private func refuseUnknownContent() {
+        guard admit(rows: 1) else { return }
+        cancelTicket()
+        isOver = true
+        services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
+        recordUnscored("the scoring queue is full, and the body is coded", as: .refused)
+        respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
+    }
+}

@@ -1,0 +1,172 @@
+import HTTPWire
+import Transport
+
+/// Sends a request that is whole and puts the answer together, within bounds. **Runs on** one loop.
+final class ForwardTask: UpstreamClient {
+    /// How much of the body is handed to the socket's queue at a time. **Units**: bytes.
+    private static let pieceBytes = 256 << 10
+
+    private let request: ForwardRequest
+    private let rewriter: RequestRewriter
+    private let loop: EventLoop
+    private let completion: (Result<CollectedResponse, UpstreamError>) -> Void
+    private let started: MonotonicTime
+    private var connection: UpstreamConnection?
+    private var waiter: UpstreamWaiter?
+    private var sent = 0
+    private var head: ResponseHead?
+    private var firstByte: MonotonicTime?
+    private var answer: [UInt8] = []
+    private var attempts = Attempts()
+    private var timer: LoopTimer?
+    private var isDone = false
+
+    init(
+        request: ForwardRequest, rewriter: RequestRewriter, loop: EventLoop,
+        completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
+    ) {
+        self.request = request
+        self.rewriter = rewriter
+        self.loop = loop
+        self.completion = completion
+        started = loop.now
+    }
+
+    func start() {
+        if let total = request.upstream.settings.totalTimeout { limit(to: total) }
+        guard let server = attempts.begin(request.upstream, on: loop, key: request.clientKey) else {
+            return upstreamFailed(
+                UpstreamError(.noServer, upstream: request.upstream.settings.name), reused: false)
+        }
+        acquire(server, fresh: false)
+    }
+
+    /// Nobody wants the answer any more.
+    func cancel() {
+        isDone = true
+        release()
+    }
+
+    /// Lets go of the connection or the place in the queue, and of the timer.
+    private func release() {
+        if let timer { loop.remove(timer) }
+        timer = nil
+        if let waiter { attempts.server?.pool(on: loop).cancel(waiter) }
+        waiter = nil
+        let upstream = connection
+        connection = nil
+        upstream?.cancel()
+    }
+
+    private func limit(to total: Duration) {
+        let timer = LoopTimer { [unowned self] in
+            finish(.failure(UpstreamError(.requestTimeout, upstream: request.upstream.settings.name)))
+        }
+        self.timer = timer
+        loop.arm(timer, at: loop.now.advanced(by: total))
+    }
+
+    private func acquire(_ server: UpstreamServer, fresh: Bool) {
+        let pool = server.pool(on: loop)
+        switch pool.acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
+        case .connection(let connection): upstreamReady(connection)
+        case .waiting(let waiter): self.waiter = waiter
+        case .failed(let error): upstreamFailed(error, reused: false)
+        }
+    }
+
+    private func finish(_ result: Result<CollectedResponse, UpstreamError>) {
+        guard !isDone else { return }
+        isDone = true
+        release()
+        completion(result)
+    }
+
+    // MARK: The request
+
+    func upstreamReady(_ upstream: UpstreamConnection) {
+        waiter = nil
+        guard !isDone else { return upstream.cancel() }
+        connection = upstream
+        sent = 0
+        upstream.beginRequest(request.head.method)
+        let hasBody = !request.body.isEmpty || request.head.framing != .none
+        let framing = hasBody ? BodyFraming.length(UInt64(request.body.count)) : .none
+        let server = upstream.pool.server
+        upstream.withOutput { rewriter.append(request.head, framing: framing, for: server, to: &$0) }
+        sendMore()
+    }
+
+    func upstreamWritable() { sendMore() }
+
+    /// The body is whole in memory already: only what the socket takes is queued, not a second copy of it.
+    private func sendMore() {
+        guard let connection, sent < request.body.count || request.body.isEmpty else { return }
+        while sent < request.body.count {
+            let end = min(request.body.count, sent + Self.pieceBytes)
+            request.body.withUnsafeBytes {
+                connection.write(UnsafeRawBufferPointer(rebasing: $0[sent..<end]))
+            }
+            sent = end
+            if connection.outputCount > 0, sent < request.body.count {
+                connection.sendNow()
+                if connection.outputCount > 0 { return }
+            }
+        }
+        connection.endRequest()
+    }
+
+    // MARK: The answer
+
+    var allowsUpstreamReading: Bool { true }
+
+    func upstreamInterim(_ head: ResponseHead) {}
+
+    func upstreamHead(_ upstream: UpstreamConnection) {
+        firstByte = loop.now
+        head = upstream.parser.head
+        guard case .length(let count) = upstream.parser.head.framing else { return }
+        guard count <= UInt64(max(0, request.answerBytesMax)) else { return tooLarge() }
+        answer.reserveCapacity(Int(count))
+    }
+
+    func upstreamBody(_ bytes: UnsafeRawBufferPointer) {
+        guard answer.count + bytes.count <= request.answerBytesMax else { return tooLarge() }
+        answer.append(contentsOf: bytes)
+    }
+
+    private func tooLarge() {
+        let name = request.upstream.settings.name
+        finish(.failure(UpstreamError(.answerTooLarge(request.answerBytesMax), upstream: name)))
+    }
+
+    func upstreamPaused() {}
+
+    func upstreamEnd(_ upstream: UpstreamConnection) {
+        connection = nil
+        guard let head, let firstByte else { return }
+        finish(
+            .success(
+                CollectedResponse(
+                    head: head, body: answer, firstByteLatency: firstByte.duration(since: started),
+                    latency: loop.now.duration(since: started))))
+    }
+
+    // MARK: Failure
+
+    func upstreamFailed(_ error: UpstreamError, reused: Bool) {
+        connection = nil
+        waiter = nil
+        guard !isDone else { return }
+        let facts = Attempts.Request(isIdempotent: request.head.method.isIdempotent, isReplayable: true)
+        let next = attempts.next(
+            request.upstream, after: error, reused: reused, facts, on: loop, key: request.clientKey)
+        switch next {
+        case nil: finish(.failure(error))
+        case .again(let server): acquire(server, fresh: true)
+        case .other(let server): acquire(server, fresh: false)
+        }
+    }
+
+    private var mayRepeat: Bool { request.upstream.mayRepeat(request.head.method) }
+}

@@ -1,0 +1,306 @@
+import HTTPWire
+import Transport
+
+/// One connection to an upstream: connecting, unused, or at work for one client.
+///
+/// `@unchecked Sendable` because: confined to its loop, like its base class.
+final class UpstreamConnection: StreamChannel, @unchecked Sendable {
+    enum State { case connecting, idle, active, closed }
+
+    let pool: UpstreamPool
+    /// Where it leads.
+    let address: SocketAddress
+    /// When it gets no further request.
+    let expiry: MonotonicTime
+    /// Requests it has carried.
+    private(set) var requestCount = 0
+    private(set) var state = State.connecting
+    var isIdle: Bool { state == .idle }
+    var remainingAddresses: ArraySlice<SocketAddress> = []
+    private(set) var parser: ResponseParser
+    private var client: (any UpstreamClient)?
+    /// Bytes of an incomplete head or chunk line.
+    private var held: [UInt8] = []
+    private var timer: LoopTimer?
+    private var connectDeadline = MonotonicTime.never
+    /// Whether it has served somebody before the present client.
+    private(set) var isReused = false
+    private var requestIsComplete = false
+    private var sentAtStart: UInt64 = 0
+    private var receivedAtStart: UInt64 = 0
+    private var isDelivering = false
+
+    init(pool: UpstreamPool, owning raw: Int32, to address: SocketAddress) {
+        self.pool = pool
+        self.address = address
+        expiry = pool.loop.now.advanced(byNanoseconds: pool.bounds.lifetime)
+        parser = ResponseParser(limits: pool.server.limits.answer)
+        super.init(loop: pool.loop, owning: raw)
+        timer = LoopTimer { [unowned self] in deadlinePassed() }
+    }
+
+    // MARK: Life
+
+    /// Waits for the connection until `deadline`; further addresses have their turn until `latest`.
+    func awaitConnect(until deadline: MonotonicTime, atMost latest: MonotonicTime) {
+        connectDeadline = latest
+        arm(deadline)
+    }
+
+    func rest(until deadline: MonotonicTime) {
+        leaveWork()
+        state = .idle
+        arm(deadline)
+    }
+
+    func start(_ client: any UpstreamClient) {
+        self.client = client
+        if state != .active, pool.server.isBalanced {
+            pool.server.inFlight.wrappingAdd(1, ordering: .relaxed)
+        }
+        state = .active
+        isReused = requestCount > 0
+        requestCount &+= 1
+        requestIsComplete = false
+        sentAtStart = bytesSent
+        receivedAtStart = bytesReceived
+        if isReused { pool.server.counters.reused.wrappingAdd(1, ordering: .relaxed) }
+    }
+
+    /// Others may be given work in its stead.
+    private func leaveWork() {
+        guard state == .active, pool.server.isBalanced else { return }
+        pool.server.inFlight.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// The client's request has this method; to be called before anything is written.
+    func beginRequest(_ method: Method) { parser.begin(method: method) }
+
+    /// The client's request is complete.
+    func endRequest() {
+        requestIsComplete = true
+        sendNow()
+    }
+
+    /// Sends what is queued, and sees to the deadline.
+    func sendNow() {
+        flush()
+        updateDeadline()
+    }
+
+    /// Reads on after the client's other side has taken what it had.
+    func resumeReading() {
+        if canRead, state == .active { loop.resumeLater(self) }
+    }
+
+    /// The client has no use for the answer any more; the connection has none either.
+    func cancel() {
+        client = nil
+        abort()
+    }
+
+    override func channelClosed() {
+        if let timer { loop.remove(timer) }
+        leaveWork()
+        if state != .connecting { pool.closed(self) }
+        state = .closed
+        guard let client else { return }
+        self.client = nil
+        client.upstreamFailed(pool.error(.shuttingDown), reused: isReused)
+    }
+
+    // MARK: Events
+
+    override func receivedEvent(_ readiness: Readiness) {
+        note(readiness)
+        switch state {
+        case .connecting: connectEnded()
+        // Whatever an unused connection has to say, it is of no use any more.
+        case .idle: if canRead, !isQuiet() { close() }
+        case .active: work()
+        case .closed: break
+        }
+    }
+
+    override func channelResumed() {
+        if state == .active { read() }
+    }
+
+    private func connectEnded() {
+        if !isSecure {
+            guard canWrite else { return }
+            let code = connectError()
+            guard code == 0 else { return connectFailed(.connectFailed(code)) }
+            if let security = pool.server.security {
+                guard let session = security.makeSession(over: raw) else {
+                    return connectFailed(.handshakeFailed(.unusable))
+                }
+                secure(with: session)
+            }
+        }
+        switch advanceHandshake() {
+        case .bytes: break
+        case .wouldBlock: return
+        case .endOfFile, .failed: return connectFailed(.handshakeFailed(securityFailure ?? .truncated))
+        }
+        if let timer { loop.disarm(timer) }
+        state = .idle
+        pool.connected(self)
+    }
+
+    private func connectFailed(_ cause: UpstreamError.Cause) {
+        pool.server.noteFailure(of: address, on: loop)
+        let rest = remainingAddresses
+        let deadline = connectDeadline
+        close()
+        if loop.now < deadline {
+            pool.attempt(rest, deadline: deadline, last: cause)
+        } else {
+            pool.attemptsEnded(cause)
+        }
+    }
+
+    private func work() {
+        if outputCount > 0, canWrite {
+            sendNow()
+            if outputCount == 0 { client?.upstreamWritable() }
+        }
+        read()
+    }
+
+    // MARK: Reading
+
+    private func read() {
+        while state == .active, canRead, client?.allowsUpstreamReading == true {
+            switch receive(into: loop.scratch) {
+            case .bytes(let count): feed(UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]))
+            case .endOfFile: endOfInput()
+            case .wouldBlock: break
+            case .failed: fail(closedCause)
+            }
+        }
+        if state == .active {
+            client?.upstreamPaused()
+            updateDeadline()
+        }
+    }
+
+    private func feed(_ bytes: UnsafeRawBufferPointer) {
+        if held.isEmpty {
+            let consumed = parse(bytes)
+            if consumed < bytes.count, state == .active {
+                held.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[consumed...]))
+            }
+        } else {
+            held.append(contentsOf: bytes)
+            var all: [UInt8] = []
+            swap(&all, &held)
+            let consumed = all.withUnsafeBytes { parse($0) }
+            guard state == .active, consumed < all.count else { return }
+            all.removeFirst(consumed)
+            held = all
+        }
+    }
+
+    /// Returns how many bytes are done with.
+    private func parse(_ bytes: UnsafeRawBufferPointer) -> Int {
+        let all = bytes.assumingMemoryBound(to: UInt8.self)
+        var offset = 0
+        while state == .active, let client {
+            let rest = UnsafeBufferPointer(rebasing: all[offset...])
+            let step = parser.next(Span(_unsafeElements: rest))
+            switch step.event {
+            case .needMoreBytes: return offset + step.consumed
+            case .interimHead: client.upstreamInterim(parser.head)
+            case .head: headCompleted(client)
+            case .body(let range):
+                let body = UnsafeBufferPointer(rebasing: rest[range])
+                client.upstreamBody(UnsafeRawBufferPointer(body))
+            case .end:
+                finish(leftOver: all.count - offset - step.consumed)
+                return all.count
+            case .failure(let error):
+                fail(.malformedAnswer(error))
+                return all.count
+            }
+            offset += step.consumed
+        }
+        return offset
+    }
+
+    private func headCompleted(_ client: any UpstreamClient) {
+        if parser.head.framing == .tunnel { return fail(.unexpectedUpgrade) }
+        client.upstreamHead(self)
+    }
+
+    private func endOfInput() {
+        switch parser.endOfInput(unconsumed: held.count) {
+        case .completesMessage: finish(leftOver: 0)
+        case .clean, .failure: fail(closedCause)
+        }
+    }
+
+    private func finish(leftOver: Int) {
+        guard let client else { return }
+        let isReusable =
+            requestIsComplete && outputCount == 0 && leftOver == 0 && parser.head.keepsAlive && !sawPeerClose
+            && writeError == nil && !hasUnread
+        self.client = nil
+        if pool.server.isBalanced { pool.server.noteAnswer(status: parser.head.status, at: loop.now) }
+        client.upstreamEnd(self)
+        guard isOpen else { return }
+        if isReusable { pool.release(self) } else { close() }
+    }
+
+    // MARK: Failing
+
+    private var closedCause: UpstreamError.Cause {
+        bytesReceived == receivedAtStart ? .closedBeforeAnswer : .closedInAnswer
+    }
+
+    private func fail(_ cause: UpstreamError.Cause) {
+        let error = pool.error(cause, isRetrySafe: bytesSent == sentAtStart)
+        let failed = client
+        client = nil
+        if isReused, cause == .closedBeforeAnswer {
+            // The server was done with the connection, not with requests.
+            pool.server.counters.count(error.kind)
+        } else {
+            pool.server.noteFailure(error, at: loop.now)
+        }
+        abort()
+        failed?.upstreamFailed(error, reused: isReused)
+    }
+
+    // MARK: Deadlines
+
+    /// Sending: the upstream must take bytes. Sent: the first byte must come, then the next. While the client's
+    /// side is the one that is slow, that side's own deadline counts.
+    private func updateDeadline() {
+        guard state == .active, let client else { return }
+        let bounds = pool.bounds
+        if outputCount > 0 {
+            arm(loop.now.advanced(byNanoseconds: bounds.answerIdle))
+        } else if bytesReceived > receivedAtStart {
+            let isPaused = !client.allowsUpstreamReading
+            arm(isPaused ? .never : loop.now.advanced(byNanoseconds: bounds.answerIdle))
+        } else {
+            arm(requestIsComplete ? loop.now.advanced(byNanoseconds: bounds.firstByte) : .never)
+        }
+    }
+
+    private func arm(_ deadline: MonotonicTime) {
+        if let timer { loop.arm(timer, at: deadline) }
+    }
+
+    private func deadlinePassed() {
+        switch state {
+        case .connecting: connectFailed(.connectTimeout)
+        case .idle: close()
+        case .active:
+            let isAnswering = bytesReceived > receivedAtStart || outputCount > 0
+            fail(isAnswering ? .idleTimeout : .firstByteTimeout)
+        case .closed: break
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import Digest
+import Foundation
+import Learning
+import Query
+import SAME
+import Tensor
+
+/// Red-teams a live gateway: honest users and attackers ask it over HTTP, and what they get is counted.
+package struct LiveRedTeam {
+    /// What is run.
+    package struct Plan: Sendable {
+        package var url: String
+        package var attacks: [String]
+        package var budget: Int
+        package var seed: UInt64 = 1
+        /// Test pictures that honest users send.
+        package var honestCount = 500
+        /// Where traces are put.
+        package var folder: String
+        package var resumes = false
+
+        /// A plan as given.
+        package init(url: String, attacks: [String], budget: Int, folder: String) {
+            self.url = url
+            self.attacks = attacks
+            self.budget = budget
+            self.folder = folder
+        }
+    }
+
+    /// What a decision log says of one query.
+    package struct Decision: Hashable, Sendable {
+        /// Of the benign queries that score lower. **Units** percent.
+        package var percentile: Double
+
+        /// A decision as given.
+        package init(percentile: Double) { self.percentile = percentile }
+    }
+
+    private let plan: Plan
+    private let data: Evaluation.Data
+    private let query: QueryFormat
+    private let reference: Classifier?
+    private let workspace: Workspace
+    private let stop: StopFlag
+    private let show: (TrainingProgress) -> Void
+    private let connect: () throws -> HTTPOracle
+
+    /// An answer's values may differ by this much from the reference's without having been touched.
+    private static let tolerance: Float = 1e-3
+
+    /// A red team whose clients ask through the oracles that `connect` makes, in the format `query`; `reference` is the victim
+    /// itself, where the owner has it at hand, whose answers are the clean ones.
+    package init(
+        plan: Plan, data: Evaluation.Data, query: QueryFormat, reference: Classifier?, workspace: Workspace,
+        stop: StopFlag, show: @escaping (TrainingProgress) -> Void, connect: @escaping () throws -> HTTPOracle
+    ) {
+        self.plan = plan
+        self.data = data
+        self.query = query
+        self.reference = reference
+        self.workspace = workspace
+        self.stop = stop
+        self.show = show
+        self.connect = connect
+    }
+
+    /// Runs everything; `decisions` is called at the end for what the gateway's log says, by the queries' digests.
+    package func run(decisions: () throws -> [SHA256Digest: Decision]) throws -> LiveResult {
+        _ = try CellStore(folder: plan.folder, resumes: plan.resumes)
+        var digests: [[SHA256Digest]] = []
+        var (honest, opinions, asked) = try honestUsers()
+        digests.append(self.digests(asked))
+        let test = SubstituteTest(
+            pictures: opinions.pictures, labels: opinions.labels, victimLabels: opinions.victim)
+        var attacks: [LiveResult.Treatment] = []
+        for name in plan.attacks {
+            let (treatment, queries) = try attack(name, test)
+            attacks.append(treatment)
+            digests.append(self.digests(queries))
+        }
+        let log = try decisions()
+        honest.percentiles = digests[0].compactMap { log[$0]?.percentile }
+        for index in attacks.indices {
+            attacks[index].percentiles = digests[index + 1].compactMap { log[$0]?.percentile }
+        }
+        return LiveResult(
+            url: plan.url, honest: honest, attacks: attacks,
+            advice: LiveAdvice(honest: honest, attacks: attacks, budget: plan.budget))
+    }
+
+    // MARK: Honest users
+
+    private typealias Opinions = (pictures: Tensor, labels: [Int], victim: [Int])
+
+    /// What honest users got, and the pictures with classes that substitutes are measured on: the victim's opinion is the
+    /// reference's or, without one, what the gateway answered.
+    private func honestUsers() throws -> (LiveResult.Treatment, Opinions, Tensor) {
+        let pictures = data.test.canonical(0..<min(plan.honestCount, data.test.count), range: .signed)
+        let oracle = try connect()
+        let began = ContinuousClock.now
+        var replies: [OracleReply] = []
+        for row in 0..<pictures.rows {
+            if stop.isRaised { throw AttackError.stopped(asked: row) }
+            do throws(OracleError) {
+                replies += try oracle.ask(pictures.rows(row..<row + 1))
+            } catch {
+                throw AttackError.oracle(error)
+            }
+            show(Evaluation.progress("honest users", row + 1, pictures.rows, began))
+        }
+        let treatment = treatment(RunHistogram.honest, pictures, replies, oracle)
+        let rows: [Int]
+        let victim: [Int]
+        if let reference {
+            let answers = reference.probabilities(pictures, workspace: workspace)
+            rows = Array(0..<pictures.rows)
+            victim = rows.map { answers.row($0).largest ?? 0 }
+        } else {
+            rows = replies.indices.filter { replies[$0].label != nil }
+            victim = rows.compactMap { replies[$0].label }
+        }
+        let labels = rows.map { data.testLabels.values[$0] }
+        return (treatment, (pictures.gathering(rows: rows), labels, victim), pictures)
+    }
+
+    // MARK: Attacks
+
+    private func attack(
+        _ name: String, _ test: SubstituteTest
+    ) throws -> (LiveResult.Treatment, Tensor) {
+        let attack = AttackCatalogue.attack(
+            named: name, material: data.material, budget: plan.budget, seed: plan.seed)
+        guard let attack else {
+            throw AttackError.unfit(attack: name, reason: "there is no attack of this name")
+        }
+        let oracle = try connect()
+        let path = "\(plan.folder)/traces/live-\(name)-\(plan.budget)-\(plan.seed).safetensors"
+        let began = ContinuousClock.now
+        let session = AttackSession(
+            oracle: oracle, budget: plan.budget, workspace: workspace, stop: stop,
+            earlier: plan.resumes ? try AttackTrace.unfinished(path + ".unfinished") : nil,
+            checkpoint: .init(path: path + ".unfinished")
+        ) { asked, budget in
+            show(Evaluation.progress(name, asked, budget, began))
+        }
+        do {
+            let trace = try attack.run(through: session, seed: plan.seed, test: test)
+            try trace.write(to: path)
+            try? FileManager.default.removeItem(atPath: path + ".unfinished")
+            var found = treatment(name, trace.record.queries, trace.record.replies, oracle)
+            (found.accuracy, found.fidelity) = (trace.summary.accuracy, trace.summary.fidelity)
+            return (found, trace.record.queries)
+        } catch AttackError.unfit(_, _) where session.record.count > 0 {
+            // The gateway gave it nothing to go on from: that is an outcome, not an error.
+            return (
+                treatment(name, session.record.queries, session.record.replies, oracle),
+                session.record.queries
+            )
+        }
+    }
+
+    private func treatment(
+        _ name: String, _ queries: Tensor, _ replies: [OracleReply], _ oracle: HTTPOracle
+    ) -> LiveResult.Treatment {
+        var refused: [String: Int] = [:]
+        for case .refused(let reason) in replies { refused[reason.rawValue, default: 0] += 1 }
+        let changes = changes(queries, replies)
+        let touched = changes?.filter { $0 > Self.tolerance }
+        return LiveResult.Treatment(
+            name: name, asked: replies.count, answered: replies.count { $0.answer != nil }, refused: refused,
+            statuses: Dictionary(uniqueKeysWithValues: oracle.statuses.map { ("\($0)", $1) }),
+            perturbed: touched?.count,
+            perturbation: touched.flatMap { $0.isEmpty ? nil : Double($0.reduce(0, +)) / Double($0.count) },
+            proofs: oracle.proofCount, hashesPaid: oracle.proofHashes, hashesAsked: oracle.askedHashes,
+            proofSeconds: oracle.proofTime / .seconds(1))
+    }
+
+    /// Σ|answer − reference| of every answered query; nil without a reference.
+    private func changes(_ queries: Tensor, _ replies: [OracleReply]) -> [Float]? {
+        guard let reference else { return nil }
+        let rows = replies.indices.filter { replies[$0].answer != nil }
+        let clean = reference.probabilities(queries.gathering(rows: rows), workspace: workspace)
+        return rows.enumerated().map { place, row in
+            zip(replies[row].answer ?? [], clean.row(place)).reduce(0) { $0 + abs($1.0 - $1.1) }
+        }
+    }
+
+    /// The digests that the gateway's log has for these queries: of what its decoder reads from the wire, where rounding to
+    /// decimal numbers may have moved the last bit.
+    private func digests(_ queries: Tensor) -> [SHA256Digest] {
+        let encoder = QueryEncoder(query), decoder = QueryDecoder(query)
+        return (0..<queries.rows).flatMap { row -> [SHA256Digest] in
+            let batch = QueryBatch(shape: query.shape, values: Array(queries.row(row)))
+            return (try? decoder.decode(encoder.body(batch)))?.digests ?? []
+        }
+    }
+}

@@ -1,0 +1,39 @@
+/// What a live gateway did with honest queries and with attacks.
+package struct LiveResult: Codable, Hashable, Sendable {
+    /// What became of one client's queries.
+    package struct Treatment: Codable, Hashable, Sendable {
+        /// ``RunHistogram/honest`` or the attack's name.
+        package var name: String
+        package var asked: Int
+        package var answered: Int
+        /// By reason.
+        package var refused: [String: Int]
+        /// Responses by status, those that were asked again too.
+        package var statuses: [String: Int]
+        /// Answers that differ from the clean reference; nil where there is none.
+        package var perturbed: Int?
+        /// **Units** mean absolute change of such an answer, summed over the classes.
+        package var perturbation: Double?
+        /// Challenges paid.
+        package var proofs: Int
+        /// The hashes that paid challenges were expected to take, and that all challenges asked for.
+        package var hashesPaid: Double
+        package var hashesAsked: Double
+        /// **Units** seconds of solving.
+        package var proofSeconds: Double
+        /// The substitute's, of an attack.
+        package var accuracy: Double?
+        package var fidelity: Double?
+        /// The benign percentiles that the decision log gives these queries. **Units** percent.
+        package var percentiles: [Double] = []
+
+        /// The share of the queries that got an answer.
+        package var answeredShare: Double { Double(answered) / Double(max(1, asked)) }
+    }
+
+    package var url: String
+    package var honest: Treatment
+    package var attacks: [Treatment]
+    /// What the owner should set.
+    package var advice: LiveAdvice
+}

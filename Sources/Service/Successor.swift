@@ -1,0 +1,145 @@
+import CPosix
+import Dispatch
+import Foundation
+import Synchronization
+import Transport
+
+/// Starts the program anew, from the file that it was started from, and hands it the listening sockets.
+///
+/// Both processes then accept from the same sockets, so the kernel's queue is never without a reader and no connection is
+/// refused or reset. The successor is given them by the protocol of socket activation, and a pipe on which it says that it
+/// serves; the predecessor drains only after that, and goes on when the successor ends without a word. SO_REUSEPORT was
+/// rejected: each process would have a queue of its own, and what waits in the predecessor's is reset when it closes.
+package final class Successor: Sendable {
+    /// What became of a successor.
+    package enum Outcome: Sendable, Equatable {
+        /// It serves: its process id.
+        case serves(Int32)
+        /// It ended before it served; why, as far as is known.
+        case failed(String)
+    }
+
+    /// The variable with the number of the descriptor that the word is expected on.
+    package static let readyVariable = "SAMEGATE_READY_FD"
+
+    private let program: String
+    private let arguments: [String]
+    private let isUnderWay = Mutex(false)
+    private let queue = DispatchQueue(label: "samegate.successor")
+
+    /// Remembers the file of the running program while it is still there under its name. **Throws** when that is not known.
+    package init(arguments: [String]) throws(ServiceError) {
+        do {
+            program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        } catch {
+            throw .system(operation: "find the file of this program", code: ENOENT)
+        }
+        self.arguments = arguments
+    }
+
+    /// Starts it with these sockets; `completion` runs on some queue when it serves or has ended. Returns false when one is
+    /// being started already. **Throws** when it cannot be started.
+    package func start(
+        _ listeners: [(name: String, listener: Listener)],
+        _ completion: @escaping @Sendable (Outcome) -> Void
+    ) throws(ServiceError) -> Bool {
+        let isFirst = isUnderWay.withLock { isUnderWay in
+            defer { isUnderWay = true }
+            return !isUnderWay
+        }
+        guard isFirst else { return false }
+        do throws(ServiceError) {
+            try begin(listeners, completion)
+        } catch {
+            isUnderWay.withLock { $0 = false }
+            throw error
+        }
+        return true
+    }
+
+    private func begin(
+        _ listeners: [(name: String, listener: Listener)],
+        _ completion: @escaping @Sendable (Outcome) -> Void
+    ) throws(ServiceError) {
+        var ends: [Int32] = [0, 0]
+        try ServiceError.check(cposix_pipe(&ends), "make a pipe")
+        let reading = Descriptor(owning: ends[0])
+        let writing = Descriptor(owning: ends[1])
+        // The child puts them in place from number 3 on: the originals must lie above.
+        let least = Int32(3 + listeners.count + 1)
+        var copies: [Int32] = []
+        defer { for copy in copies { cposix_close(copy) } }
+        for (_, listener) in listeners {
+            copies.append(try Self.copy(of: listener, above: least))
+        }
+        copies.append(
+            try ServiceError.check(cposix_duplicate_above(writing.raw, least), "duplicate a descriptor"))
+        let process = try spawn(copies, names: listeners.map(\.name))
+        listen(process, on: reading.release(), completion)
+    }
+
+    private static func copy(of listener: Listener, above least: Int32) throws(ServiceError) -> Int32 {
+        guard let descriptor = try? listener.duplicateDescriptor() else {
+            throw .system(operation: "duplicate a listener", code: EMFILE)
+        }
+        return try ServiceError.check(
+            cposix_duplicate_above(descriptor.raw, least), "duplicate a descriptor")
+    }
+
+    private func spawn(_ descriptors: [Int32], names: [String]) throws(ServiceError) -> Int32 {
+        var environment = ProcessInfo.processInfo.environment
+        // The manager watches whichever process it knows as the service's; a number would be the predecessor's.
+        environment["WATCHDOG_PID"] = nil
+        environment["LISTEN_FDS"] = "\(names.count)"
+        environment["LISTEN_FDNAMES"] = names.joined(separator: ":")
+        environment[Self.readyVariable] = "\(3 + names.count)"
+        environment["LISTEN_PID"] = nil
+        var strings = environment.map { strdup("\($0.key)=\($0.value)") }
+        let room = 16
+        let label = "LISTEN_PID="
+        let slot = strdup(label + String(repeating: "0", count: room))
+        strings.append(slot)
+        strings.append(nil)
+        var words = arguments.map { strdup($0) } + [nil]
+        defer { for text in strings + words { free(text) } }
+        guard let slot else { throw .system(operation: "start the successor", code: ENOMEM) }
+        return try ServiceError.check(
+            cposix_start_successor(
+                program, &words, &strings, slot + label.utf8.count, room, descriptors,
+                Int32(descriptors.count)),
+            "start \(program)")
+    }
+
+    /// Reads from the pipe until the word or its end, on a queue of its own: nothing else waits there.
+    private func listen(
+        _ process: Int32, on raw: Int32, _ completion: @escaping @Sendable (Outcome) -> Void
+    ) {
+        queue.async { @Sendable [self] in
+            let pipe = Descriptor(owning: raw)
+            var byte: UInt8 = 0
+            if cposix_read_byte(pipe.raw, &byte) == 1 { return completion(.serves(process)) }
+            let status = cposix_child_status(process)
+            isUnderWay.withLock { $0 = false }
+            completion(.failed(Self.reason(status)))
+        }
+    }
+
+    private static func reason(_ status: Int32) -> String {
+        guard status > 0 else { return "it closed its pipe without a word" }
+        let status = status - 1
+        if status & 0x7F == 0 {
+            return "it exited with \(status >> 8 & 0xFF); its own log says why"
+        }
+        return "it was ended by signal \(status & 0x7F)"
+    }
+
+    // MARK: In the successor
+
+    /// Tells the predecessor that this process serves, if there is one; not twice.
+    package static func tellPredecessor(_ environment: [String: String]) {
+        guard let text = environment[readyVariable], let raw = Int32(text), raw > 2 else { return }
+        unsetenv(readyVariable)
+        let owner = Descriptor(owning: raw)
+        _ = cposix_write_byte(owner.raw, 1)
+    }
+}

@@ -1,0 +1,134 @@
+import ArgumentParser
+import Foundation
+import Neural
+import SAME
+
+/// `samegate bundle`: what is in a bundle, and its way from and to PyTorch.
+struct BundleCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bundle", abstract: "Show a bundle; import its networks from PyTorch, or export them.",
+        subcommands: [BundleShowCommand.self, BundleImportCommand.self, BundleExportCommand.self])
+}
+
+/// `samegate bundle export`: a bundle's networks under PyTorch's names.
+struct BundleExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write a bundle's networks as safetensors that PyTorch loads.",
+        discussion: """
+            Names and shapes are those of the paper's PyTorch code and of torchvision: \
+            module.load_state_dict(safetensors.torch.load_file(FILE)) takes them unchanged. The architectures are in the \
+            files' metadata, and `bundle import` reads them back.
+            """)
+
+    @Option(help: ArgumentHelp("The bundle to read.", valueName: "directory"))
+    var bundle: String
+    @Option(help: ArgumentHelp("Where to write the masked autoencoder.", valueName: "file"))
+    var mae: String
+    @Option(help: ArgumentHelp("Where to write the auxiliary model.", valueName: "file"))
+    var auxiliary: String
+
+    func run() throws {
+        do {
+            let bundle = try ModelBundle(contentsOf: bundle)
+            try Safetensors(bundle.autoencoder).write(to: mae)
+            try Safetensors(bundle.auxiliary).write(to: auxiliary)
+            print("written: \(mae), \(auxiliary)")
+        } catch {
+            throw TrainSession.plain(error)
+        }
+    }
+}
+
+/// `samegate bundle show`: what a bundle says of itself, once it has been checked whole.
+struct BundleShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Check a bundle whole and print what is in it.")
+
+    @Argument(help: ArgumentHelp("The bundle.", valueName: "directory"))
+    var bundle: String
+    @Flag(help: "Print every tensor's name and shape as well.")
+    var tensors = false
+
+    func run() throws {
+        do {
+            let bundle = try ModelBundle(contentsOf: bundle)
+            BundleText(bundle).lines.forEach { print($0) }
+            guard tensors else { return }
+            for module in [bundle.autoencoder as any Module, bundle.auxiliary] {
+                for parameter in module.parameters {
+                    print("  \(parameter.name) \(parameter.shape.map(String.init).joined(separator: "x"))")
+                }
+            }
+        } catch {
+            throw TrainSession.plain(error)
+        }
+    }
+}
+
+/// A bundle in words.
+struct BundleText {
+    private let bundle: ModelBundle
+
+    init(_ bundle: ModelBundle) { self.bundle = bundle }
+
+    /// One line for each thing.
+    var lines: [String] {
+        let manifest = bundle.manifest
+        let calibration = manifest.calibration
+        let terms = calibration.terms.map(\.term.rawValue).joined(separator: ", ")
+        var lines = [
+            "images        \(manifest.image), \(manifest.classes) classes",
+            "autoencoder   \(Self.text(manifest.autoencoder))",
+            "              \(Self.cost(manifest.autoencoder.parameterCount, manifest.autoencoder.flops))",
+            "auxiliary     \(Self.text(manifest.auxiliary))",
+            "              \(Self.cost(manifest.auxiliary.parameterCount, manifest.auxiliary.flops))",
+            "score         \(Self.text(calibration.combination)) of \(terms)",
+            "calibrated on \(calibration.full.sampleCount) images",
+        ]
+        for percentile in [95.0, 99, 99.9] {
+            let score = String(format: "%.4f", calibration.threshold(percentile: percentile))
+            lines.append("              p\(percentile) at \(score)")
+        }
+        lines.append("made by       \(manifest.provenance.program)")
+        for (name, value) in manifest.provenance.options.sorted(by: { $0.key < $1.key }) {
+            lines.append("              \(name): \(value)")
+        }
+        for (name, value) in manifest.provenance.results.sorted(by: { $0.key < $1.key }) {
+            lines.append("              \(name) \(String(format: "%.6g", value))")
+        }
+        for (name, seal) in manifest.files.sorted(by: { $0.key < $1.key }) {
+            lines.append("file          \(name) \(seal.bytes) bytes, SHA-256 \(seal.sha256)")
+        }
+        return lines
+    }
+
+    private static func text(_ a: MaskedAutoencoderArchitecture) -> String {
+        "patch \(a.patch), embedding \(a.embedding), \(a.encoderDepth) + \(a.decoderDepth) blocks, "
+            + "\(a.encoderHeads) and \(a.decoderHeads) heads"
+    }
+
+    private static func text(_ architecture: ClassifierArchitecture) -> String {
+        switch architecture {
+        case .conv3(_, _, let width): "conv3, width \(width)"
+        case .mlp(_, _, let hidden): "mlp, \(hidden) hidden units"
+        case .resnet(_, _, let sizes):
+            "resnet, blocks \(sizes.blocks.map(String.init).joined(separator: ",")), width \(sizes.width), "
+                + "stem \(sizes.stem.rawValue)"
+        case .vit(_, _, let sizes):
+            "vit, patch \(sizes.patch), embedding \(sizes.embedding), \(sizes.depth) blocks, \(sizes.heads) heads, "
+                + "pool \(sizes.pool.rawValue)"
+        }
+    }
+
+    private static func text(_ combination: Calibration.Combination) -> String {
+        switch combination {
+        case .tailSum: "tail-sum"
+        case .paper(let alpha): "Eq. (6), alpha \(alpha),"
+        }
+    }
+
+    private static func cost(_ parameters: Int, _ operations: Int) -> String {
+        String(
+            format: "%d parameters, %.1f million operations an image", parameters, 1e-6 * Double(operations))
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Foundation
+import Learning
+import SAME
+import Tensor
+
+/// `samegate bundle import`: a bundle of networks that PyTorch trained.
+struct BundleImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Make a bundle of networks trained in PyTorch.",
+        discussion: """
+            Reads state dicts saved with safetensors.torch.save_file: the paper's MAE_ViT, and as auxiliary model its \
+            Conv3, MLP or ViT_Classifier, or a ResNet of basic blocks as torchvision's. The architecture is read off names \
+            and shapes. The score is calibrated on benign images, which should have trained neither network, and the \
+            victim's answers to them.
+            """)
+
+    @Option(help: ArgumentHelp("The masked autoencoder.", valueName: "file"))
+    var mae: String
+    @Option(help: ArgumentHelp("The auxiliary model.", valueName: "file"))
+    var auxiliary: String
+    @Option(
+        help: ArgumentHelp("Heads of the autoencoder, where its file does not say.", valueName: "n[,decoder]")
+    )
+    var maeHeads: String?
+    @Option(help: ArgumentHelp("Heads of a transformer as auxiliary model, likewise.", valueName: "n"))
+    var auxiliaryHeads: Int?
+    @Option(help: "Images to calibrate on: a folder, tar, npy, IDX or CIFAR file.")
+    var images: String
+    @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
+    var output: String
+    @Option(
+        help: ArgumentHelp(
+            "Terms of the score: reconstruction, excess, deviation, doubt.", valueName: "term,…"))
+    var terms: String?
+    @Option(
+        help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
+    var alpha: Double?
+    @OptionGroup(title: "The victim") var victim: FitVictimOptions
+    @OptionGroup(title: "The run") var session: TrainSession
+
+    func validate() throws {
+        _ = try heads()
+        _ = try terms.map(ScoreTerm.list)
+    }
+
+    func run() throws {
+        try TrainSession.perform { stop in try await make(stop) }
+    }
+
+    private func make(_ stop: StopFlag) async throws {
+        let printer = ProgressPrinter()
+        let images = try TrainData.images(images)
+        printer.say("\(images.count) images of \(images.shape)")
+        let source = BundleImport.Source(
+            autoencoder: mae, auxiliary: auxiliary, autoencoderHeads: try heads(),
+            auxiliaryHeads: auxiliaryHeads)
+        // Before the victim is asked anything.
+        let networks = try BundleImport(source, image: images.shape)
+        let run = try session.makeRun(output: output, stop: stop, printer: printer)
+        let answers = try await victim.answers(to: images, run: run)
+        let bundle = try networks.makeBundle(
+            images: images, answers: answers,
+            terms: try terms.map(ScoreTerm.list) ?? Calibration.defaultTerms,
+            combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
+            workspace: run.workspace)
+        try bundle.write(to: output)
+        run.discardCheckpoints()
+        print(FitCommand.summary(bundle, output))
+    }
+
+    private func heads() throws -> (encoder: Int, decoder: Int)? {
+        guard let maeHeads else { return nil }
+        let numbers = maeHeads.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard let encoder = numbers[0], numbers.count <= 2, let decoder = numbers[numbers.count - 1] else {
+            throw ValidationError("--mae-heads takes a number such as 3, or two such as 3,6")
+        }
+        return (encoder, decoder)
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Digest
+import Foundation
+import Observe
+import Query
+import RedTeam
+import SAME
+import Tensor
+
+/// How a live gateway is red-teamed.
+struct EvaluateLiveOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Red-team a live gateway at this address instead, e.g. http://host:8080/v1/models/m:predict.",
+            valueName: "url"))
+    var url: String?
+    @Option(help: ArgumentHelp("Send this API key.", valueName: "key"))
+    var apiKey: String?
+    @Option(help: ArgumentHelp("The field of the API key.", valueName: "name"))
+    var apiKeyHeader = "X-API-Key"
+    @Option(help: ArgumentHelp("Send this bearer token.", valueName: "token"))
+    var token: String?
+    @Flag(help: "Pay proofs-of-work.")
+    var pay = false
+    @Option(help: ArgumentHelp("Send no more requests a second.", valueName: "requests"))
+    var rate: Double?
+    @Option(help: ArgumentHelp("Wait where the gateway says so, up to this long.", valueName: "seconds"))
+    var wait = 0
+    @Option(help: "Order of a picture's dimensions that the gateway takes: HWC, CHW or HW.")
+    var layout: FitLayout = .hwc
+    @Option(help: ArgumentHelp("Values of black and white that it takes.", valueName: "low,high"))
+    var range = "0,1"
+    @Option(help: "What it answers: probabilities, log-probabilities or logits.")
+    var answer: FitAnswerKind = .probabilities
+    @Option(help: ArgumentHelp("Name of the input tensor, where it needs one.", valueName: "name"))
+    var input: String?
+    @Option(help: "Test pictures that honest users send.")
+    var honest = 500
+    @Option(
+        help: ArgumentHelp(
+            "The gateway's decision logs, to place bands by what these queries scored; may be repeated.",
+            valueName: "file"))
+    var decisions: [String] = []
+
+    func validate() throws {
+        if let rate, !(rate > 0 && rate <= 1e6) { throw ValidationError("--rate must be above 0") }
+        guard (0...3600).contains(wait) else { throw ValidationError("--wait must be from 0 to 3600") }
+        guard (1...100_000).contains(honest) else {
+            throw ValidationError("--honest must be from 1 to 100000")
+        }
+        guard ends != nil else {
+            throw ValidationError("--range takes two numbers, the lower first, such as 0,1")
+        }
+    }
+
+    private var ends: ValueRange? {
+        let ends = range.split(separator: ",").map { Double($0) }
+        guard ends.count == 2, let low = ends[0], let high = ends[1], low.isFinite, high.isFinite, low < high
+        else { return nil }
+        return ValueRange(low: low, high: high)
+    }
+
+    /// How queries are written.
+    func query(_ image: ImageShape) throws -> QueryFormat {
+        let format = QueryFormat(
+            inputName: input, layout: layout.layout, range: ends ?? ValueRange(low: 0, high: 1), shape: image)
+        if let problem = format.problems.first { throw ValidationError(problem) }
+        return format
+    }
+
+    /// A client of the gateway.
+    func connect(_ url: String, _ query: QueryFormat, classes: Int, threads: Int) throws -> HTTPOracle {
+        var manner = HTTPOracle.Manner()
+        manner.proofThreads = pay ? threads : 0
+        manner.requestsPerSecond = rate
+        manner.waitMax = .seconds(wait)
+        if let apiKey { manner.fields[apiKeyHeader] = apiKey }
+        if let token { manner.fields["Authorization"] = "Bearer \(token)" }
+        return try HTTPOracle(
+            url: url, query: query, answer: AnswerFormat(kind: answer.kind, sumTolerance: 0.01),
+            classes: classes, manner: manner)
+    }
+
+    /// What the logs say of queries, by digest.
+    func readDecisions() throws -> [SHA256Digest: LiveRedTeam.Decision] {
+        var found: [SHA256Digest: LiveRedTeam.Decision] = [:]
+        var reader = LogReader()
+        for path in decisions {
+            reader.readDecisions(of: path) { record in
+                guard let digest = record.digest.flatMap(Hex.decode).flatMap(SHA256Digest.init(bytes:)),
+                    let percentile = record.percentile
+                else { return }
+                found[digest] = LiveRedTeam.Decision(percentile: percentile)
+            }
+        }
+        if let file = reader.findings.unreadableFiles.first { throw ValidationError("--decisions \(file)") }
+        return found
+    }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Gateway
+import Logging
+import Service
+import Settings
+
+/// What the system that starts the daemon gives it and asks of it: sockets, limits, users, a manager to report to.
+struct ServeSurroundings {
+    /// Sockets that were opened for this process.
+    let inherited: InheritedSockets
+    /// Whom to tell; nil when nobody asked.
+    let notifier: Notifier?
+    /// How often the manager wants a sign of life; nil when it does not.
+    let watchdogInterval: Duration?
+    let environment: [String: String]
+    let pidFile: PIDFile?
+    let program: Successor
+    private let account: Privileges?
+    private let descriptors: UInt64
+    private let log: Logger
+
+    /// Reads the environment and raises what may be raised. Prints what is wrong with it and **throws** `ExitCode` 1.
+    init(_ environment: [String: String], _ settings: GatewaySettings, log: Logger) throws {
+        self.environment = environment
+        self.log = log
+        let processID = ProcessInfo.processInfo.processIdentifier
+        do {
+            inherited = try InheritedSockets(environment, processID: processID)
+            watchdogInterval = try Watchdog.interval(environment, processID: processID)
+            descriptors = try DescriptorLimit.raise()
+            account = try settings.daemon.user.map { try Privileges(user: $0, group: settings.daemon.group) }
+            program = try Successor(arguments: CommandLine.arguments)
+        } catch {
+            throw ConfigurationFile.refuse("\(error)")
+        }
+        notifier = Notifier(environment)
+        pidFile = settings.daemon.pidFile.map { PIDFile(path: $0, processID: processID) }
+    }
+
+    /// Called once the sockets are bound: gives up what only binding needed. **Throws** when that cannot be done, or when the
+    /// logs could not be written afterwards.
+    func settle(_ settings: GatewaySettings) throws(ServiceError) {
+        try pidFile?.write()
+        guard let account else {
+            if Privileges.isRoot {
+                log.warning("serves as root; name another user in daemon.user, or start it as one")
+            }
+            return
+        }
+        try account.assume()
+        log.info("goes on as another user", metadata: ["user": "\(account.user)"])
+        for file in [settings.logs.decisions, settings.logs.access].compactMap({ $0?.path }) {
+            let directory = URL(fileURLWithPath: file).deletingLastPathComponent().path
+            try Privileges.demandWritable(directory, as: account.user)
+        }
+    }
+
+    /// Warns when the process may not open as many descriptors as its limits let clients have.
+    func checkLimit(_ gateway: Gateway) {
+        guard UInt64(gateway.descriptorsMax) > descriptors else { return }
+        log.warning(
+            "limits.connections and the upstreams' connections need more descriptors than this process may open; connections beyond wait unaccepted. Raise LimitNOFILE= or ulimit -Hn, or lower the limits",
+            metadata: ["needed": "\(gateway.descriptorsMax)", "allowed": "\(descriptors)"])
+    }
+}
