@@ -30,17 +30,11 @@ final class GatewayHandler: RequestHandler {
     func finished(_ outcome: ExchangeOutcome) {
         services.metrics.record(outcome)
         guard services.journal.keepsAccesses else { return }
-        let note = outcome.note as? RequestNote
-        services.journal.record(outcome, note, route: note?.route ?? route(of: outcome))
+        let isRouted = routes.routes.indices.contains(outcome.mark)
+        services.journal.record(outcome, route: isRouted ? routes.routes[outcome.mark] : nil)
     }
 
-    /// The route that a request would have had which never came so far.
-    private func route(of outcome: ExchangeOutcome) -> Route? {
-        guard let request = outcome.request, case .path(let path) = RoutePath(request.target),
-            case .route(let route) = routes.match(path: path, method: request.method.name)
-        else { return nil }
-        return route
-    }
+    func acceptPaused() { services.journal.acceptPaused() }
 
     private func handle(_ exchange: Exchange, path: String, method: String) {
         switch routes.match(path: path, method: method) {
@@ -57,8 +51,13 @@ final class GatewayHandler: RequestHandler {
     }
 
     private func serve(_ exchange: Exchange, _ route: Route) {
-        var note = RequestNote(route: route)
+        exchange.mark(route.number)
+        if !route.limits.isEmpty, let limits = route.limits[exchange.listener] { exchange.limit(to: limits) }
+        var note = RequestNote()
         note.trace = services.tracer.adopt(&exchange.request.fields)
+        if let trace = note.trace, trace.isSampled {
+            exchange.attach(trace: (trace.traceHigh, trace.traceLow))
+        }
         let refusal = authenticate(exchange, route, &note)
         if services.journal.keepsAccesses { exchange.attach(note) }
         if let refusal { return refuse(exchange, route, refusal) }

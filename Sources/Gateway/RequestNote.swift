@@ -4,8 +4,6 @@ import Policy
 
 /// What the handler has learnt of a request and the access log is to say.
 struct RequestNote: Sendable {
-    /// The route that serves the request.
-    let route: Route
     /// Who asks.
     var client = ClientIdentity.anonymous
     /// Its place in a trace across services, as it is passed on; nil when it has none.

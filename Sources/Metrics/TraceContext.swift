@@ -85,10 +85,13 @@ package struct TraceContext: Hashable, Sendable {
     }
 
     /// The trace's id in 32 hexadecimal digits, for logs.
-    package var traceID: String {
+    package var traceID: String { Self.traceID(traceHigh, traceLow) }
+
+    /// The id of the trace with these halves.
+    static func traceID(_ high: UInt64, _ low: UInt64) -> String {
         String(unsafeUninitializedCapacity: 32) { text in
-            Self.write(traceHigh, to: text, at: 0)
-            Self.write(traceLow, to: text, at: 16)
+            write(high, to: text, at: 0)
+            write(low, to: text, at: 16)
             return 32
         }
     }

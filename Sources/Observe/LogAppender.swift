@@ -168,10 +168,13 @@ final class LogAppender {
     /// The time that the file's first line begins with, so that a restart does not make the file young again.
     private func timeOfFirstLine() -> WallTime {
         let start = Array(#"{"time":""#.utf8)
-        guard let head = try? files.read(plan.path, at: 0, count: start.count + 24), head.starts(with: start),
-            let time = WallTime(rfc3339: String(decoding: head.dropFirst(start.count), as: UTF8.self))
-        else { return now() }
-        return time
+        guard let head = try? files.read(plan.path, at: 0, count: 512) else { return now() }
+        if head.starts(with: start) {
+            let text = head.dropFirst(start.count).prefix(24)
+            return WallTime(rfc3339: String(decoding: text, as: UTF8.self)) ?? now()
+        }
+        let combined = head.drop { $0 != UInt8(ascii: "[") }.dropFirst().prefix(26)
+        return WallTime(combined: String(decoding: combined, as: UTF8.self)) ?? now()
     }
 
     private func lastSequence() -> Int {

@@ -21,6 +21,8 @@ package struct LogFilePlan: Sendable, Equatable {
     static let gatherBytes = 64 << 10
     /// The most memory that is kept for the next lines while none wait.
     static let spareBytesMax = 256 << 10
+    /// Whether a line in the log says what it has lost. Programs that read another format than JSON would trip over it.
+    package var notesLosses = true
 
     /// A plan; the defaults are the configuration's.
     package init(

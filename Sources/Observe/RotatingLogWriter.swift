@@ -200,7 +200,7 @@ package final class RotatingLogWriter: Sendable {
     private func noticeOfDrops() -> [UInt8] {
         let dropped = counters.dropped.value
         defer { writing.droppedNoted = dropped }
-        guard dropped > writing.droppedNoted else { return [] }
+        guard dropped > writing.droppedNoted, plan.notesLosses else { return [] }
         return DropNotice(time: now(), dropped: dropped - writing.droppedNoted).line()
     }
 

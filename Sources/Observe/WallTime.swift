@@ -92,6 +92,34 @@ extension WallTime {
         bytes.append(UInt8(ascii: "Z"))
     }
 
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// Appends the 26 bytes of the common log format, in UTC: `21/Nov/2026:11:40:00 +0000`.
+    func appendCombined(to bytes: inout [UInt8]) {
+        let (year, month, day, rest) = civil
+        appendDigits(day, 2, "/", &bytes)
+        bytes.append(contentsOf: Self.months[Int(month) - 1].utf8)
+        bytes.append(UInt8(ascii: "/"))
+        appendDigits(year, 4, ":", &bytes)
+        appendDigits(rest / 3_600_000, 2, ":", &bytes)
+        appendDigits(rest / 60_000 % 60, 2, ":", &bytes)
+        appendDigits(rest / 1_000 % 60, 2, " ", &bytes)
+        bytes.append(contentsOf: "+0000".utf8)
+    }
+
+    /// Reads what `appendCombined` writes; nil for anything else.
+    init?(combined text: some StringProtocol) {
+        let bytes = Array(text.utf8)
+        guard bytes.count == 26, bytes.suffix(6).elementsEqual(" +0000".utf8),
+            let month = Self.months.firstIndex(of: String(decoding: bytes[3..<6], as: UTF8.self))
+        else { return nil }
+        func part(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+        let number = month < 9 ? "0\(month + 1)" : "\(month + 1)"
+        self.init(rfc3339: "\(part(7..<11))-\(number)-\(part(0..<2))T\(part(12..<20))Z")
+    }
+
     /// RFC 3339 in UTC with milliseconds: `2026-11-21T11:40:00.123Z`. Years outside 0 to 9999 lose their higher digits.
     package var rfc3339: String {
         var bytes: [UInt8] = []

@@ -22,8 +22,11 @@ package final class ProxyServer: Sendable {
         group = loops
         let tally = ClientTally()
         let generation = ServerGeneration(number: 0, settings: settings, handler: handler)
-        shards = loops.loops.map {
-            ServerShard(loop: $0, generation: generation, counters: counters, tally: tally)
+        let cells = counters.cells(count: loops.loops.count)
+        shards = zip(loops.loops, cells).map {
+            ServerShard(
+                loop: $0, generation: generation, counters: counters, tally: tally,
+                overload: Overload($1, among: cells))
         }
     }
 

@@ -7,7 +7,7 @@ extension ServerConnection: UpstreamClient {
         _ request: RequestHead, to upstream: Upstream, clientKey: UInt64?, shaper: (any AnswerShaper)?,
         _ serial: UInt64
     ) {
-        guard isAwaiting(serial), exchange.target == nil else { return }
+        guard isAwaiting(serial), exchange.target == nil, mayHaveBody() else { return }
         exchange.shaper = shaper
         exchange.streamed = request
         exchange.target = upstream

@@ -44,6 +44,9 @@ public final class EventLoop: @unchecked Sendable {
     private var alarmTime: MonotonicTime = .never
     private var scheduledTime: MonotonicTime = .never
     private var isDraining = false
+    private var late = LoopLag()
+    /// How long the last look for events has waited for them. **Units**: nanoseconds.
+    private var waited: UInt64 = 0
     private var wheel: TimerWheel
     private var deferred: [Channel] = []
     private var isShutDown = false
@@ -82,6 +85,9 @@ public final class EventLoop: @unchecked Sendable {
         source.activate()
         alarm.activate()
     }
+
+    /// How late it is in taking up what is ready. **Runs on** the loop. **Units**: nanoseconds.
+    package var lagNanoseconds: UInt64 { late.nanoseconds }
 
     /// Traps in debug builds when called from anywhere but the loop.
     package func assertOnLoop() {
@@ -164,10 +170,10 @@ public final class EventLoop: @unchecked Sendable {
 
     private func drain() {
         // Work in the queue comes first, but events must not wait for a lull in it.
-        guard mailbox.attend() else { return deliver(poll(milliseconds: 0)) }
+        guard mailbox.attend() else { return deliver(poll(milliseconds: 0), isFirst: true) }
         isDraining = true
         for round in 0..<Self.roundsMax {
-            guard turn(milliseconds: round == 0 ? 0 : lingerMilliseconds) else { break }
+            guard turn(milliseconds: round == 0 ? 0 : lingerMilliseconds, isFirst: round == 0) else { break }
         }
         for work in mailbox.leave() { perform(work) }
         isDraining = false
@@ -176,9 +182,9 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Waits for events and does what they, the timers and other threads ask for. Returns false when there was nothing, or
     /// when the queue has work.
-    private func turn(milliseconds: Int32) -> Bool {
+    private func turn(milliseconds: Int32, isFirst: Bool) -> Bool {
         let count = mailbox.sleep { isEmpty in poll(milliseconds: isEmpty ? milliseconds : 0) }
-        deliver(count)
+        deliver(count, isFirst: isFirst)
         let isAlarmDue = alarmTime <= now
         if isAlarmDue { alarmRang() }
         if mailbox.isEmpty { return count > 0 || isAlarmDue }
@@ -187,13 +193,24 @@ public final class EventLoop: @unchecked Sendable {
         return true
     }
 
-    private func poll(milliseconds: Int32) -> Int32 {
-        cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
+    /// A clock that tests set says nothing of how late the loop is.
+    private func noteLag(isFirst: Bool, leavesMore: Bool) {
+        guard clock.manual == nil else { return }
+        late.note(at: now, waited: waited, isFirst: isFirst, leavesMore: leavesMore)
+        load.publish(late, at: now)
     }
 
-    private func deliver(_ count: Int32) {
+    private func poll(milliseconds: Int32) -> Int32 {
+        let begin = clock.now()
+        let count = cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
         now = clock.now()
-        guard count > 0 else { return }
+        waited = now.nanoseconds - min(begin.nanoseconds, now.nanoseconds)
+        return count
+    }
+
+    private func deliver(_ count: Int32, isFirst: Bool) {
+        guard count > 0 else { return late.noteIdle() }
+        noteLag(isFirst: isFirst, leavesMore: Int(count) == events.count)
         for event in events[0..<Int(count)] {
             table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
         }

@@ -9,6 +9,8 @@ import Settings
 /// One route, ready to serve: where its requests go, and how they are protected.
 final class Route: Sendable {
     let name: String
+    /// Its place among the routes.
+    let number: Int
     let pattern: PathPattern
     /// Method names it takes; empty takes all.
     let methods: [String]
@@ -19,6 +21,8 @@ final class Route: Sendable {
     let authenticate: RouteSettings.Authenticate
     /// What its requests are charged to.
     let rates: [RateLimitRule]
+    /// Its own limits by the name of the listener; empty where it has none.
+    let limits: [String: LimitSet]
     /// Which answers are compressed; nil for none.
     let compression: CompressionRule?
     /// Nil streams requests unscored.
@@ -27,9 +31,11 @@ final class Route: Sendable {
     private let predictPath: PredictPath?
 
     init(
-        _ settings: RouteSettings, upstream: Upstream, basePath: String, rates: [RateLimitRule],
-        compression: CompressionRule?, protection: Protection?
+        _ settings: RouteSettings, number: Int, upstream: Upstream, basePath: String, rates: [RateLimitRule],
+        limits: [String: LimitSet] = [:], compression: CompressionRule?, protection: Protection?
     ) {
+        self.number = number
+        self.limits = limits
         name = settings.name
         pattern = settings.path
         methods = settings.methods

@@ -8,7 +8,8 @@ struct RouteTable: Sendable {
         case notFound
     }
 
-    private let routes: [Route]
+    /// In order of precedence.
+    let routes: [Route]
     /// The paths that routes spell out: such a route has its path to itself, however else others read it.
     private let spelt: Set<String>
     /// Whether a model's path has to be looked for under its other spellings.
