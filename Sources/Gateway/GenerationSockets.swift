@@ -37,7 +37,8 @@ struct GenerationSockets: Sendable {
             let known =
                 earlier?.adminListeners.first { $0.address == address }?.listener
                 ?? inherited.take(named: nil, at: Self.address(address))
-            let made = Self.listener(at: address, path: "admin.address", known, security: nil, intake: nil, &problems)
+            let made = Self.listener(
+                at: address, path: "admin.address", known, security: nil, intake: nil, &problems)
             if let made { side.append(BoundListener(address: address, listener: made)) }
         }
         do throws(ServiceError) { try inherited.demandNoneLeft() } catch {

@@ -60,6 +60,22 @@ package final class Exchange: @unchecked Sendable {
         connection.attach(note, serial)
     }
 
+    /// Marks the exchange with a number for its outcome, which costs less than a note. **Runs on** the loop.
+    package func mark(_ mark: Int) { connection.mark(mark, serial) }
+
+    /// Keeps the request's trace for its outcome. **Runs on** the loop.
+    package func attach(trace: (high: UInt64, low: UInt64)) { connection.attach(trace: trace, serial) }
+
+    /// The name of the listener that the request came in at.
+    package var listener: String { connection.source.name }
+
+    /// What holds for the request now.
+    package var limits: ProxyLimits { connection.limits }
+
+    /// Holds the request to these limits from here on: those of its route instead of its listener's. Bounds over all
+    /// connections and on heads are not among what changes. **Runs on** the loop.
+    package func limit(to set: LimitSet) { connection.limit(to: set, serial) }
+
     /// Answers. Later answers, and answers nobody awaits, are ignored. **Runs on** the loop.
     package func respond(_ response: Response) {
         loop.assertOnLoop()

@@ -7,7 +7,7 @@ extension ServerConnection: UpstreamClient {
         _ request: RequestHead, to upstream: Upstream, clientKey: UInt64?, options: StreamOptions,
         shaper: (any AnswerShaper)?, _ serial: UInt64
     ) {
-        guard isAwaiting(serial), exchange.target == nil else { return }
+        guard isAwaiting(serial), exchange.target == nil, mayHaveBody() else { return }
         exchange.shaper = shaper
         exchange.options = options
         if !options.isEmpty, !mayStream(request) { return }

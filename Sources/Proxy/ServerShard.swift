@@ -10,6 +10,7 @@ final class ServerShard: @unchecked Sendable {
     private(set) var generation: ServerGeneration
     let counters: ProxyCounters
     let tally: ClientTally
+    var overload: Overload
     private(set) var isDraining = false
     /// Connections whose PROXY header is awaited.
     var unnamed: [ObjectIdentifier: ProxyHeaderChannel] = [:]
@@ -26,12 +27,14 @@ final class ServerShard: @unchecked Sendable {
     private var dateBytes: [UInt8] = []
 
     init(
-        loop: EventLoop, generation: ServerGeneration, counters: ProxyCounters, tally: ClientTally
+        loop: EventLoop, generation: ServerGeneration, counters: ProxyCounters, tally: ClientTally,
+        overload: Overload
     ) {
         self.loop = loop
         self.generation = generation
         self.counters = counters
         self.tally = tally
+        self.overload = overload
     }
 
     var limits: ProxyLimits { generation.settings.limits }
@@ -49,14 +52,16 @@ final class ServerShard: @unchecked Sendable {
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
                 let shard = chosen(loop)
                 shard.loop.load.add(1)
-                let security = share.listener.security
-                if let intake = share.listener.intake {
-                    shard.loop.execute { @Sendable in shard.awaitHeader(raw, peer, security, intake) }
+                let source = share.listener
+                source.load.add(1)
+                if let intake = source.intake {
+                    shard.loop.execute { @Sendable in shard.awaitHeader(raw, peer, source, intake) }
                     return
                 }
-                if shard === self { return adopt(raw, peer, security) }
-                shard.loop.execute { @Sendable in shard.adopt(raw, peer, security) }
+                if shard === self { return adopt(raw, peer, source) }
+                shard.loop.execute { @Sendable in shard.adopt(raw, peer, source) }
             }
+            share.channel?.onExhaustion = { [unowned self] in acceptPaused() }
             listeners.append(share)
         }
     }
@@ -83,9 +88,14 @@ final class ServerShard: @unchecked Sendable {
         for connection in connections { connection.changeGeneration() }
     }
 
-    func adopt(_ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?) {
+    private func acceptPaused() {
+        counters.acceptPauses.wrappingAdd(1, ordering: .relaxed)
+        generation.handler.acceptPaused()
+    }
+
+    func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
-        let connection = ServerConnection(shard: self, owning: raw, peer: peer)
+        let connection = ServerConnection(shard: self, owning: raw, peer: peer, source: source)
         connection.place = connections.count
         connections.append(connection)
         do throws(TransportError) {
@@ -93,15 +103,25 @@ final class ServerShard: @unchecked Sendable {
         } catch {
             return remove(connection)
         }
-        if let security {
+        let room = Room(
+            server: count <= limits.connectionsMax,
+            listener: source.load.count <= connection.limits.connectionsMax)
+        if let security = source.security {
             // A handshake only to say that there is no room would cost more than what it refuses.
-            guard count <= limits.connectionsMax else { return connection.shed() }
+            guard room.server, room.listener else { return connection.shed(room) }
             guard connection.beginHandshake(security) else { return connection.abort() }
         }
-        connection.begin(isRefused: count > limits.connectionsMax)
+        connection.begin(room)
+    }
+
+    /// Where there is room for one more connection.
+    struct Room {
+        let server: Bool
+        let listener: Bool
     }
 
     func remove(_ connection: ServerConnection) {
+        connection.source.load.add(-1)
         counters.connections.wrappingSubtract(1, ordering: .relaxed)
         loop.load.add(-1)
         let last = connections.removeLast()

@@ -51,6 +51,9 @@ final class Tunnel {
         client.write(bytes)
     }
 
+    /// The memory of what waits for the upstream; what waits for the client is its own connection's.
+    var waitingCapacity: Int { upstream.outputCapacity }
+
     /// Moves what can be moved now. Called at each event of either side.
     func pump() {
         guard !isOver else { return }
@@ -59,6 +62,8 @@ final class Tunnel {
         guard upstream.writeError == nil else { return end(.cut(.upstreamFailed)) }
         guard client.writeError == nil else { return end(.cut(.clientGone)) }
         if fromClient.isEndTold, fromUpstream.isEndTold { return end(.answered) }
+        client.account()
+        guard !isOver else { return }
         let sum = client.bytesReceived &+ client.bytesSent &+ upstream.bytesReceived &+ upstream.bytesSent
         guard sum != moved, let timer else { return }
         moved = sum

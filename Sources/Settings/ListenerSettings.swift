@@ -9,6 +9,9 @@ package struct ListenerSettings: Sendable, Equatable {
     /// The PROXY header that each connection begins with; nil where none is read.
     package var proxyProtocol: ProxyProtocolSettings?
 
+    /// Bounds that hold here instead of those of the `limits` section; nil where it has none of its own.
+    package var limits: LimitOverrides?
+
     init(reading section: Section) {
         address = section.required("address", .address, "Where to accept connections.")
         socket = section.optional(
@@ -21,6 +24,11 @@ package struct ListenerSettings: Sendable, Equatable {
             "proxy_protocol", absent: "connections are their clients' own",
             "The PROXY header, version 1 or 2, that every connection must begin with, before TLS: it names the client.",
             ProxyProtocolSettings.init(reading:))
+        limits = section.optionalSection(
+            "limits", absent: "as in limits", "Bounds that hold for connections to this address."
+        ) {
+            LimitOverrides(reading: $0, forRoute: false)
+        }
     }
 }
 

@@ -16,6 +16,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var upgrade: [Upgrade]
     /// Who answers `Expect: 100-continue`.
     package var expectContinue: ExpectContinue
+    /// Bounds that hold here instead of the listener's; nil where it has none of its own.
+    package var limits: LimitOverrides?
     /// Which answers are compressed; nil is what the whole gateway has.
     package var compress: CompressSettings?
     /// How queries are scored; nil passes every request on unscored.
@@ -71,6 +73,11 @@ package struct RouteSettings: Sendable, Equatable {
             "expect_continue", .choice(), default: .answer,
             "Who answers `Expect: 100-continue`; `forward` lets the upstream refuse a body before it is sent."
         )
+        limits = section.optionalSection(
+            "limits", absent: "those of the listener", "Bounds that hold for requests of this route."
+        ) {
+            LimitOverrides(reading: $0, forRoute: true)
+        }
         compress = section.optionalSection(
             "compress", absent: "as the gateway's own",
             "Which answers of this route are compressed; stands for the gateway's own section as a whole.",

@@ -13,6 +13,10 @@ package final class Listener: Sendable {
     package let security: (any SessionMaker)?
     /// What each connection has to begin with; nil where it begins with TLS or HTTP.
     package let intake: (any ConnectionIntake)?
+    /// By what settings know it: the address that was asked for.
+    package let name: String
+    /// How many of its connections are open.
+    package let load: LoopLoad
     private let descriptor: OwnedDescriptor
 
     /// Binds and listens, for TLS where `security` is given. **Throws** with the address when the system refuses it.
@@ -22,6 +26,8 @@ package final class Listener: Sendable {
     ) throws(TransportError) {
         self.security = security
         self.intake = intake
+        name = address.description
+        load = LoopLoad()
         var system = address.system
         let raw = try TransportError.check(cposix_listen(&system, backlog), "listen on \(address)")
         let owned = Descriptor(owning: raw)
@@ -38,6 +44,8 @@ package final class Listener: Sendable {
         security = nil
         intake = nil
         localAddress = SocketAddress(system)
+        name = localAddress.description
+        load = LoopLoad()
         descriptor = OwnedDescriptor(Descriptor(owning: raw))
     }
 
@@ -50,6 +58,8 @@ package final class Listener: Sendable {
     ) {
         self.intake = intake
         localAddress = other.localAddress
+        name = other.name
+        load = other.load
         descriptor = other.descriptor
         self.security = security
     }
@@ -107,6 +117,8 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
     private var isSuspended = false
     /// How often the process had no descriptor left for a connection.
     package private(set) var exhaustions = 0
+    /// Called each time.
+    package var onExhaustion: () -> Void = {}
 
     init(loop: EventLoop, owning raw: Int32, accepted: @escaping (Int32, SocketAddress) -> Void) {
         self.accepted = accepted
@@ -145,6 +157,7 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
     /// EMFILE and ENFILE leave the connection queued and the socket readable: going on would spin.
     private func suspend() {
         exhaustions += 1
+        onExhaustion()
         suspendEvents()
         isSuspended = true
         let timer = LoopTimer { [unowned self] in resume() }

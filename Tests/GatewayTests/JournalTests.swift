@@ -37,7 +37,7 @@ struct JournalTests {
         #expect(line["terms"] as? [String] == ["reconstruction", "deviation"] && line["reason"] is NSNull)
         #expect((line["digest"] as? String)?.count == 64)
         let latencies = try #require(line["latencies_ms"] as? [String: Double])
-        #expect(Set(latencies.keys) == ["queue", "score", "upstream", "total"])
+        #expect(Set(latencies.keys) == ["parse", "queue", "score", "upstream", "decide", "total"])
         #expect(latencies.values.allSatisfy { $0 >= 0 } && latencies["total"]! >= latencies["score"]!)
     }
 

@@ -104,7 +104,7 @@ struct UpstreamProxyHeaderTests {
             client.send(Self.get)
             #expect(client.answer()?.body == "127.0.0.1 \(client.localPort) \(server.address.port)")
         }
-        #expect(upstream.counters.opened.load(ordering: .relaxed) == 1)
+        #expect(upstream.connectionCount == 1)
         server.stop()
         upstream.close()
     }

@@ -18,8 +18,12 @@ extension ProxyLimits {
         trailerCountMax = settings.body.trailerCount
         bodyBytesPerSecondMin = settings.body.bytesPerSecond
         bodyRateWindow = settings.body.rateWindow
+        requestsMax = settings.requests
+        bufferBytesMax = settings.bufferBytes
+        loopLagMax = settings.loopLag
         requestHeadBytesMax = settings.requestHeadBytes
-        requestLineBytesMax = min(requestLineBytesMax, settings.requestHeadBytes)
+        requestLineBytesMax = min(settings.requestLineBytes, settings.requestHeadBytes)
+        fieldBytesMax = settings.headerFieldBytes
         headerCountMax = settings.headerCount
         requestBodyBytesMax = settings.requestBodyBytes
         answerBytesMax = settings.answerBytes
@@ -29,12 +33,50 @@ extension ProxyLimits {
         keepAliveTimeout = settings.keepAliveTimeout
         continueTimeout = settings.continueTimeout
         tunnelIdleTimeout = settings.tunnelIdleTimeout
+        keepAliveRequestsMax = settings.keepAliveRequests
+        keepAliveAgeMax = settings.keepAliveAge
+        answerIdleTimeout = settings.answerIdleTimeout
+        answerBytesPerSecondMin = settings.answerBytesPerSecond
+        answerRateWindow = settings.answerRateWindow
+    }
+}
+
+/// The limits of every place that states its own.
+struct LimitTable {
+    /// By the name of the listener.
+    private(set) var listeners: [String: LimitSet] = [:]
+    private let settings: GatewaySettings
+
+    init(_ settings: GatewaySettings) {
+        self.settings = settings
+        for listener in settings.listeners {
+            guard let own = listener.limits else { continue }
+            listeners[Self.name(of: listener)] = LimitSet(ProxyLimits(own.applied(to: settings.limits)))
+        }
+    }
+
+    /// The limits of a route by the name of the listener that its request came in at; empty without any of its own. What a
+    /// route leaves out is as the listener has it.
+    func limits(of route: RouteSettings) -> [String: LimitSet] {
+        guard let own = route.limits, !own.given.isEmpty else { return [:] }
+        let pairs = settings.listeners.map { listener in
+            let common = listener.limits?.applied(to: settings.limits) ?? settings.limits
+            return (Self.name(of: listener), LimitSet(ProxyLimits(own.applied(to: common))))
+        }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    /// As `Transport.Listener` has it.
+    private static func name(of listener: ListenerSettings) -> String {
+        let text = listener.address.description
+        return (try? Endpoint(parsing: text).address)?.description ?? text
     }
 }
 
 extension ProxySettings {
-    init(_ gateway: GatewaySettings, limits: ProxyLimits) {
+    init(_ gateway: GatewaySettings, limits: ProxyLimits, listeners: [String: LimitSet] = [:]) {
         self.init(limits: limits)
+        listenerLimits = listeners
         let settings = gateway.forwarded
         trust.proxies = settings.trustedProxies.compactMap { AddressPrefix($0) }
         trust.field =

@@ -43,6 +43,8 @@ package struct GatewayAssembly: Sendable {
     var upstreams: [String: Upstream] { leases.mapValues(\.part) }
     private let loaded: [String: LoadedModel]
     let limits: ProxyLimits
+    /// Those of listeners that state their own, by their names.
+    let listenerLimits: [String: LimitSet]
     let security: GatewaySecurity
     let key: HMACKey
     /// What requests for change through the side door carry; nil where closeness is enough.
@@ -75,6 +77,7 @@ package struct GatewayAssembly: Sendable {
         var problems: [AssemblyProblem] = []
         let loaded = Self.loadModels(settings, reusing: earlier, &problems)
         let limits = ProxyLimits(settings.limits)
+        let limitTable = LimitTable(settings)
         let security = GatewaySecurity(settings, reusing: earlier?.security, &problems)
         let leases = Self.lease(settings, limits, security, reusing: earlier)
         let upstreams = leases.mapValues(\.part)
@@ -91,7 +94,8 @@ package struct GatewayAssembly: Sendable {
             let charged = route.rates.compactMap { rules[$0] }
             routes.append(
                 Route(
-                    route, upstream: upstream, basePath: base, rates: charged,
+                    route, number: routes.count, upstream: upstream, basePath: base, rates: charged,
+                    limits: limitTable.limits(of: route),
                     compression: CompressionRule(route.compress ?? settings.compress), protection: protection)
             )
         }
@@ -106,6 +110,7 @@ package struct GatewayAssembly: Sendable {
         self.leases = leases
         self.loaded = loaded
         self.limits = limits
+        listenerLimits = limitTable.listeners
         self.security = security
         self.key = key
         authentication = identity?.phase

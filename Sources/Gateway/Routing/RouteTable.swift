@@ -10,12 +10,16 @@ struct RouteTable: Sendable {
         case notFound
     }
 
-    private let routes: [Route]
+    /// In order of precedence.
+    let routes: [Route]
     /// The paths that routes spell out: such a route has its path to itself, however else others read it.
     private let spelt: Set<String>
+    /// Whether a model's path has to be looked for under its other spellings.
+    private let protectsModels: Bool
 
     init(_ routes: [Route]) {
         self.routes = routes
+        protectsModels = routes.contains(where: \.protectsModel)
         spelt = Set(
             routes.compactMap { route in
                 if case .exact(let path) = route.pattern { path } else { nil }
@@ -29,7 +33,7 @@ struct RouteTable: Sendable {
     /// model's path, unless a route spells that path out. What else a guarded model can be asked (`:classify`, `:regress`)
     /// answers as `:predict` does, so no unguarded catch-all takes it.
     func match(path: String, method: String) -> Match {
-        let model = spelt.contains(path) ? nil : PredictPath(path)
+        let model = protectsModels && !spelt.contains(path) ? PredictPath(path) : nil
         var allowed: Set<String> = []
         for route in routes {
             guard route.spells(path) || model.map(route.protectsModel) ?? false else { continue }

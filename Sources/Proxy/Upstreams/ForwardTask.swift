@@ -19,6 +19,8 @@ final class ForwardTask: UpstreamClient {
     private var head: ResponseHead?
     private var firstByte: MonotonicTime?
     private var answer: [UInt8] = []
+    /// Told how much memory the answer takes whenever that has grown; false when there is none and nobody waits any more.
+    var grew: ((Int) -> Bool)?
     private var attempts = Attempts()
     private var timer: LoopTimer?
     private var isDone = false
@@ -134,11 +136,14 @@ final class ForwardTask: UpstreamClient {
         guard case .length(let count) = upstream.parser.head.framing else { return }
         guard count <= UInt64(max(0, request.answerBytesMax)) else { return tooLarge() }
         answer.reserveCapacity(Int(count))
+        _ = grew?(answer.capacity)
     }
 
     func upstreamBody(_ bytes: UnsafeRawBufferPointer) {
         guard answer.count + bytes.count <= request.answerBytesMax else { return tooLarge() }
+        let capacity = answer.capacity
         answer.append(contentsOf: bytes)
+        if answer.capacity > capacity { _ = grew?(answer.capacity) }
     }
 
     private func tooLarge() {
