@@ -24,6 +24,7 @@ package final class Gateway: Sendable {
     private let admin: ProxyServer
     private let adminDesk: AdminHandler
     let state: GatewayState
+    private let upstreamLog: UpstreamLog
     /// Reloads run one after the other.
     private let control = DispatchQueue(label: "samegate.control")
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
@@ -56,6 +57,7 @@ package final class Gateway: Sendable {
         state = GatewayState(
             loops: loops, clock: clock, unix: unix, log: log, store: store, rates: rates,
             counters: GatewayCounters(), proxyCounters: proxyCounters)
+        upstreamLog = UpstreamLog(log, clock: clock)
         let first = try Generation(assembly, state, sockets: sockets, after: nil)
         life = Mutex(Life(generation: first))
         server = ProxyServer(
@@ -121,7 +123,7 @@ package final class Gateway: Sendable {
     package var descriptorsMax: Int {
         let settings = generation.assembly.settings
         let shared = (settings.listeners.count + 1) * (state.loops.loops.count + 1)
-        return settings.limits.connections + settings.upstreams.reduce(0) { $0 + $1.connections } + shared
+        return settings.limits.connections + settings.upstreams.reduce(0) { $0 + $1.connections.most * $1.servers.count } + shared
             + Self.descriptorsBesides
     }
 
@@ -135,8 +137,18 @@ package final class Gateway: Sendable {
 
     /// Begins to accept. **Throws** `TransportError` when a loop cannot watch a listener.
     package func start() throws {
+        watch(generation)
         try admin.start()
         try server.start()
+    }
+
+    /// Has the upstreams' health checked and their names resolved again; those that are watched already stay so. The
+    /// loops share that work, which comes between the events of requests.
+    private func watch(_ generation: Generation) {
+        let loops = state.loops.loops
+        for (index, upstream) in generation.upstreams.enumerated() {
+            upstream.start(on: loops[index % loops.count]) { @Sendable [upstreamLog] in upstreamLog.note($0) }
+        }
     }
 
     /// What the side door's requests for change go to; without it they are refused.
@@ -191,6 +203,7 @@ package final class Gateway: Sendable {
         adminDesk.show(next)
         state.reloads.succeed(configuration, at: Self.unixSeconds(state.unix), isFirst: false)
         life.withLock { $0.generation = next }
+        watch(next)
         return next.changes(since: old)
     }
 

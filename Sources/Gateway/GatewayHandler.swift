@@ -30,16 +30,11 @@ final class GatewayHandler: RequestHandler {
     func finished(_ outcome: ExchangeOutcome) {
         services.metrics.record(outcome)
         guard services.journal.keepsAccesses else { return }
-        services.journal.record(outcome, route: route(of: outcome))
+        let isRouted = routes.routes.indices.contains(outcome.mark)
+        services.journal.record(outcome, route: isRouted ? routes.routes[outcome.mark] : nil)
     }
 
-    /// The route that served the request; found again, since most gateways keep no access log to find it for.
-    private func route(of outcome: ExchangeOutcome) -> Route? {
-        guard let request = outcome.request, case .path(let path) = RoutePath(request.target),
-            case .route(let route) = routes.match(path: path, method: request.method.name)
-        else { return nil }
-        return route
-    }
+    func acceptPaused() { services.journal.acceptPaused() }
 
     private func handle(_ exchange: Exchange, path: String, method: String) {
         switch routes.match(path: path, method: method) {
@@ -56,11 +51,19 @@ final class GatewayHandler: RequestHandler {
     }
 
     private func serve(_ exchange: Exchange, _ route: Route) {
+        exchange.mark(route.number)
+        if !route.limits.isEmpty, let limits = route.limits[exchange.listener] { exchange.limit(to: limits) }
         var note = RequestNote()
         note.trace = services.tracer.adopt(&exchange.request.fields)
+        if let trace = note.trace, trace.isSampled {
+            exchange.attach(trace: (trace.traceHigh, trace.traceLow))
+        }
         let refusal = authenticate(exchange, route, &note)
         if services.journal.keepsAccesses { exchange.attach(note) }
         if let refusal { return refuse(exchange, route, refusal) }
+        if route.upstream.isHashed, let account = note.account {
+            exchange.clientKey = Rendezvous.key(account.utf8)
+        }
         if !route.basePath.isEmpty {
             var target: [UInt8] = []
             exchange.request.target.appendOriginForm(to: &target)

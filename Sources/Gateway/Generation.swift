@@ -37,6 +37,7 @@ final class Generation: Sendable {
         adminListeners = sockets.adminListeners
         scoring = Self.pool(settings.scoring, after: earlier)
         let metrics = try GatewayMetrics(
+            routes: assembly.routes.map(\.name),
             protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name),
             loops: state.loops.loops.count, continuing: earlier?.services.metrics)
         let authorities = try Self.authorities(assembly, after: earlier)
@@ -58,13 +59,23 @@ final class Generation: Sendable {
     var upstreams: [Upstream] { assembly.upstreams.values.sorted { $0.settings.name < $1.settings.name } }
 
     /// How requests are read and passed on.
-    var proxySettings: ProxySettings { ProxySettings(assembly.settings.forwarded, limits: assembly.limits) }
+    var proxySettings: ProxySettings {
+        var settings = ProxySettings(
+            assembly.settings.forwarded, limits: assembly.limits, listeners: assembly.listenerLimits)
+        let routed = assembly.routes.flatMap { $0.limits.values }
+        settings.routedBodyBytesMax = routed.map(\.values.requestBodyBytesMax).max() ?? 0
+        return settings
+    }
 
     private func expose(_ state: GatewayState, _ metrics: GatewayMetrics) throws {
         try metrics.expose(state.proxyCounters)
         try metrics.expose(upstreams)
+        try metrics.expose(serversOf: upstreams, clock: state.clock)
         try metrics.expose(services.counters, services.scoring, services.store, services.journal)
         try metrics.expose(services.rates)
+        try metrics.exposeShedding(state.proxyCounters, services.counters)
+        try metrics.expose(LoopMetrics(loops: state.loops.loops))
+        try metrics.expose(ProcessMetrics(configuration: assembly.configuration))
         try metrics.expose(services.codings)
         try metrics.expose(state.reloads)
     }

@@ -19,6 +19,7 @@ package enum FramingError: Error, Sendable, Equatable, CaseIterable {
     case unsupportedVersion
     // Header section
     case headTooLarge
+    case fieldTooLong
     case tooManyFields
     case foldedLine
     case emptyFieldName
@@ -54,13 +55,23 @@ package enum FramingError: Error, Sendable, Equatable, CaseIterable {
     case truncated
     case unexpectedBytes
 
+    /// Its name in metrics and logs, which does not change: `bare-line-feed`.
+    package var name: String {
+        var name = ""
+        for character in "\(self)" {
+            if character.isUppercase { name += "-" }
+            name += character.lowercased()
+        }
+        return name
+    }
+
     /// The status a server answers with; as client of an upstream every one of them is a 502.
     package var status: Int {
         switch self {
         case .bodyTooLarge: 413
         case .startLineTooLong: 414
         case .unsupportedExpectation: 417
-        case .headTooLarge, .tooManyFields, .trailersTooLarge, .tooManyTrailers: 431
+        case .headTooLarge, .fieldTooLong, .tooManyFields, .trailersTooLarge, .tooManyTrailers: 431
         case .unsupportedTransferEncoding: 501
         case .unsupportedVersion: 505
         default: 400

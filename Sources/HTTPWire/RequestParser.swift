@@ -101,6 +101,7 @@ package struct RequestParser: Sendable {
             let end = try reader.nextLineEnd(base, count, endMax: limits.headBytesMax, tooLong: .headTooLarge)
             if end < 0 { return WireStep(event: .needMoreBytes, consumed: 0) }
             if end == reader.lineStart { return try finishHead(base, end) }
+            guard end - reader.lineStart <= limits.fieldBytesMax else { throw .fieldTooLong }
             let entry = try reader.readField(
                 base, to: end, countMax: limits.headerCountMax, tooMany: .tooManyFields)
             let section = base + reader.sectionStart

@@ -6,6 +6,8 @@ package struct WireLimits: Sendable, Equatable {
     package var startLineBytesMax: Int
     /// Longest head (start line and header section together, CRLFs included). Longer: 431.
     package var headBytesMax: Int
+    /// Longest line of one header field, its CRLF left out. Longer: 431.
+    package var fieldBytesMax: Int
     /// Most header fields in a head. More: 431.
     package var headerCountMax: Int
     /// Longest chunk-size line: digits, extensions and CRLF. Longer: 400.
@@ -21,10 +23,11 @@ package struct WireLimits: Sendable, Equatable {
     /// Empty lines skipped before a request line (RFC 9112 §2.2). More: 400.
     package var emptyLinesMax: Int
 
-    /// The defaults are those of common servers: 8 KiB lines, 32 KiB heads, 100 fields, 8 MiB bodies.
+    /// The defaults are those of common servers: 8 KiB lines, 32 KiB heads, 16 KiB fields, 100 of them, 8 MiB bodies.
     package init(
         startLineBytesMax: Int = 8 << 10,
         headBytesMax: Int = 32 << 10,
+        fieldBytesMax: Int = 16 << 10,
         headerCountMax: Int = 100,
         chunkLineBytesMax: Int = 512,
         chunkExtensionBytesMax: Int = 4 << 10,
@@ -35,6 +38,7 @@ package struct WireLimits: Sendable, Equatable {
     ) {
         self.startLineBytesMax = startLineBytesMax
         self.headBytesMax = headBytesMax
+        self.fieldBytesMax = fieldBytesMax
         self.headerCountMax = headerCountMax
         self.chunkLineBytesMax = chunkLineBytesMax
         self.chunkExtensionBytesMax = chunkExtensionBytesMax

@@ -50,11 +50,19 @@ struct Exposition {
         text += "# HELP \(family) \(escaped(help: help))\n# TYPE \(family) \(type)\n"
     }
 
-    /// One sample.
-    mutating func sample(_ name: String, _ labels: String, _ value: String) {
+    /// One sample. Only OpenMetrics knows exemplars.
+    mutating func sample(
+        _ name: String, _ labels: String, _ value: String, _ exemplar: Exemplars.Exemplar? = nil
+    ) {
         text += name
         if !labels.isEmpty { text += "{\(labels)}" }
-        text += " \(value)\n"
+        text += " \(value)"
+        if let exemplar, format == .openMetrics {
+            let trace = TraceContext.traceID(exemplar.traceHigh, exemplar.traceLow)
+            let seconds = Self.number(Double(exemplar.nanoseconds) / 1e9)
+            text += " # {trace_id=\"\(trace)\"} \(seconds)"
+        }
+        text += "\n"
     }
 
     /// The end, which OpenMetrics demands so that a cut scrape is noticed.

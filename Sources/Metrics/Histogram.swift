@@ -49,6 +49,8 @@ package struct Histogram: Sendable {
     let cells: AtomicCells
     /// The first of this series' cells: one for each bucket, then `+Inf`, then the sum.
     let base: Int
+    /// Requests that fell into the buckets; nil where none are kept.
+    let exemplars: Exemplars?
 
     /// Counts one duration. A negative one counts as zero. `shard` is the number of the calling loop.
     package func record(_ duration: Duration, shard: Int = 0) {
@@ -59,9 +61,15 @@ package struct Histogram: Sendable {
             nanoseconds: overflow ? .max >> 1 : scaled &+ UInt64(attoseconds / 1_000_000_000), shard: shard)
     }
 
-    /// Counts one duration in nanoseconds.
-    package func record(nanoseconds: UInt64, shard: Int = 0) {
-        cells.add(1, to: base + buckets.index(of: nanoseconds), shard: shard)
+    /// Counts one duration in nanoseconds; `trace` may become the bucket's exemplar.
+    package func record(nanoseconds: UInt64, shard: Int = 0, trace: TraceMark? = nil) {
+        let cell = base + buckets.index(of: nanoseconds)
+        cells.add(1, to: cell, shard: shard)
+        if let trace, let exemplars {
+            let exemplar = Exemplars.Exemplar(
+                traceHigh: trace.traceHigh, traceLow: trace.traceLow, nanoseconds: nanoseconds)
+            exemplars.offer(exemplar, cell: cell, second: trace.second)
+        }
         cells.add(nanoseconds, to: base + buckets.nanoseconds.count + 1, shard: shard)
     }
 
@@ -93,6 +101,7 @@ package struct HistogramFamily: Sendable {
     package let series: SeriesSet
     let buckets: HistogramBuckets
     let cells: AtomicCells
+    let exemplars: Exemplars?
 
     /// The series with these label values; nil when any is outside its closed set.
     package subscript(_ values: String...) -> Histogram? {
@@ -101,6 +110,8 @@ package struct HistogramFamily: Sendable {
 
     /// The series of number `index`.
     package func histogram(at index: Int) -> Histogram {
-        Histogram(buckets: buckets, cells: cells, base: index * (buckets.nanoseconds.count + 2))
+        Histogram(
+            buckets: buckets, cells: cells, base: index * (buckets.nanoseconds.count + 2),
+            exemplars: exemplars)
     }
 }

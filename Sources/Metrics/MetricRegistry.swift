@@ -21,7 +21,7 @@ package final class MetricRegistry: Sendable {
     /// Where counters and histograms go on from.
     private let past: [String: (series: SeriesSet, cells: AtomicCells)]
     private let shards: Int
-    private let seriesMax: Int
+    let seriesMax: Int
 
     /// An empty registry.
     ///
@@ -70,11 +70,12 @@ package final class MetricRegistry: Sendable {
         return GaugeFamily(series: series, cells: cells)
     }
 
-    /// A latency histogram; its name ends in `_seconds`.
+    /// A latency histogram; its name ends in `_seconds`. One that keeps exemplars shows them in OpenMetrics.
     ///
     /// Throws: `MetricError` for a name, label or size that cannot be exposed.
     package func histogram(
-        _ name: String, help: String, labels: [MetricLabel] = [], buckets: HistogramBuckets = .latency
+        _ name: String, help: String, labels: [MetricLabel] = [], buckets: HistogramBuckets = .latency,
+        keepsExemplars: Bool = false
     ) throws(MetricError) -> HistogramFamily {
         guard name.hasSuffix("_seconds") else {
             throw .badName(name, reason: "a latency histogram ends in _seconds")
@@ -82,7 +83,9 @@ package final class MetricRegistry: Sendable {
         let series = try checked(name, labels)
         let width = buckets.nanoseconds.count + 2
         let cells = cells(name, series, width: width)
-        let family = HistogramFamily(series: series, buckets: buckets, cells: cells)
+        let family = HistogramFamily(
+            series: series, buckets: buckets, cells: cells,
+            exemplars: keepsExemplars ? Exemplars(cells: series.count * width) : nil)
         let texts = series.texts
         try add(name, help, "histogram") { exposition, name in
             for (index, text) in texts.enumerated() {
@@ -102,6 +105,19 @@ package final class MetricRegistry: Sendable {
         let texts = try checked(name, labels).texts
         try add(name, help, "counter") { exposition, name in
             for (index, text) in texts.enumerated() { exposition.sample(name, text, "\(read(index))") }
+        }
+    }
+
+    /// A counter of fractions that others keep: `read` is asked for the value at each scrape.
+    ///
+    /// Throws: `MetricError` for a name that cannot be exposed.
+    package func counter(
+        _ name: String, help: String, readFraction read: @escaping @Sendable () -> Double
+    ) throws(MetricError) {
+        try demandTotal(name)
+        _ = try checked(name, [])
+        try add(name, help, "counter") { exposition, name in
+            exposition.sample(name, "", Exposition.number(read()))
         }
     }
 
@@ -136,9 +152,10 @@ package final class MetricRegistry: Sendable {
         let snapshot = histogram.snapshot
         let prefix = labels.isEmpty ? "" : labels + ","
         var total: UInt64 = 0
-        for (count, bound) in zip(snapshot.counts, histogram.buckets.labels + ["+Inf"]) {
-            total &+= count
-            exposition.sample("\(name)_bucket", "\(prefix)le=\"\(bound)\"", "\(total)")
+        for (bucket, bound) in (histogram.buckets.labels + ["+Inf"]).enumerated() {
+            total &+= snapshot.counts[bucket]
+            let exemplar = histogram.exemplars?.exemplar(of: histogram.base + bucket)
+            exposition.sample("\(name)_bucket", "\(prefix)le=\"\(bound)\"", "\(total)", exemplar)
         }
         exposition.sample("\(name)_sum", labels, Exposition.number(Double(snapshot.nanosecondsSum) / 1e9))
         exposition.sample("\(name)_count", labels, "\(total)")
@@ -162,7 +179,7 @@ package final class MetricRegistry: Sendable {
 
     // MARK: Checks
 
-    private func demandTotal(_ name: String) throws(MetricError) {
+    func demandTotal(_ name: String) throws(MetricError) {
         guard name.hasSuffix("_total"), name.count > 6 else {
             throw .badName(name, reason: "a counter ends in _total")
         }
@@ -189,7 +206,7 @@ package final class MetricRegistry: Sendable {
         return series
     }
 
-    private func add(
+    func add(
         _ name: String, _ help: String, _ type: String,
         write: @escaping @Sendable (inout Exposition, String) -> Void
     ) throws(MetricError) {
@@ -216,7 +233,7 @@ package final class MetricRegistry: Sendable {
         }
     }
 
-    private static func isName(_ name: String, colons: Bool) -> Bool {
+    static func isName(_ name: String, colons: Bool) -> Bool {
         guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
             return false
         }

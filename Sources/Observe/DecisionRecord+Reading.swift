@@ -19,7 +19,8 @@ extension DecisionRecord {
             isEnforced: mode == "enforce", difficulty: (object["difficulty"] as? Int).map(Int64.init),
             latencies: Latencies(
                 queue: spans["queue"] as? Double, score: spans["score"] as? Double,
-                upstream: spans["upstream"] as? Double, total: spans["total"] as? Double),
+                upstream: spans["upstream"] as? Double, total: spans["total"] as? Double,
+                parse: spans["parse"] as? Double, decide: spans["decide"] as? Double),
             digest: object["digest"] as? String, terms: object["terms"] as? [String] ?? [],
             reason: object["reason"] as? String, trace: object["trace"] as? String,
             requestCoding: object["content_encoding"] as? String)

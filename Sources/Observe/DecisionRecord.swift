@@ -20,19 +20,26 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
 
     /// How long the parts of a query's way took; nil where it did not go.
     package struct Latencies: Sendable, Equatable {
+        /// **Units** milliseconds of reading the query out of its body.
+        package var parse: Double?
         /// **Units** milliseconds in the scoring queue.
         package var queue: Double?
         /// **Units** milliseconds of scoring.
         package var score: Double?
         /// **Units** milliseconds of the upstream's answer.
         package var upstream: Double?
+        /// **Units** milliseconds of scoring against the answer and deciding.
+        package var decide: Double?
         /// **Units** milliseconds from the request's first byte to the decision.
         package var total: Double?
 
         /// Latencies in milliseconds.
         package init(
-            queue: Double? = nil, score: Double? = nil, upstream: Double? = nil, total: Double? = nil
+            queue: Double? = nil, score: Double? = nil, upstream: Double? = nil, total: Double? = nil,
+            parse: Double? = nil, decide: Double? = nil
         ) {
+            self.parse = parse
+            self.decide = decide
             self.queue = queue
             self.score = score
             self.upstream = upstream
@@ -125,9 +132,11 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         line.field("mode", isEnforced ? "enforce" : "observe")
         line.field("difficulty", difficulty)
         line.object("latencies_ms") { object in
+            object.field("parse", latencies.parse, decimals: 3)
             object.field("queue", latencies.queue, decimals: 3)
             object.field("score", latencies.score, decimals: 3)
             object.field("upstream", latencies.upstream, decimals: 3)
+            object.field("decide", latencies.decide, decimals: 3)
             object.field("total", latencies.total, decimals: 3)
         }
         line.field("digest", digest)

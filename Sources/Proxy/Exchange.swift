@@ -60,6 +60,22 @@ package final class Exchange: @unchecked Sendable {
         connection.attach(note, serial)
     }
 
+    /// Marks the exchange with a number for its outcome, which costs less than a note. **Runs on** the loop.
+    package func mark(_ mark: Int) { connection.mark(mark, serial) }
+
+    /// Keeps the request's trace for its outcome. **Runs on** the loop.
+    package func attach(trace: (high: UInt64, low: UInt64)) { connection.attach(trace: trace, serial) }
+
+    /// The name of the listener that the request came in at.
+    package var listener: String { connection.source.name }
+
+    /// What holds for the request now.
+    package var limits: ProxyLimits { connection.limits }
+
+    /// Holds the request to these limits from here on: those of its route instead of its listener's. Bounds over all
+    /// connections and on heads are not among what changes. **Runs on** the loop.
+    package func limit(to set: LimitSet) { connection.limit(to: set, serial) }
+
     /// Answers. Later answers, and answers nobody awaits, are ignored. **Runs on** the loop.
     package func respond(_ response: Response) {
         loop.assertOnLoop()
@@ -72,12 +88,15 @@ package final class Exchange: @unchecked Sendable {
         respond(Response(problem, requestID))
     }
 
+    /// The number by which an upstream that hashes knows the client; nil for one made from the client's address.
+    package var clientKey: UInt64?
+
     /// Passes the request on and the answer back, neither ever held whole; the proxy answers 502, 503 or 504 when
     /// the upstream fails. `shaper` may give the answer's body another form. **Runs on** the loop.
     package func stream(to upstream: Upstream, shaper: (any AnswerShaper)? = nil) {
         loop.assertOnLoop()
         isSettled = true
-        connection.stream(request, to: upstream, shaper: shaper, serial)
+        connection.stream(request, to: upstream, clientKey: clientKey, shaper: shaper, serial)
     }
 
     /// Reads the whole body and gives it to `completion`, on the loop. When it is larger than `bytesMax`, malformed
@@ -95,7 +114,9 @@ package final class Exchange: @unchecked Sendable {
     ) {
         loop.assertOnLoop()
         connection.forward(
-            ForwardRequest(head: request, body: body, upstream: upstream, answerBytesMax: answerBytesMax),
+            ForwardRequest(
+                head: request, body: body, upstream: upstream, answerBytesMax: answerBytesMax,
+                clientKey: upstream.isHashed ? clientKey ?? Rendezvous.key(client) : 0),
             serial, completion)
     }
 }
@@ -106,6 +127,8 @@ struct ForwardRequest {
     let body: [UInt8]
     let upstream: Upstream
     let answerBytesMax: Int
+    /// The client's number where the upstream hashes.
+    let clientKey: UInt64
 }
 
 extension Response {

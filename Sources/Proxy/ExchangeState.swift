@@ -41,6 +41,16 @@ struct ExchangeState {
     var upstreamError: UpstreamError?
     var framingError: FramingError?
     var wasForgotten = false
+    /// Why it was turned away.
+    var shed: ShedReason?
+    /// Memory of a body or an answer that a handler or an upstream's answer holds on its behalf.
+    var handedBytes = 0
+    /// What the handler has marked it with.
+    var mark = -1
+    /// The id of its trace, zero for none.
+    var trace: (high: UInt64, low: UInt64) = (0, 0)
+    /// What a malformed request began with.
+    var startLine: [UInt8] = []
     /// What the handler wants to find again in the outcome.
     var note: (any Sendable)?
     var cancelHook: ((CancelReason) -> Void)?
@@ -54,7 +64,11 @@ struct ExchangeState {
     var upstream: UpstreamConnection?
     var waiter: UpstreamWaiter?
     var forward: ForwardTask?
-    var hasRetried = false
+    var attempts = Attempts()
+    /// The client's number, where the handler knows it.
+    var clientKey: UInt64?
+    /// What of the body has gone to an upstream; nil while nothing has.
+    var replay: ReplayBody?
 
     /// The state before any byte of the body.
     init(request: RequestHead?, requestID: RequestID, started: MonotonicTime) {

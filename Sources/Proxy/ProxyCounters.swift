@@ -1,4 +1,21 @@
+import HTTPWire
 import Synchronization
+
+/// A deadline that a client let pass. The names are for metrics, and do not change.
+package enum TimeoutKind: String, Sendable, CaseIterable {
+    /// The head was not complete in time.
+    case head
+    /// The body fell silent.
+    case bodyIdle = "body-idle"
+    /// The body came too slowly.
+    case bodyRate = "body-rate"
+    /// The whole request took too long.
+    case request
+    /// No byte of the answer was taken.
+    case answerIdle = "answer-idle"
+    /// The answer was taken too slowly.
+    case answerRate = "answer-rate"
+}
 
 /// What a server has done since it started. Any thread may read.
 package final class ProxyCounters: Sendable {
@@ -8,6 +25,17 @@ package final class ProxyCounters: Sendable {
     package let accepted = Atomic<Int>(0)
     /// Connections refused because as many were open as may be.
     package let refused = Atomic<Int>(0)
+    /// Connections refused because their listener had as many open as it may.
+    package let refusedByListener = Atomic<Int>(0)
+    /// How often accepting paused because the process had no descriptor or memory left for a connection.
+    package let acceptPauses = Atomic<Int>(0)
+    /// Requests turned away to keep the others going.
+    package let shed = KindCounts<ShedReason>()
+    /// Deadlines that clients let pass.
+    package let timeouts = KindCounts<TimeoutKind>()
+    /// Requests that broke the protocol, by how.
+    package let framingErrors = KindCounts<FramingError>()
+    private let load = Mutex<[ShardCells]>([])
     /// Connections refused because their client had as many open as it may.
     package let refusedByClient = Atomic<Int>(0)
     /// Requests ended because their body came too slowly or not at all.
@@ -28,4 +56,17 @@ package final class ProxyCounters: Sendable {
 
     /// All zero.
     package init() {}
+
+    /// Requests under way now.
+    package var requestsUnderWay: Int { load.withLock { $0.reduce(0) { $0 + $1.requests } } }
+
+    /// Memory that connections' bytes take now. **Units**: bytes.
+    package var bufferedBytes: Int { load.withLock { $0.reduce(0) { $0 + $1.bytes } } }
+
+    /// Cells for the loops of a server that counts here.
+    func cells(count: Int) -> [ShardCells] {
+        let cells = (0..<count).map { _ in ShardCells() }
+        load.withLock { $0 += cells }
+        return cells
+    }
 }

@@ -11,6 +11,8 @@ package struct ProxyLimits: Sendable, Equatable {
     package var requestHeadBytesMax = 32 << 10
     /// Longest request line. Longer: 414.
     package var requestLineBytesMax = 8 << 10
+    /// Longest line of one request header field. Longer: 431.
+    package var fieldBytesMax = 16 << 10
     /// Most request header fields. More: 431.
     package var headerCountMax = 100
     /// Most request body bytes. More: 413.
@@ -32,9 +34,26 @@ package struct ProxyLimits: Sendable, Equatable {
     package var answerHeadBytesMax = 64 << 10
     /// Most body bytes of an answer that is collected rather than streamed. More: 502.
     package var answerBytesMax = 16 << 20
+    /// Requests under way at once over all loops; one more is answered 503.
+    package var requestsMax = Int.max
+    /// Memory that clients' bytes and answers may take over all connections; what would add to it is shed.
+    package var bufferBytesMax = Int.max
+    /// How late a loop may be in taking up what is ready before it sheds requests; zero: however late.
+    package var loopLagMax = Duration.zero
+    /// Requests on one connection, the last of which is answered with `Connection: close`.
+    package var keepAliveRequestsMax = Int.max
+    /// Age of a connection from which its next answer says `Connection: close`; zero: none.
+    package var keepAliveAgeMax = Duration.zero
+    /// Longest time a client may take no byte of an answer that waits for it.
+    package var answerIdleTimeout = Duration.seconds(15)
+    /// Least rate at which a client takes an answer over each window in which some of it waited all the time. 0: none.
+    /// **Units**: bytes a second.
+    package var answerBytesPerSecondMin = 128
+    /// Over how long that rate is measured.
+    package var answerRateWindow = Duration.seconds(20)
     /// From the first byte of a head (or the accept) to its end. Longer: 408.
     package var headTimeout = Duration.seconds(10)
-    /// Longest silence within a request body (408), and longest time a client may take no byte of an answer.
+    /// Longest silence within a request body. Longer: 408.
     package var bodyIdleTimeout = Duration.seconds(15)
     /// From the end of the head to the last byte of the answer. Longer: 504, or the connection is cut.
     package var requestTimeout = Duration.seconds(60)
@@ -54,15 +73,20 @@ package struct ProxyLimits: Sendable, Equatable {
     }
 
     /// What each window of a body must bring. **Units**: bytes.
-    var bodyWindowBytesMin: Int {
-        let seconds = bodyRateWindow / .seconds(1)
-        return Int((Double(bodyBytesPerSecondMin) * seconds).rounded(.up))
+    var bodyWindowBytesMin: Int { Self.bytes(bodyBytesPerSecondMin, in: bodyRateWindow) }
+
+    /// What a client must take of an answer in each window. **Units**: bytes.
+    var answerWindowBytesMin: Int { Self.bytes(answerBytesPerSecondMin, in: answerRateWindow) }
+
+    private static func bytes(_ perSecond: Int, in window: Duration) -> Int {
+        Int((Double(perSecond) * (window / .seconds(1))).rounded(.up))
     }
 
     var request: WireLimits {
         WireLimits(
             startLineBytesMax: requestLineBytesMax, headBytesMax: requestHeadBytesMax,
-            headerCountMax: headerCountMax, chunkLineBytesMax: chunkLineBytesMax,
+            fieldBytesMax: fieldBytesMax, headerCountMax: headerCountMax,
+            chunkLineBytesMax: chunkLineBytesMax,
             chunkExtensionBytesMax: chunkExtensionBytesMax, trailerBytesMax: trailerBytesMax,
             trailerCountMax: trailerCountMax, bodyBytesMax: UInt64(max(0, requestBodyBytesMax)))
     }
@@ -77,8 +101,15 @@ package struct ProxyLimits: Sendable, Equatable {
 
 /// What a server does beyond the protocol.
 package struct ProxySettings: Sendable, Equatable {
-    /// Bounds and deadlines.
-    package var limits = ProxyLimits()
+    /// Bounds and deadlines, where a listener has none of its own.
+    package var limits: ProxyLimits {
+        get { common.values }
+        set { common = LimitSet(newValue) }
+    }
+    private var common = LimitSet(ProxyLimits())
+    /// Those of listeners that have their own, by the listener's name. Bounds over all connections (`requestsMax`,
+    /// `bufferBytesMax`, `loopLagMax`) are the server's; `connectionsMax` bounds the listener's connections besides.
+    package var listenerLimits: [String: LimitSet] = [:]
     /// The pseudonym in `Via` (RFC 9110 §7.6.3).
     package var viaName = "samegate"
     /// Proxies whose forwarding fields are kept and appended to; from everybody else they are replaced.
@@ -90,5 +121,14 @@ package struct ProxySettings: Sendable, Equatable {
     package var cancelsOnClientClose = true
 
     /// The defaults.
-    package init(limits: ProxyLimits = ProxyLimits()) { self.limits = limits }
+    package init(limits: ProxyLimits = ProxyLimits()) { common = LimitSet(limits) }
+
+    /// The longest body that any handler may ask for by `Exchange.limit`, where that is longer than its listener's: until the
+    /// handler has seen the head, a body is refused only past this.
+    package var routedBodyBytesMax = 0
+
+    /// The limits of connections to a listener.
+    func limitSet(of listener: String) -> LimitSet {
+        listenerLimits.isEmpty ? common : listenerLimits[listener] ?? common
+    }
 }

@@ -11,11 +11,15 @@ package protocol RequestHandler: AnyObject, Sendable {
     /// The exchange is over, whatever its end. Called once per `handle`, and for requests that were refused
     /// before they reached it.
     func finished(_ outcome: ExchangeOutcome)
+    /// No descriptor or memory is left for another connection: accepting pauses for a moment. Called on a loop.
+    func acceptPaused()
 }
 
 extension RequestHandler {
     /// Takes no notice.
     package func finished(_ outcome: ExchangeOutcome) {}
+    /// Takes no notice.
+    package func acceptPaused() {}
 }
 
 /// Why nobody waits for the answer any more.
@@ -28,6 +32,8 @@ package enum CancelReason: String, Sendable, Equatable {
     case badBody
     /// The upstream has failed; the client has been told.
     case upstreamFailed
+    /// There was no memory for it; the client has been told where that was still possible.
+    case overloaded
     /// The server is ending.
     case shuttingDown
 }
@@ -72,4 +78,20 @@ package struct ExchangeOutcome: Sendable {
     package let end: End
     /// What the handler attached.
     package let note: (any Sendable)?
+    /// What the handler marked it with; -1 for nothing.
+    package var mark = -1
+    /// The id of its trace, zero for none.
+    package var trace: (high: UInt64, low: UInt64) = (0, 0)
+    /// When it ended.
+    package var ended = MonotonicTime(nanoseconds: 0)
+    /// The number of its loop.
+    package var loop = 0
+    /// Why it was turned away.
+    package var shed: ShedReason?
+    /// The beginning of what a malformed request began with, up to its first line's end.
+    package var startLine: [UInt8] = []
+    /// What TLS had agreed on; nil in clear text.
+    package var security: SecureConnection?
+    /// Whether it became a tunnel.
+    package var isTunnel = false
 }

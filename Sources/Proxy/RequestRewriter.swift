@@ -5,7 +5,6 @@ import Transport
 ///
 /// Written straight into the connection's output: no header list is built for it.
 struct RequestRewriter {
-    let settings: UpstreamSettings
     let viaName: String
     let requestID: RequestID
     /// The client's address without port.
@@ -17,13 +16,15 @@ struct RequestRewriter {
     /// Whether `Forwarded` is written.
     let sendsForwarded: Bool
 
-    /// Appends the head; `framing` says how the body will follow.
-    func append(_ head: RequestHead, framing: BodyFraming, to output: inout [UInt8]) {
+    /// Appends the head for `server`; `framing` says how the body will follow.
+    func append(
+        _ head: RequestHead, framing: BodyFraming, for server: UpstreamServer, to output: inout [UInt8]
+    ) {
         output.append(contentsOf: head.method.name.utf8)
         output.append(0x20)
         head.target.appendOriginForm(to: &output)
         output.append(" HTTP/1.1\r\n")
-        appendHost(head, to: &output)
+        appendHost(head, server, to: &output)
         let connectionNames = ConnectionNames(head.fields)
         var hasProto = false
         var hasHost = false
@@ -54,17 +55,17 @@ struct RequestRewriter {
         output.append("\r\n")
     }
 
-    private func appendHost(_ head: RequestHead, to output: inout [UInt8]) {
+    private func appendHost(_ head: RequestHead, _ server: UpstreamServer, to output: inout [UInt8]) {
         output.append("Host: ")
-        switch settings.hostField {
+        switch server.settings.hostField {
         case .fixed(let text): output.append(contentsOf: text.utf8)
         case .passThrough:
             if let index = head.fields.firstIndex(of: "host") {
                 head.fields.withValue(at: index) { output.append(contentsOf: $0) }
             } else {
-                output.append(contentsOf: settings.endpoint.description.utf8)
+                output.append(contentsOf: server.authority.utf8)
             }
-        case .upstream: output.append(contentsOf: settings.endpoint.description.utf8)
+        case .upstream: output.append(contentsOf: server.authority.utf8)
         }
         output.append("\r\n")
     }

@@ -46,7 +46,7 @@ extension ServerConnection {
     /// A body that has not been read to its end leaves the next request's place unknown.
     func decidePersistence(_ mustClose: Bool) {
         let mayLive = exchange.request?.keepsAlive == true && exchange.isRequestComplete
-        if mustClose || !mayLive || shard.isDraining || sawPeerClose { closesAfterAnswer = true }
+        if mustClose || !mayLive || isSpent || shard.isDraining || sawPeerClose { closesAfterAnswer = true }
     }
 
     var answerWriter: AnswerWriter {
@@ -69,19 +69,28 @@ extension ServerConnection {
 
     private func releaseExchange() {
         let id = exchange.requestID
+        limitSet = generation.settings.limitSet(of: source.name)
         exchange = ExchangeState(request: nil, requestID: id, started: loop.now)
     }
 
     private func tellOutcome(_ end: ExchangeOutcome.End) {
-        generation.handler.finished(
-            ExchangeOutcome(
-                request: exchange.request, requestID: exchange.requestID, peer: peer, client: client,
-                status: exchange.status,
-                requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
-                duration: loop.now.duration(since: exchange.started),
-                upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,
-                framingError: exchange.framingError, answerCoding: exchange.answerCoding, end: end,
-                note: exchange.note))
+        shard.overload.cells.addRequests(-1)
+        var outcome = ExchangeOutcome(
+            request: exchange.request, requestID: exchange.requestID, peer: peer, client: client,
+            status: exchange.status,
+            requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
+            duration: loop.now.duration(since: exchange.started),
+            upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,
+            framingError: exchange.framingError, answerCoding: exchange.answerCoding, end: end,
+            note: exchange.note)
+        outcome.mark = exchange.mark
+        outcome.trace = exchange.trace
+        outcome.ended = loop.now
+        outcome.loop = loop.index
+        outcome.shed = exchange.shed
+        outcome.startLine = exchange.startLine
+        if isSecure { outcome.security = secureConnection }
+        generation.handler.finished(outcome)
     }
 
     /// Ends the exchange without a whole answer; the connection is to be closed by the caller.
@@ -122,7 +131,7 @@ extension ServerConnection {
     }
 
     private func stopUpstream() {
-        if let waiter = exchange.waiter { exchange.target?.pool(on: loop).cancel(waiter) }
+        if let waiter = exchange.waiter { exchange.attempts.server?.pool(on: loop).cancel(waiter) }
         exchange.waiter = nil
         let upstream = exchange.upstream
         exchange.upstream = nil

@@ -18,6 +18,14 @@ extension ServerConnection {
         if isAwaiting(serial) { exchange.note = note }
     }
 
+    func mark(_ mark: Int, _ serial: UInt64) {
+        if isAwaiting(serial) { exchange.mark = mark }
+    }
+
+    func attach(trace: (high: UInt64, low: UInt64), _ serial: UInt64) {
+        if isAwaiting(serial) { exchange.trace = trace }
+    }
+
     func respond(_ response: Response, _ serial: UInt64) {
         guard isAwaiting(serial) else { return }
         exchange.cancelHook = nil
@@ -36,6 +44,7 @@ extension ServerConnection {
     func collectBody(bytesMax: Int, _ serial: UInt64, _ completion: @escaping ([UInt8]) -> Void) {
         guard isAwaiting(serial) else { return }
         if exchange.isRequestComplete { return completion([]) }
+        guard mayHaveBody() else { return }
         if case .length(let count) = exchange.request?.framing {
             guard count <= UInt64(max(0, bytesMax)) else {
                 exchange.framingError = .bodyTooLarge
@@ -65,13 +74,16 @@ extension ServerConnection {
         _ completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
     ) {
         guard isAwaiting(serial), exchange.forward == nil else { return }
-        let rewriter = rewriter(for: request.upstream)
         let task = ForwardTask(request: request, rewriter: rewriter, loop: loop) { [unowned self] result in
             guard isAwaiting(serial) else { return }
             exchange.forward = nil
             note(result)
+            if case .success(let answer) = result {
+                guard accountHanded(exchange.handedBytes + answer.body.capacity) else { return }
+            }
             completion(result)
         }
+        task.grew = { [unowned self] bytes in accountHanded(request.body.capacity + bytes) }
         exchange.forward = task
         task.start()
     }
@@ -83,9 +95,9 @@ extension ServerConnection {
         }
     }
 
-    func rewriter(for upstream: Upstream) -> RequestRewriter {
+    var rewriter: RequestRewriter {
         RequestRewriter(
-            settings: upstream.settings, viaName: generation.settings.viaName, requestID: exchange.requestID,
+            viaName: generation.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
             sendsForwarded: generation.settings.sendsForwarded)
     }

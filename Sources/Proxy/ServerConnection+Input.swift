@@ -62,7 +62,7 @@ extension ServerConnection {
                 receiveBody(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: rest[range])))
             case .end: requestCompleted()
             case .failure(let error):
-                framingFailed(error)
+                framingFailed(error, after: UnsafeRawBufferPointer(rest))
                 return all.count
             }
         }
@@ -79,7 +79,9 @@ extension ServerConnection {
         if head.method == .connect || head.method == .trace {
             return refuseHead(ProblemDocument(status: 501, detail: "the method is not supported"), nil)
         }
-        if case .length(let count) = head.framing, count > UInt64(limits.requestBodyBytesMax) {
+        if shedsRequest() { return }
+        if case .length(let count) = head.framing, count > UInt64(bodyBytesCeiling) {
+            shard.counters.framingErrors.count(.bodyTooLarge)
             return refuseHead(ProblemDocument(.bodyTooLarge), .bodyTooLarge)
         }
         let exchange = Exchange(
@@ -96,6 +98,7 @@ extension ServerConnection {
 
     private func begin(_ head: RequestHead?, _ id: RequestID) {
         nextSerial()
+        shard.overload.cells.addRequests(1)
         phase = .exchanging
         exchange = ExchangeState(request: head, requestID: id, started: loop.now)
         requestDeadline = loop.now.advanced(by: limits.requestTimeout)
@@ -111,7 +114,7 @@ extension ServerConnection {
         case .stream: streamBody(bytes)
         case .collect(let bytesMax, _):
             guard exchange.collected.count + bytes.count <= bytesMax else {
-                return framingFailed(.bodyTooLarge)
+                return framingFailed(.bodyTooLarge, after: UnsafeRawBufferPointer(start: nil, count: 0))
             }
             exchange.collected.append(contentsOf: bytes)
         }
@@ -126,19 +129,23 @@ extension ServerConnection {
             exchange.sink = .discard
             var body: [UInt8] = []
             swap(&body, &exchange.collected)
+            exchange.handedBytes = body.capacity
             completion(body)
         }
     }
 
     // MARK: Refusing
 
-    private func framingFailed(_ error: FramingError) {
+    /// `bytes` are what the failing message began with, where it failed in its head.
+    private func framingFailed(_ error: FramingError, after bytes: UnsafeRawBufferPointer) {
         shard.counters.badRequests.wrappingAdd(1, ordering: .relaxed)
+        shard.counters.framingErrors.count(error)
         if phase == .exchanging {
             exchange.framingError = error
             fail(ProblemDocument(error), .badBody)
         } else {
             refuse(ProblemDocument(error), error)
+            exchange.startLine = Self.startLine(of: bytes)
         }
     }
 
@@ -147,6 +154,12 @@ extension ServerConnection {
         begin(nil, shard.newRequestID())
         exchange.framingError = error
         refuseHead(problem, error)
+    }
+
+    /// The first line of what a client has sent, cut where a log would be none the wiser.
+    static func startLine(of bytes: some Collection<UInt8>) -> [UInt8] {
+        let begun = bytes.drop { $0 == 0x0D || $0 == 0x0A }
+        return Array(begun.prefix(1024).prefix { $0 != 0x0D && $0 != 0x0A })
     }
 
     private func refuseHead(_ problem: ProblemDocument, _ error: FramingError?) {

@@ -15,8 +15,8 @@ extension ServerConnection {
     }
 
     /// Lets go of a connection there is no room for.
-    func shed() {
-        shard.counters.refused.wrappingAdd(1, ordering: .relaxed)
+    func shed(_ room: ServerShard.Room) {
+        countRefusal(room)
         abort()
     }
 

@@ -4,19 +4,34 @@ import Transport
 /// The streamed way: both bodies pass through, at most a read's worth of each waiting.
 extension ServerConnection: UpstreamClient {
     func stream(
-        _ request: RequestHead, to upstream: Upstream, shaper: (any AnswerShaper)?, _ serial: UInt64
+        _ request: RequestHead, to upstream: Upstream, clientKey: UInt64?, shaper: (any AnswerShaper)?,
+        _ serial: UInt64
     ) {
-        guard isAwaiting(serial), exchange.target == nil else { return }
+        guard isAwaiting(serial), exchange.target == nil, mayHaveBody() else { return }
         exchange.shaper = shaper
         exchange.streamed = request
         exchange.target = upstream
-        acquire(upstream, fresh: false)
+        exchange.clientKey = clientKey
+        if let total = upstream.settings.totalTimeout {
+            requestDeadline = min(requestDeadline, loop.now.advanced(by: total))
+            updateDeadline()
+        }
+        let key = clientNumber(for: upstream)
+        guard let server = exchange.attempts.begin(upstream, on: loop, key: key) else {
+            return upstreamFailed(UpstreamError(.noServer, upstream: upstream.settings.name), reused: false)
+        }
+        acquire(server, fresh: false)
     }
 
-    private func acquire(_ upstream: Upstream, fresh: Bool) {
+    /// By which an upstream that hashes knows the client.
+    private func clientNumber(for upstream: Upstream) -> UInt64 {
+        upstream.isHashed ? exchange.clientKey ?? Rendezvous.key(client) : 0
+    }
+
+    private func acquire(_ server: UpstreamServer, fresh: Bool) {
         let request = exchange.request
         let mayRepeat = request?.method.isIdempotent == true && request?.framing == BodyFraming.none
-        switch upstream.pool(on: loop).acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
+        switch server.pool(on: loop).acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
         case .connection(let connection): upstreamReady(connection)
         case .waiting(let waiter): exchange.waiter = waiter
         case .failed(let error): upstreamFailed(error, reused: false)
@@ -32,15 +47,43 @@ extension ServerConnection: UpstreamClient {
         }
         exchange.upstream = upstream
         upstream.beginRequest(request.method)
-        let rewriter = rewriter(for: target)
-        upstream.withOutput { rewriter.append(request, framing: request.framing, to: &$0) }
+        let rewriter = rewriter
+        let server = upstream.pool.server
+        upstream.withOutput { rewriter.append(request, framing: request.framing, for: server, to: &$0) }
         exchange.sink = .stream
-        if exchange.isRequestComplete { return upstream.endRequest() }
-        wantBody()
+        if exchange.isRequestComplete, exchange.replay == nil { return upstream.endRequest() }
+        if exchange.replay == nil {
+            let isKept = target.mayRepeat(request.method)
+            exchange.replay = ReplayBody(bytesMax: isKept ? target.settings.retryBodyBytesMax : 0)
+            wantBody()
+        } else {
+            sendAgain()
+        }
         exchange.upstream?.sendNow()
     }
 
+    /// The body as far as it had come before the last attempt failed; the rest follows as it comes.
+    private func sendAgain() {
+        if let sent = exchange.replay?.bytes, !sent.isEmpty { sent.withUnsafeBytes { send($0) } }
+        if exchange.isRequestComplete {
+            streamRequestEnd()
+        } else {
+            bodyDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
+            beginRateWindow()
+            if !isParsing { parseHeldAndSettle() }
+        }
+    }
+
     func streamBody(_ bytes: UnsafeRawBufferPointer) {
+        exchange.replay?.record(bytes)
+        send(bytes)
+        guard let upstream = exchange.upstream else { return }
+        guard upstream.outputCount >= limits.pressureBytes else { return }
+        upstream.sendNow()
+        if isUpstreamFull { exchange.wasPressed = true }
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer) {
         guard let upstream = exchange.upstream else { return }
         if case .chunked = exchange.request?.framing {
             upstream.withOutput { WireWriter.appendChunkStart(bytes.count, to: &$0) }
@@ -49,9 +92,6 @@ extension ServerConnection: UpstreamClient {
         } else {
             upstream.write(bytes)
         }
-        guard upstream.outputCount >= limits.pressureBytes else { return }
-        upstream.sendNow()
-        if isUpstreamFull { exchange.wasPressed = true }
     }
 
     func streamRequestEnd() {
@@ -131,10 +171,10 @@ extension ServerConnection: UpstreamClient {
         exchange.upstream = nil
         exchange.waiter = nil
         guard phase == .exchanging else { return }
-        if let target = exchange.target, mayRetry(error, reused: reused) {
-            exchange.hasRetried = true
-            target.counters.retried.wrappingAdd(1, ordering: .relaxed)
-            return acquire(target, fresh: true)
+        switch nextAttempt(after: error, reused: reused) {
+        case .again(let server): return acquire(server, fresh: true)
+        case .other(let server): return acquire(server, fresh: false)
+        case nil: break
         }
         exchange.upstreamError = error
         fail(
@@ -142,15 +182,18 @@ extension ServerConnection: UpstreamClient {
             retryAfter: error.status == 503 ? 1 : nil)
     }
 
-    /// A streamed body is gone once it has been sent, so only requests without one are repeated.
-    private func mayRetry(_ error: UpstreamError, reused: Bool) -> Bool {
-        guard error.cause == .closedBeforeAnswer, reused, !exchange.hasRetried,
-            let request = exchange.request, request.framing == .none
-        else { return false }
-        switch exchange.target?.settings.retry {
-        case .never, nil: return false
-        case .idempotent: return request.method.isIdempotent || error.isRetrySafe
-        case .anyMethod: return true
+    /// A body that has been sent can be sent again only if all of it was kept.
+    private func nextAttempt(after error: UpstreamError, reused: Bool) -> Attempts.Next? {
+        guard !exchange.isHeadSent, let target = exchange.target, let request = exchange.request else {
+            return nil
         }
+        let facts = Attempts.Request(
+            isIdempotent: request.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
+        let key = clientNumber(for: target)
+        let next = exchange.attempts.next(
+            target, after: error, reused: reused, facts, on: loop, key: key)
+        // What comes of the body in the meantime stays where it is.
+        if next != nil { exchange.sink = .hold }
+        return next
     }
 }

@@ -18,6 +18,13 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// What its present exchange, or else its next, is served by.
     private(set) var generation: ServerGeneration
     let peer: SocketAddress
+    /// What it was accepted from.
+    let source: Listener
+    /// What holds for the present request, or else for the next: the listener's, or what its route says instead.
+    var limitSet: LimitSet
+    private let begun: MonotonicTime
+    /// Memory counted as taken by its bytes.
+    var accounted = 0
     /// Its index in the shard's list.
     var place = 0
     var phase = Phase.reading
@@ -35,20 +42,27 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private(set) lazy var peerText = Array(peer.host.utf8)
     /// As what it was counted among its client's connections.
     private var tallied: AddressPrefix?
-    private var timer: LoopTimer?
+    private(set) var timer: LoopTimer?
     var headDeadline = MonotonicTime.never
     var requestDeadline = MonotonicTime.never
     var bodyDeadline = MonotonicTime.never
     /// When the present window of the body's rate ends.
     var rateDeadline = MonotonicTime.never
     var writeDeadline = MonotonicTime.never
+    /// When the present window of the rate at which the client takes an answer ends.
+    var answerRateDeadline = MonotonicTime.never
+    /// What had been sent when it began.
+    var sentBeforeWindow: UInt64 = 0
     private var lingerDeadline = MonotonicTime.never
 
-    init(shard: ServerShard, owning raw: Int32, peer: SocketAddress) {
+    init(shard: ServerShard, owning raw: Int32, peer: SocketAddress, source: Listener) {
         self.shard = shard
         generation = shard.generation
         self.peer = peer
-        parser = RequestParser(limits: shard.limits.request)
+        self.source = source
+        limitSet = shard.generation.settings.limitSet(of: source.name)
+        begun = shard.loop.now
+        parser = RequestParser(limits: limitSet.values.request)
         let noID = RequestID(prefix: 0, counter: 0)
         exchange = ExchangeState(request: nil, requestID: noID, started: shard.loop.now)
         super.init(loop: shard.loop, owning: raw)
@@ -61,15 +75,22 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         return generation.settings.trust.client(behind: peer, fields)
     }
 
-    var limits: ProxyLimits { generation.settings.limits }
+    var limits: ProxyLimits { limitSet.values }
+
+    /// Whether its next answer is the last that it may have.
+    var isSpent: Bool {
+        let limits = limits
+        if serial >= UInt64(limits.keepAliveRequestsMax) { return true }
+        return limits.keepAliveAgeMax > .zero && loop.now.duration(since: begun) >= limits.keepAliveAgeMax
+    }
 
     // MARK: Life
 
-    func begin(isRefused: Bool) {
+    func begin(_ room: ServerShard.Room) {
         isTrusted = generation.settings.trust.contains(peer)
         if !isSecure { headDeadline = loop.now.advanced(by: limits.headTimeout) }
-        if isRefused {
-            shard.counters.refused.wrappingAdd(1, ordering: .relaxed)
+        if !room.server || !room.listener {
+            countRefusal(room)
             turnAway(ProblemDocument(status: 503, detail: "too many connections"))
         } else if !enterTally() {
             shard.counters.refusedByClient.wrappingAdd(1, ordering: .relaxed)
@@ -106,6 +127,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
             return
         }
         generation = shard.generation
+        limitSet = generation.settings.limitSet(of: source.name)
         parser = RequestParser(limits: limits.request)
         isTrusted = generation.settings.trust.contains(peer)
     }
@@ -125,6 +147,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     override func channelClosed() {
         if let timer { loop.remove(timer) }
         if let tallied { shard.tally.leave(tallied) }
+        forgetBuffers()
         if phase == .exchanging { cut(.shuttingDown) }
         shard.remove(self)
     }
@@ -203,10 +226,16 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         if writeError != nil { return clientGone() }
         if isEmpty {
             writeDeadline = .never
+            answerRateDeadline = .never
             drained()
-        } else if outputCount < before || writeDeadline == .never {
-            writeDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
+        } else {
+            if outputCount < before || writeDeadline == .never {
+                writeDeadline = loop.now.advanced(by: limits.answerIdleTimeout)
+            }
+            if answerRateDeadline == .never { beginAnswerWindow() }
         }
+        guard isOpen else { return }
+        account()
         guard isOpen else { return }
         if outputCount < limits.pressureBytes { exchange.upstream?.resumeReading() }
         updateDeadline()
@@ -242,7 +271,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     private var nextDeadline: MonotonicTime {
-        switch phase {
+        let writeDeadline = min(writeDeadline, answerRateDeadline)
+        return switch phase {
         case .reading: min(headDeadline, writeDeadline)
         case .exchanging:
             min(
@@ -256,7 +286,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private var isAwaitingBody: Bool { exchange.wantsBody && !isUpstreamFull }
 
     private func deadlinePassed() {
-        guard writeDeadline > loop.now else { return clientGone() }
+        guard !takesTooLittle else { return clientGone() }
         switch phase {
         case .reading: headTimedOut()
         case .exchanging: exchangeTimedOut()
@@ -268,13 +298,18 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         if isHandshaking { return handshakeFailed() }
         // Nothing has been asked, so there is nothing to answer.
         if held.isEmpty { return close() }
+        shard.counters.timeouts.count(.head)
+        let begun = Self.startLine(of: held)
         refuse(ProblemDocument(status: 408, detail: "the request head took too long"), nil)
+        exchange.startLine = begun
         settle()
     }
 
     private func exchangeTimedOut() {
         guard requestDeadline > loop.now else { return requestTimedOut() }
-        guard isAwaitingBody, bodyDeadline <= loop.now || isTooSlow else { return updateDeadline() }
+        let isSilent = bodyDeadline <= loop.now
+        guard isAwaitingBody, isSilent || isTooSlow else { return updateDeadline() }
+        shard.counters.timeouts.count(isSilent ? .bodyIdle : .bodyRate)
         shard.counters.slowBodies.wrappingAdd(1, ordering: .relaxed)
         fail(ProblemDocument(status: 408, detail: "the request body took too long"), .timeout)
     }
@@ -297,6 +332,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     private func requestTimedOut() {
+        shard.counters.timeouts.count(.request)
         if let name = exchange.target?.settings.name {
             exchange.upstreamError = UpstreamError(.requestTimeout, upstream: name)
         }

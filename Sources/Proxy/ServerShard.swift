@@ -10,6 +10,7 @@ final class ServerShard: @unchecked Sendable {
     private(set) var generation: ServerGeneration
     let counters: ProxyCounters
     let tally: ClientTally
+    var overload: Overload
     private(set) var isDraining = false
     /// How long a connection between requests is kept while draining.
     private(set) var idleGrace = Duration.zero
@@ -24,12 +25,14 @@ final class ServerShard: @unchecked Sendable {
     private var dateBytes: [UInt8] = []
 
     init(
-        loop: EventLoop, generation: ServerGeneration, counters: ProxyCounters, tally: ClientTally
+        loop: EventLoop, generation: ServerGeneration, counters: ProxyCounters, tally: ClientTally,
+        overload: Overload
     ) {
         self.loop = loop
         self.generation = generation
         self.counters = counters
         self.tally = tally
+        self.overload = overload
     }
 
     var limits: ProxyLimits { generation.settings.limits }
@@ -47,10 +50,12 @@ final class ServerShard: @unchecked Sendable {
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
                 let shard = chosen(loop)
                 shard.loop.load.add(1)
-                let security = share.listener.security
-                if shard === self { return adopt(raw, peer, security) }
-                shard.loop.execute { @Sendable in shard.adopt(raw, peer, security) }
+                let source = share.listener
+                source.load.add(1)
+                if shard === self { return adopt(raw, peer, source) }
+                shard.loop.execute { @Sendable in shard.adopt(raw, peer, source) }
             }
+            share.channel?.onExhaustion = { [unowned self] in acceptPaused() }
             listeners.append(share)
         }
     }
@@ -77,9 +82,14 @@ final class ServerShard: @unchecked Sendable {
         for connection in connections { connection.changeGeneration() }
     }
 
-    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ security: (any SessionMaker)?) {
+    private func acceptPaused() {
+        counters.acceptPauses.wrappingAdd(1, ordering: .relaxed)
+        generation.handler.acceptPaused()
+    }
+
+    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
-        let connection = ServerConnection(shard: self, owning: raw, peer: peer)
+        let connection = ServerConnection(shard: self, owning: raw, peer: peer, source: source)
         connection.place = connections.count
         connections.append(connection)
         do throws(TransportError) {
@@ -87,15 +97,25 @@ final class ServerShard: @unchecked Sendable {
         } catch {
             return remove(connection)
         }
-        if let security {
+        let room = Room(
+            server: count <= limits.connectionsMax,
+            listener: source.load.count <= connection.limits.connectionsMax)
+        if let security = source.security {
             // A handshake only to say that there is no room would cost more than what it refuses.
-            guard count <= limits.connectionsMax else { return connection.shed() }
+            guard room.server, room.listener else { return connection.shed(room) }
             guard connection.beginHandshake(security) else { return connection.abort() }
         }
-        connection.begin(isRefused: count > limits.connectionsMax)
+        connection.begin(room)
+    }
+
+    /// Where there is room for one more connection.
+    struct Room {
+        let server: Bool
+        let listener: Bool
     }
 
     func remove(_ connection: ServerConnection) {
+        connection.source.load.add(-1)
         counters.connections.wrappingSubtract(1, ordering: .relaxed)
         loop.load.add(-1)
         let last = connections.removeLast()

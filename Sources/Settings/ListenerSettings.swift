@@ -7,6 +7,9 @@ package struct ListenerSettings: Sendable, Equatable {
     /// TLS; nil for clear text.
     package var tls: ListenerTLSSettings?
 
+    /// Bounds that hold here instead of those of the `limits` section; nil where it has none of its own.
+    package var limits: LimitOverrides?
+
     init(reading section: Section) {
         address = section.required("address", .address, "Where to accept connections.")
         socket = section.optional(
@@ -15,5 +18,10 @@ package struct ListenerSettings: Sendable, Equatable {
         )
         tls = section.optionalSection(
             "tls", absent: "clear text", "TLS for what is accepted.", ListenerTLSSettings.init(reading:))
+        limits = section.optionalSection(
+            "limits", absent: "as in limits", "Bounds that hold for connections to this address."
+        ) {
+            LimitOverrides(reading: $0, forRoute: false)
+        }
     }
 }

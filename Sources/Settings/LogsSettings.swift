@@ -16,10 +16,20 @@ package struct LogsSettings: Sendable, Equatable {
         case error
     }
 
+    /// How a request's line is written.
+    package enum AccessFormat: String, Sendable, CaseIterable {
+        /// One JSON object, with everything that is known.
+        case json
+        /// The combined format of Apache and NCSA, for programs that read that.
+        case combined
+    }
+
     /// One line a scored query.
     package var decisions: LogFileSettings?
     /// One line a request.
     package var access: LogFileSettings?
+    /// How a request's line is written.
+    package var accessFormat = AccessFormat.json
     /// How much the diagnostics say.
     package var level: Level
 
@@ -27,8 +37,17 @@ package struct LogsSettings: Sendable, Equatable {
         decisions = section.optionalSection(
             "decisions", absent: "not written", "One JSON object a scored query.",
             LogFileSettings.init(reading:))
-        access = section.optionalSection(
-            "access", absent: "not written", "One JSON object a request.", LogFileSettings.init(reading:))
+        let access = section.optionalSection("access", absent: "not written", "One line a request.") {
+            (
+                LogFileSettings(reading: $0),
+                $0.value(
+                    "format", .choice(), default: AccessFormat.json,
+                    "One JSON object with everything that is known, or the combined format of Apache and NCSA."
+                )
+            )
+        }
+        self.access = access?.0
+        accessFormat = access?.1 ?? .json
         level = section.value("level", .choice(), default: .info, "How much is said on standard error.")
     }
 }

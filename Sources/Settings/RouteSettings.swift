@@ -12,6 +12,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var authenticate: Authenticate
     /// The names of the rates that its requests are charged to.
     package var rates: [String]
+    /// Bounds that hold here instead of the listener's; nil where it has none of its own.
+    package var limits: LimitOverrides?
     /// Which answers are compressed; nil is what the whole gateway has.
     package var compress: CompressSettings?
     /// How queries are scored; nil passes every request on unscored.
@@ -44,6 +46,11 @@ package struct RouteSettings: Sendable, Equatable {
             section.optional(
                 "rates", .list(of: .name, count: 1...16), absent: "no limits",
                 "The rates its requests are charged to; each must have room.") ?? []
+        limits = section.optionalSection(
+            "limits", absent: "those of the listener", "Bounds that hold for requests of this route."
+        ) {
+            LimitOverrides(reading: $0, forRoute: true)
+        }
         compress = section.optionalSection(
             "compress", absent: "as the gateway's own",
             "Which answers of this route are compressed; stands for the gateway's own section as a whole.",

@@ -9,6 +9,9 @@ package struct ByteQueue {
     /// How many bytes wait.
     package var count: Int { storage.count - head }
 
+    /// Bytes of memory held.
+    package var capacity: Int { storage.capacity }
+
     /// Calls `body` with the bytes that wait.
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         storage.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[head...])) }

@@ -11,6 +11,10 @@ package final class Listener: Sendable {
     package let localAddress: SocketAddress
     /// TLS for what it accepts; nil for clear text.
     package let security: (any SessionMaker)?
+    /// By what settings know it: the address that was asked for.
+    package let name: String
+    /// How many of its connections are open.
+    package let load: LoopLoad
     private let descriptor: OwnedDescriptor
 
     /// Binds and listens, for TLS where `security` is given. **Throws** with the address when the system refuses it.
@@ -18,6 +22,8 @@ package final class Listener: Sendable {
         binding address: SocketAddress, backlog: Int32 = 1024, security: (any SessionMaker)? = nil
     ) throws(TransportError) {
         self.security = security
+        name = address.description
+        load = LoopLoad()
         var system = address.system
         let raw = try TransportError.check(cposix_listen(&system, backlog), "listen on \(address)")
         let owned = Descriptor(owning: raw)
@@ -33,6 +39,8 @@ package final class Listener: Sendable {
         _ = try TransportError.check(cposix_local_address(raw, &system), "ask for the local address")
         security = nil
         localAddress = SocketAddress(system)
+        name = localAddress.description
+        load = LoopLoad()
         descriptor = OwnedDescriptor(Descriptor(owning: raw))
     }
 
@@ -42,6 +50,8 @@ package final class Listener: Sendable {
     /// The same socket with other TLS, or none, for what is accepted from now on.
     package init(sharing other: Listener, security: (any SessionMaker)?) {
         localAddress = other.localAddress
+        name = other.name
+        load = other.load
         descriptor = other.descriptor
         self.security = security
     }
@@ -99,6 +109,8 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
     private var isSuspended = false
     /// How often the process had no descriptor left for a connection.
     package private(set) var exhaustions = 0
+    /// Called each time.
+    package var onExhaustion: () -> Void = {}
 
     init(loop: EventLoop, owning raw: Int32, accepted: @escaping (Int32, SocketAddress) -> Void) {
         self.accepted = accepted
@@ -137,6 +149,7 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
     /// EMFILE and ENFILE leave the connection queued and the socket readable: going on would spin.
     private func suspend() {
         exhaustions += 1
+        onExhaustion()
         suspendEvents()
         isSuspended = true
         let timer = LoopTimer { [unowned self] in resume() }

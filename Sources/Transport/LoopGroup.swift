@@ -1,15 +1,33 @@
 import Dispatch
 import Synchronization
 
-/// How many connections a loop serves; any thread may ask.
+/// How many connections a loop serves, and how late it is; any thread may ask.
 package final class LoopLoad: Sendable {
     private let value = Atomic<Int>(0)
+    /// The lateness last published, and when. **Units**: nanoseconds.
+    private let lag = Atomic<UInt64>(0)
+    private let lagTime = Atomic<UInt64>(0)
+
+    /// Nothing yet.
+    package init() {}
 
     /// The number of connections.
     package var count: Int { value.load(ordering: .relaxed) }
 
     /// Counts one more or, with -1, one less.
     package func add(_ change: Int) { value.wrappingAdd(change, ordering: .relaxed) }
+
+    /// How late the loop has recently been in taking up what was ready; of a loop that has been idle since, less and less.
+    package func lag(at now: MonotonicTime) -> Duration {
+        let since = now.nanoseconds &- min(lagTime.load(ordering: .relaxed), now.nanoseconds)
+        let recent = LoopLag.decayed(lag.load(ordering: .relaxed), over: since)
+        return .nanoseconds(Int64(clamping: recent))
+    }
+
+    func publish(_ late: LoopLag, at now: MonotonicTime) {
+        lag.store(late.nanoseconds, ordering: .relaxed)
+        lagTime.store(now.nanoseconds, ordering: .relaxed)
+    }
 }
 
 /// The loops of a process, one a core.

@@ -23,7 +23,7 @@ package final class Resolver: Sendable {
     private let lifetime: Duration
     private let failureLifetime: Duration
     private let lookup: @Sendable (Endpoint) -> Answer
-    private let queue = DispatchQueue(label: "samegate.resolver", qos: .utility)
+    private let queue = DispatchQueue(label: "samegate.resolver", qos: .utility, attributes: .concurrent)
     private let state = Mutex(State())
 
     /// Remembers answers for `lifetime` and failures for `failureLifetime`; `lookup` may block.

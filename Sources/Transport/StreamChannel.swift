@@ -46,6 +46,9 @@ open class StreamChannel: Channel, @unchecked Sendable {
     /// Bytes that wait for room in the socket.
     package final var outputCount: Int { output.count }
 
+    /// Bytes of memory that they take.
+    package final var outputCapacity: Int { output.capacity }
+
     /// Notes what epoll says. Subclasses call this first in `receivedEvent`.
     package final func note(_ readiness: Readiness) {
         if readiness.contains(.readable) { canRead = true }

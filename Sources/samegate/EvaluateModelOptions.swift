@@ -22,9 +22,12 @@ struct EvaluateModelOptions: ParsableArguments {
     var preset: FitPreset?
     @Option(help: "Passes of the autoencoder through the images, instead of the preset's.")
     var maeEpochs: Int?
-    @Option(help: "The kind of a victim that is trained: conv3 or mlp.")
-    var victimModel: TrainModelKind = .conv3
-    @Option(help: "Channels of its first layer, or hidden units (default: 32, or 256).")
+    @Option(help: "The kind of a victim that is trained: \(NetworkKind.list).")
+    var victimModel: NetworkKind = .conv3
+    @Option(
+        help:
+            "Channels of its first layer (conv3 32, resnet18 and 34 64, resnet 16), or hidden units (mlp 256)."
+    )
     var victimWidth: Int?
     @Option(help: "Its passes through the images.")
     var victimEpochs = 12
@@ -41,9 +44,13 @@ struct EvaluateModelOptions: ParsableArguments {
             throw ValidationError("--victim-epochs must be from 1 to 1000")
         }
         _ = try (
-            fitOptions(.quick), numbers(studyEpochs, "study-epochs"),
+            victimNetwork(), fitOptions(.quick), numbers(studyEpochs, "study-epochs"),
             numbers(studyEmbeddings, "study-embeddings")
         )
+    }
+
+    private func victimNetwork() throws -> FitOptions.AuxiliaryKind {
+        try NetworkChoice(kind: victimModel, width: victimWidth).kind(width: 32)
     }
 
     /// The options of a bundle that is fitted for a suite.
@@ -111,7 +118,7 @@ struct EvaluateModelOptions: ParsableArguments {
             throw ValidationError("the training pictures have no labels")
         }
         var options = VictimTraining.Options()
-        options.kind = victimModel.kind(width: victimWidth, otherwise: 32)
+        options.kind = try victimNetwork()
         options.schedule.epochs = victimEpochs
         options.schedule.warmupEpochs = min(options.schedule.warmupEpochs, Double(victimEpochs))
         options.holdout = min(options.holdout, data.own.count / 4)

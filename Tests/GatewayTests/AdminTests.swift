@@ -45,6 +45,24 @@ struct AdminTests {
         #expect(try fixture.admin().send(.get, "/readyz").status == 503)
         #expect(try fixture.admin().send(.get, "/healthz").status == 200)
     }
+
+    @Test("while the checks say that every server a protected route needs is down, the gateway is not ready")
+    func unready() throws {
+        let plan = Plan(upstream: ", health: {path: /, interval: 100ms, unhealthy: 1}")
+        let fixture = try GatewayFixture.make(plan, upstream: "127.0.0.1:9")
+        let client = try fixture.admin()
+        #expect(eventually("not ready") { (try? client.send(.get, "/readyz").status) == 503 })
+        #expect(try client.send(.get, "/readyz").text == "every server is down of: victim\n")
+        #expect(try client.send(.get, "/healthz").status == 200)
+        let metrics = try Exposed(client.send(.get, "/metrics"))
+        let labels = #"upstream="victim",server="127.0.0.1:9""#
+        #expect(metrics["samegate_upstream_server_up{\(labels)}"] == 0)
+        #expect(metrics["samegate_upstream_server_ejected{\(labels)}"] == 0)
+        #expect(metrics["samegate_upstream_server_connections{\(labels),state=\"idle\"}"] == 0)
+        #expect(metrics["samegate_upstream_server_failures_total{\(labels),kind=\"connect\"}"] == 0)
+        #expect(metrics["samegate_upstream_retries_refused_total{upstream=\"victim\"}"] == 0)
+        #expect(try #require(metrics["samegate_upstream_server_checks_failed_total{\(labels)}"]) >= 1)
+    }
 }
 
 extension GatewayFixture {

@@ -159,7 +159,9 @@ struct FallbackTests {
         #expect(answer.status == 502)
         #expect(try answer.problemKind() == "unreadable-answer")
         #expect(try fixture.verdicts() == ["reject"])
-        #expect(fixture.gateway.counters.rows(.reject) == 1 && fixture.gateway.counters.rows(.pass) == 0)
+        #expect(
+            fixture.gateway.services.metrics.rows(.reject) == 1
+                && fixture.gateway.services.metrics.rows(.pass) == 0)
     }
 
     @Test("an error of the victim passes as it is", arguments: [400, 404, 500, 503])

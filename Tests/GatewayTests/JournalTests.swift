@@ -37,7 +37,7 @@ struct JournalTests {
         #expect(line["terms"] as? [String] == ["reconstruction", "deviation"] && line["reason"] is NSNull)
         #expect((line["digest"] as? String)?.count == 64)
         let latencies = try #require(line["latencies_ms"] as? [String: Double])
-        #expect(Set(latencies.keys) == ["queue", "score", "upstream", "total"])
+        #expect(Set(latencies.keys) == ["parse", "queue", "score", "upstream", "decide", "total"])
         #expect(latencies.values.allSatisfy { $0 >= 0 } && latencies["total"]! >= latencies["score"]!)
     }
 
@@ -93,7 +93,7 @@ struct JournalTests {
         #expect(
             eventually("a closed listener") {
                 do throws(ClientError) {
-                    _ = try HTTPClient(endpoint).send(.get, "/")
+                    _ = try HTTPClient(endpoint).send(.get, "/v1/models/m:predict")
                     return false
                 } catch {
                     if case .connectFailed = error { return true }

@@ -34,6 +34,34 @@ struct ExpositionTests {
         return registry
     }
 
+    @Test("rows are exposed one by one with their labels escaped, and rows that do not fit are refused")
+    func rows() throws {
+        let registry = MetricRegistry(shards: 1, seriesMax: 2)
+        let rows = MetricRows(["upstream", "server"], [["a", "x:1"], ["b", "y\"2"]])
+        try registry.gauge("samegate_up", help: "Up.", rows: rows) { Double($0) }
+        try registry.counter("samegate_seen_total", help: "Seen.", rows: rows) { UInt64($0 + 7) }
+        let expected = #"""
+            # HELP samegate_seen_total Seen.
+            # TYPE samegate_seen_total counter
+            samegate_seen_total{upstream="a",server="x:1"} 7
+            samegate_seen_total{upstream="b",server="y\"2"} 8
+            # HELP samegate_up Up.
+            # TYPE samegate_up gauge
+            samegate_up{upstream="a",server="x:1"} 0.0
+            samegate_up{upstream="b",server="y\"2"} 1.0
+
+            """#
+        #expect(registry.exposition() == expected)
+        for bad in [
+            MetricRows(["le"], [["a"]]), MetricRows(["a", "a"], [["1", "2"]]),
+            MetricRows(["a"], [["1"], ["1"]]),
+            MetricRows(["a"], [["1", "2"]]), MetricRows(["a"], [["1"], ["2"], ["3"]]),
+        ] {
+            #expect(throws: MetricError.self) { try registry.gauge("other", help: "", rows: bad) { _ in 0 } }
+        }
+        #expect(throws: MetricError.self) { try registry.counter("seen", help: "", rows: rows) { _ in 0 } }
+    }
+
     @Test("the text is exactly that of Prometheus format 0.0.4, in stable order")
     func prometheus() throws {
         let expected = #"""

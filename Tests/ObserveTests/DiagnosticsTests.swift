@@ -14,7 +14,8 @@ struct DiagnosticsTests {
     func lines() {
         let lines = Lines()
         var logger = Logger(label: "gateway") { label in
-            DiagnosticHandler(label: label, level: LogLevelSwitch(.info), now: { WallTime(milliseconds: 0) }) { line in
+            DiagnosticHandler(label: label, level: LogLevelSwitch(.info), now: { WallTime(milliseconds: 0) })
+            { line in
                 lines.all.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
             }
         }

@@ -184,7 +184,7 @@ struct UpstreamFailureTests {
             client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             #expect(client.answer()?.status == 200)
         }
-        #expect(upstream.counters.retried.load(ordering: .relaxed) == 2)
+        #expect(upstream.retriedCount == 2)
         server.stop()
         upstream.close()
         origin.stop()

@@ -25,7 +25,9 @@ struct NotifierTests {
         #expect(socket.next()?.hasPrefix("STOPPING=1\n") == true)
     }
 
-    @Test("nobody is told without an address that this kind of socket has", arguments: ["", "@", "vsock:2:1", "x"])
+    @Test(
+        "nobody is told without an address that this kind of socket has",
+        arguments: ["", "@", "vsock:2:1", "x"])
     func nobody(address: String) {
         #expect(Notifier(["NOTIFY_SOCKET": address]) == nil)
         #expect(Notifier([:]) == nil)
@@ -50,7 +52,9 @@ struct WatchdogTests {
 
     @Test(
         "a malformed variable is said",
-        arguments: [["WATCHDOG_USEC": "0"], ["WATCHDOG_USEC": "x"], ["WATCHDOG_USEC": "1", "WATCHDOG_PID": "y"]])
+        arguments: [
+            ["WATCHDOG_USEC": "0"], ["WATCHDOG_USEC": "x"], ["WATCHDOG_USEC": "1", "WATCHDOG_PID": "y"],
+        ])
     func malformed(environment: [String: String]) {
         #expect(throws: ServiceError.self) { _ = try Watchdog.interval(environment, processID: 1) }
     }
@@ -62,7 +66,9 @@ struct WatchdogTests {
         // The first look is at once; the timer's next is an hour away.
         let dog = Watchdog(interval: .seconds(7_200)) { answer in
             answers.withLock { $0.append(answer) }
-        } report: { alive in reports.withLock { $0.append(alive) } }
+        } report: { alive in
+            reports.withLock { $0.append(alive) }
+        }
         while answers.withLock({ $0.isEmpty }) { sched_yield() }
         dog.look()
         #expect(reports.withLock { $0 } == [true, false])
@@ -83,7 +89,7 @@ struct WatchdogTests {
             answered.wrappingAdd(1, ordering: .relaxed)
             done.signal()
         }
-        group.loops[0].queue.sync { @Sendable in }
+        group.loops[0].sync { @Sendable in }
         #expect(answered.load(ordering: .relaxed) == 0)
         stuck.signal()
         #expect(done.wait(timeout: .now() + 30) == .success)

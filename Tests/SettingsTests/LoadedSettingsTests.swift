@@ -11,9 +11,15 @@ private func explicitDefaults() throws -> String {
         let parts = value.path.split(separator: ".").map(String.init)
         tops[parts[0], default: []].append("  \(parts[1]): \(value.value)")
     }
-    let upstream = absent.filter { $0.path.hasPrefix("upstreams.victim.") }.map { value in
-        ", \(value.path.dropFirst("upstreams.victim.".count)): \(value.value)"
+    let prefix = "upstreams.victim."
+    var nested: [String: [String]] = [:]
+    var upstream: [String] = []
+    for value in absent where value.path.hasPrefix(prefix) {
+        let parts = value.path.dropFirst(prefix.count).split(separator: ".").map(String.init)
+        if parts.count == 1 { upstream.append(", \(parts[0]): \(value.value)") }
+        if parts.count == 2 { nested[parts[0], default: []].append("\(parts[1]): \(value.value)") }
     }
+    upstream += nested.map { ", \($0.key): {\($0.value.joined(separator: ", "))}" }
     let more = tops.map { "\($0.key):\n" + $0.value.joined(separator: "\n") }.joined(separator: "\n")
     let route = absent.filter { $0.path.hasPrefix("routes[0].") }.map { value in
         ", \(value.path.dropFirst("routes[0].".count)): \(value.value)"
@@ -64,8 +70,27 @@ struct LoadedSettingsTests {
     func merge() throws {
         let url = try #require(fixtures("good").first { $0.lastPathComponent == "anchors.yaml" })
         let upstreams = try load(String(contentsOf: url, encoding: .utf8)).settings.upstreams
-        #expect(upstreams.map(\.connections) == [16, 16])
+        #expect(upstreams.map(\.connections.most) == [16, 16])
         #expect(upstreams.map(\.url.host) == ["one.internal", "two.internal"])
+    }
+
+    @Test("an upstream of several servers means what it says, and one of a single URL has the defaults")
+    func upstreams() throws {
+        let url = try #require(fixtures("good").first { $0.lastPathComponent == "upstreams.yaml" })
+        let upstreams = try load(String(contentsOf: url, encoding: .utf8)).settings.upstreams
+        let victim = upstreams[0]
+        #expect(victim.servers.map(\.url.host) == ["one.internal", "two.internal", "three.internal"])
+        #expect(victim.servers.map(\.weight) == [3, 1, 1])
+        #expect(victim.servers.map(\.isBackup) == [false, false, true])
+        #expect(victim.balance == .consistentHash && victim.hashLoadBound == 1.25)
+        #expect(victim.host == .fixed("models.internal"))
+        #expect(victim.connections.idleMost == 8 && victim.connections.lifetime == .seconds(3600))
+        #expect(victim.deadlines.queue == .milliseconds(500) && victim.deadlines.total == .seconds(45))
+        #expect(victim.health?.status == 200...200 && victim.health?.unhealthy == 2)
+        #expect(victim.eject.share == 0.3 && victim.retryBudget.window == 20)
+        let plain = upstreams[1]
+        #expect(plain.servers.count == 1 && plain.host == .pass && plain.health == nil)
+        #expect(plain.deadlines.total == nil && plain.connections.requests == nil)
     }
 
     @Test("a bare number is a raw score and p with a number is a percentile")

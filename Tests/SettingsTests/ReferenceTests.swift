@@ -36,7 +36,7 @@ struct ReferenceTests {
             #expect(text.ranges(of: "| `\(entry.path)` |").count == 1, "\(entry.path)")
         }
         #expect(text.contains("| `limits.request_head_bytes` | size | `32KiB` |"))
-        #expect(text.contains("| `upstreams.<name>.url` | URL | *required* |"))
+        #expect(text.contains("| `upstreams.<name>.servers[].url` | URL | *required* |"))
         #expect(text.contains("| `logs.access` | section | not written |"))
     }
 }

@@ -25,11 +25,14 @@ final class AdminHandler: RequestHandler {
         /// Every value in effect, secrets masked.
         var configuration: String
         var gate: AdminGate
+        /// The upstreams that protected routes need: while one has no server that works, the gateway is not ready.
+        var needed: [Upstream]
 
         init(_ generation: Generation) {
             metrics = generation.services.metrics
             configuration = generation.assembly.configuration
             gate = AdminGate(token: generation.assembly.adminToken)
+            needed = generation.assembly.protectedUpstreams
         }
     }
 
@@ -50,6 +53,14 @@ final class AdminHandler: RequestHandler {
     /// From now on the gateway is alive and not ready: a load balancer takes it out before its listener closes.
     func beginDraining() { isDraining.store(true, ordering: .relaxed) }
 
+    /// Why no client should be sent here; nil when nothing speaks against it. Only the checks of the upstreams' health
+    /// count: failed requests come from what some client asked.
+    private var obstacle: String? {
+        if isDraining.load(ordering: .relaxed) { return "draining" }
+        let down = shown.withLock(\.needed).filter(\.isDown).map(\.settings.name)
+        return down.isEmpty ? nil : "every server is down of: " + down.joined(separator: ", ")
+    }
+
     func handle(_ exchange: Exchange) {
         let path = exchange.request.target.path
         switch exchange.request.method {
@@ -66,8 +77,8 @@ final class AdminHandler: RequestHandler {
         switch path {
         case "/healthz": exchange.respond(text(200, "alive\n"))
         case "/readyz":
-            let isReady = !isDraining.load(ordering: .relaxed)
-            exchange.respond(isReady ? text(200, "ready\n") : text(503, "draining\n"))
+            let obstacle = obstacle
+            exchange.respond(text(obstacle == nil ? 200 : 503, (obstacle ?? "ready") + "\n"))
         case "/metrics":
             let format = ExpositionFormat(accept: exchange.request.fields.value("accept"))
             let metrics = shown.withLock(\.metrics)

@@ -3,7 +3,7 @@ import Metrics
 import Synchronization
 
 /// How reloads went. Any thread may read.
-final class ReloadCounters: Sendable {
+final class ReloadCounters: MetricSource {
     private let succeeded = Atomic<Int>(0)
     private let failed = Atomic<Int>(0)
     private let lastSuccess = Atomic<Int64>(0)

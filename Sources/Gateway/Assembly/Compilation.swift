@@ -18,8 +18,12 @@ extension ProxyLimits {
         trailerCountMax = settings.body.trailerCount
         bodyBytesPerSecondMin = settings.body.bytesPerSecond
         bodyRateWindow = settings.body.rateWindow
+        requestsMax = settings.requests
+        bufferBytesMax = settings.bufferBytes
+        loopLagMax = settings.loopLag
         requestHeadBytesMax = settings.requestHeadBytes
-        requestLineBytesMax = min(requestLineBytesMax, settings.requestHeadBytes)
+        requestLineBytesMax = min(settings.requestLineBytes, settings.requestHeadBytes)
+        fieldBytesMax = settings.headerFieldBytes
         headerCountMax = settings.headerCount
         requestBodyBytesMax = settings.requestBodyBytes
         answerBytesMax = settings.answerBytes
@@ -27,12 +31,50 @@ extension ProxyLimits {
         bodyIdleTimeout = settings.bodyIdleTimeout
         requestTimeout = settings.requestTimeout
         keepAliveTimeout = settings.keepAliveTimeout
+        keepAliveRequestsMax = settings.keepAliveRequests
+        keepAliveAgeMax = settings.keepAliveAge
+        answerIdleTimeout = settings.answerIdleTimeout
+        answerBytesPerSecondMin = settings.answerBytesPerSecond
+        answerRateWindow = settings.answerRateWindow
+    }
+}
+
+/// The limits of every place that states its own.
+struct LimitTable {
+    /// By the name of the listener.
+    private(set) var listeners: [String: LimitSet] = [:]
+    private let settings: GatewaySettings
+
+    init(_ settings: GatewaySettings) {
+        self.settings = settings
+        for listener in settings.listeners {
+            guard let own = listener.limits else { continue }
+            listeners[Self.name(of: listener)] = LimitSet(ProxyLimits(own.applied(to: settings.limits)))
+        }
+    }
+
+    /// The limits of a route by the name of the listener that its request came in at; empty without any of its own. What a
+    /// route leaves out is as the listener has it.
+    func limits(of route: RouteSettings) -> [String: LimitSet] {
+        guard let own = route.limits, !own.given.isEmpty else { return [:] }
+        let pairs = settings.listeners.map { listener in
+            let common = listener.limits?.applied(to: settings.limits) ?? settings.limits
+            return (Self.name(of: listener), LimitSet(ProxyLimits(own.applied(to: common))))
+        }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    /// As `Transport.Listener` has it.
+    private static func name(of listener: ListenerSettings) -> String {
+        let text = listener.address.description
+        return (try? Endpoint(parsing: text).address)?.description ?? text
     }
 }
 
 extension ProxySettings {
-    init(_ settings: ForwardedSettings, limits: ProxyLimits) {
+    init(_ settings: ForwardedSettings, limits: ProxyLimits, listeners: [String: LimitSet] = [:]) {
         self.init(limits: limits)
+        listenerLimits = listeners
         trust.proxies = settings.trustedProxies.compactMap { AddressPrefix($0) }
         trust.field =
             switch settings.clientFrom {
@@ -40,27 +82,6 @@ extension ProxySettings {
             case .forwarded: .forwarded
             }
         sendsForwarded = settings.sendsForwarded
-    }
-}
-
-extension Upstream {
-    convenience init(
-        _ settings: Settings.UpstreamSettings, limits: ProxyLimits, security: (any SessionMaker)? = nil
-    ) {
-        var upstream = Proxy.UpstreamSettings(
-            name: settings.name, endpoint: Endpoint(host: settings.url.host, port: settings.url.port))
-        upstream.connectionsMax = settings.connections
-        upstream.queueMax = settings.queue
-        upstream.connectTimeout = settings.connectTimeout
-        upstream.firstByteTimeout = settings.firstByteTimeout
-        upstream.idleTimeout = settings.idleTimeout
-        upstream.retry =
-            switch settings.retry {
-            case .never: .never
-            case .idempotent: .idempotent
-            case .anyMethod: .anyMethod
-            }
-        self.init(settings: upstream, limits: limits, security: security)
     }
 }
 

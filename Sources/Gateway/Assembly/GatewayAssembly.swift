@@ -43,6 +43,8 @@ package struct GatewayAssembly: Sendable {
     var upstreams: [String: Upstream] { leases.mapValues(\.part) }
     private let loaded: [String: LoadedModel]
     let limits: ProxyLimits
+    /// Those of listeners that state their own, by their names.
+    let listenerLimits: [String: LimitSet]
     let security: GatewaySecurity
     let key: HMACKey
     /// What requests for change through the side door carry; nil where closeness is enough.
@@ -75,6 +77,7 @@ package struct GatewayAssembly: Sendable {
         var problems: [AssemblyProblem] = []
         let loaded = Self.loadModels(settings, reusing: earlier, &problems)
         let limits = ProxyLimits(settings.limits)
+        let limitTable = LimitTable(settings)
         let security = GatewaySecurity(settings, reusing: earlier?.security, &problems)
         let leases = Self.lease(settings, limits, security, reusing: earlier)
         let upstreams = leases.mapValues(\.part)
@@ -91,7 +94,8 @@ package struct GatewayAssembly: Sendable {
             let charged = route.rates.compactMap { rules[$0] }
             routes.append(
                 Route(
-                    route, upstream: upstream, basePath: base, rates: charged,
+                    route, number: routes.count, upstream: upstream, basePath: base, rates: charged,
+                    limits: limitTable.limits(of: route),
                     compression: CompressionRule(route.compress ?? settings.compress), protection: protection)
             )
         }
@@ -106,6 +110,7 @@ package struct GatewayAssembly: Sendable {
         self.leases = leases
         self.loaded = loaded
         self.limits = limits
+        listenerLimits = limitTable.listeners
         self.security = security
         self.key = key
         authentication = identity?.phase
@@ -130,14 +135,14 @@ package struct GatewayAssembly: Sendable {
         var leases: [String: Lease<Upstream>] = [:]
         for upstream in settings.upstreams {
             let before = earlier?.settings.upstreams.first { $0.name == upstream.name }
-            let tls = security.upstream(named: upstream.name)
+            let tls = security.servers(of: upstream)
             if let earlier, let kept = earlier.leases[upstream.name], before == upstream,
                 limits.boundAnswers(as: earlier.limits),
-                tls === earlier.security.upstream(named: upstream.name)
+                tls.elementsEqual(earlier.security.servers(of: upstream), by: { $0 === $1 })
             {
                 leases[upstream.name] = kept
             } else {
-                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, security: tls)) {
+                leases[upstream.name] = Lease(Upstream(upstream, limits: limits, securities: tls)) {
                     $0.close()
                 }
             }

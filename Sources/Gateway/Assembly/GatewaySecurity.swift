@@ -17,8 +17,8 @@ package final class GatewaySecurity: Sendable {
 
     /// By the listener's place in the settings.
     private let servers: [Int: Server]
-    /// By the upstream's name.
-    private let clients: [String: Client]
+    /// By the upstream's name, one for each of its servers.
+    private let clients: [String: [Client]]
     /// What puts files that were read again into effect where an earlier generation's TLS goes on.
     private let changes: [@Sendable () -> Void]
 
@@ -43,15 +43,11 @@ package final class GatewaySecurity: Sendable {
                 problems += error.at(path)
             }
         }
-        var clients: [String: Client] = [:]
+        var clients: [String: [Client]] = [:]
         for upstream in settings.upstreams where upstream.url.isSecure {
-            let tls = ClientSecuritySettings(upstream)
             let path = "upstreams.\(upstream.name).tls"
             do throws(SecureProblems) {
-                let kept = earlier?.clients[upstream.name].flatMap { $0.settings == tls ? $0.security : nil }
-                if let kept { changes.append(try kept.reload(tls)) }
-                let security = if let kept { kept } else { try ClientSecurity(tls) }
-                clients[upstream.name] = Client(settings: tls, security: security, path: path)
+                clients[upstream.name] = try Self.clients(of: upstream, path, earlier, &changes)
             } catch {
                 problems += error.at(path)
             }
@@ -61,14 +57,35 @@ package final class GatewaySecurity: Sendable {
         self.changes = changes
     }
 
+    /// Each server has a name of its own to be verified by, unless the settings give one for all.
+    private static func clients(
+        of upstream: Settings.UpstreamSettings, _ path: String, _ earlier: GatewaySecurity?,
+        _ changes: inout [@Sendable () -> Void]
+    ) throws(SecureProblems) -> [Client] {
+        let before = earlier?.clients[upstream.name] ?? []
+        var clients: [Client] = []
+        for server in upstream.servers {
+            let tls = ClientSecuritySettings(upstream, host: server.url.host)
+            if let kept = before.first(where: { $0.settings == tls })?.security {
+                changes.append(try kept.reload(tls))
+                clients.append(Client(settings: tls, security: kept, path: path))
+            } else {
+                clients.append(Client(settings: tls, security: try ClientSecurity(tls), path: path))
+            }
+        }
+        return clients
+    }
+
     /// Puts into effect what was read for listeners and upstreams that go on, for new connections.
     func commit() { for change in changes { change() } }
 
     /// The TLS of a listener; nil for clear text.
     func listener(at index: Int) -> ServerSecurity? { servers[index]?.security }
 
-    /// The TLS towards an upstream; nil for clear text.
-    func upstream(named name: String) -> ClientSecurity? { clients[name]?.security }
+    /// The TLS towards each server of an upstream; empty for clear text.
+    func servers(of upstream: Settings.UpstreamSettings) -> [ClientSecurity?] {
+        clients[upstream.name]?.map(\.security) ?? []
+    }
 }
 
 extension SecureProblems {
@@ -99,8 +116,8 @@ extension ServerSecuritySettings {
 }
 
 extension ClientSecuritySettings {
-    init(_ upstream: Settings.UpstreamSettings) {
-        self.init(serverName: upstream.tls?.serverName ?? upstream.url.host)
+    init(_ upstream: Settings.UpstreamSettings, host: String) {
+        self.init(serverName: upstream.tls?.serverName ?? host)
         guard let tls = upstream.tls else { return }
         profile.leastVersion = TLSVersion(tls.leastVersion)
         authorityFile = tls.authority

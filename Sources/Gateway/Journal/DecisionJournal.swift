@@ -15,7 +15,10 @@ final class DecisionJournal: Sendable {
     private let accessesLease: Lease<RotatingLogWriter>?
     private let decisions: RotatingLogWriter?
     private let accesses: RotatingLogWriter?
+    private let accessFormat: LogsSettings.AccessFormat
     private let log: Logger
+    /// When a pause in accepting was last told of, and how many there were since.
+    private let pauses = Mutex((told: ContinuousClock.Instant?.none, count: 0))
     private let lamented = Mutex<[String: LogCounts]>([:])
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
     nonisolated(unsafe) private let watch: any DispatchSourceTimer
@@ -30,7 +33,11 @@ final class DecisionJournal: Sendable {
     init(_ settings: LogsSettings, log: Logger, reusing earlier: DecisionJournal? = nil) {
         self.settings = settings
         decisionsLease = Self.lease(settings.decisions, earlier?.settings.decisions, earlier?.decisionsLease)
-        accessesLease = Self.lease(settings.access, earlier?.settings.access, earlier?.accessesLease)
+        let isSameFormat = earlier?.settings.accessFormat == settings.accessFormat
+        accessesLease = Self.lease(
+            settings.access, isSameFormat ? earlier?.settings.access : nil, earlier?.accessesLease,
+            notesLosses: settings.accessFormat == .json)
+        accessFormat = settings.accessFormat
         decisions = decisionsLease?.part
         accesses = accessesLease?.part
         self.log = log
@@ -43,11 +50,14 @@ final class DecisionJournal: Sendable {
     deinit { watch.cancel() }
 
     private static func lease(
-        _ settings: LogFileSettings?, _ before: LogFileSettings?, _ kept: Lease<RotatingLogWriter>?
+        _ settings: LogFileSettings?, _ before: LogFileSettings?, _ kept: Lease<RotatingLogWriter>?,
+        notesLosses: Bool = true
     ) -> Lease<RotatingLogWriter>? {
         if let kept, settings == before { return kept }
         return settings.map { settings in
-            Lease(RotatingLogWriter(LogFilePlan(settings))) { _ = $0.close(within: closeLimit) }
+            var plan = LogFilePlan(settings)
+            plan.notesLosses = notesLosses
+            return Lease(RotatingLogWriter(plan)) { _ = $0.close(within: closeLimit) }
         }
     }
 
@@ -66,22 +76,30 @@ final class DecisionJournal: Sendable {
     /// Writes one exchange, protected or not.
     func record(_ outcome: ExchangeOutcome, route: Route?) {
         guard let accesses else { return }
-        let end = WallTime.now()
-        let note = outcome.note as? RequestNote
-        let account = note?.account
-        let wentUpstream = outcome.upstreamLatency != nil || outcome.upstreamError != nil
-        accesses.append(
-            AccessRecord(
-                time: end + (.zero - outcome.duration), requestID: outcome.requestID.text,
-                client: account ?? outcome.client.host, address: account == nil ? nil : outcome.client.host,
-                method: outcome.request?.method.name ?? "",
-                path: outcome.request?.target.text ?? "", status: outcome.status == 0 ? nil : outcome.status,
-                requestBytes: Int64(outcome.requestBodyBytes), answerBytes: Int64(outcome.answerBodyBytes),
-                duration: outcome.duration.milliseconds, route: route?.name,
-                upstream: wentUpstream ? route?.upstream.settings.name : nil, trace: note?.trace?.traceID,
-                requestCoding: outcome.request?.fields.value("content-encoding"),
-                answerCoding: outcome.answerCoding ?? note?.answerCoding))
+        let record = AccessRecord(outcome, route: route)
+        switch accessFormat {
+        case .json: accesses.append(record)
+        case .combined: accesses.append(line: record.combinedLine())
+        }
     }
+
+    /// Tells the operator that accepting pauses for want of descriptors, at most every few seconds.
+    func acceptPaused() {
+        let count = pauses.withLock { pauses -> Int? in
+            pauses.count += 1
+            let now = ContinuousClock.now
+            if let told = pauses.told, told.advanced(by: Self.pauseInterval) > now { return nil }
+            defer { pauses = (now, 0) }
+            return pauses.count
+        }
+        guard let count else { return }
+        log.warning(
+            "no descriptor or memory is left for another connection; accepting pauses, raise LimitNOFILE or lower limits.connections",
+            metadata: ["pauses": "\(count)"])
+    }
+
+    /// How often the operator is told of pauses at most.
+    private static let pauseInterval = Duration.seconds(10)
 
     /// Writes out what waits, within a few seconds.
     func close() {
@@ -89,6 +107,11 @@ final class DecisionJournal: Sendable {
         _ = decisions?.close(within: Self.closeLimit)
         _ = accesses?.close(within: Self.closeLimit)
         lament()
+    }
+
+    /// What each log has done so far, by its name.
+    var counts: [(log: String, counts: LogCounts)] {
+        [("decisions", decisions), ("access", accesses)].map { ($0, $1?.counts ?? LogCounts()) }
     }
 
     /// What the logs have lost so far, for metrics.
@@ -112,6 +135,6 @@ extension LogFilePlan {
         self.init(
             path: settings.path, rotateBytes: settings.rotateBytes, rotateAge: settings.rotateAge,
             keepFiles: settings.keepFiles, keepBytes: settings.keepBytes, bufferBytes: settings.bufferBytes,
-            isCompressed: settings.isCompressed)
+            isCompressed: settings.isCompressed, gatherTime: .milliseconds(100))
     }
 }

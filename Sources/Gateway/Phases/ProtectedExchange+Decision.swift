@@ -16,6 +16,7 @@ struct Joined {
 extension ProtectedExchange {
     /// Scores every row against the victim's answer, asks the policy, and carries its verdict out.
     func decide(_ joined: Joined) {
+        latencies.decisionBegun = services.clock.now()
         let status = joined.response.head.status
         guard (200...299).contains(status) else {
             let scores = assess(joined, answer: nil)
@@ -173,7 +174,6 @@ extension ProtectedExchange {
             guard let response = try services.store.redeem(key)?.response else {
                 return refuseProof("the answer is no longer held; send the query again for a new challenge")
             }
-            services.counters.released.wrappingAdd(1, ordering: .relaxed)
             recordRelease(challenge, batch)
             deliver(response)
         } catch {

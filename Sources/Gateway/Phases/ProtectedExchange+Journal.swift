@@ -13,7 +13,6 @@ extension ProtectedExchange {
         isRecorded = true
         for (row, score) in decision.scores.enumerated() {
             let verdict = decision.verdict.row(row)
-            services.counters.count(verdict.severity)
             var record = base(
                 verdict: DecisionRecord.Verdict(verdict.severity),
                 reason: decision.reason ?? decision.verdict.decidedElsewhere(row), row: row,
@@ -79,11 +78,12 @@ extension ProtectedExchange {
     private func base(
         verdict: DecisionRecord.Verdict, reason: String?, row: Int, batch: QueryBatch?
     ) -> DecisionRecord {
-        DecisionRecord(
+        let now = services.clock.now()
+        return DecisionRecord(
             time: WallTime.now(), requestID: exchange.requestID.text,
             client: note.account ?? exchange.client.host, route: route.name,
             row: row, rows: batch?.rows ?? 0, verdict: verdict, isEnforced: protection.mode == .enforce,
-            latencies: latencies.record(total: services.clock.now().duration(since: started)),
+            latencies: latencies.record(total: now.duration(since: started), now: now),
             digest: batch?.digests[row].hex, reason: reason, trace: note.trace?.traceID,
             requestCoding: note.requestCoding)
     }

@@ -69,7 +69,7 @@ final class ProtectedExchange: @unchecked Sendable {
     func begin() {
         exchange.onCancel { self.cancelled($0) }
         guard agreesOnCodings() else { return }
-        exchange.collectBody(bytesMax: services.limits.requestBodyBytesMax) { self.received($0) }
+        exchange.collectBody(bytesMax: exchange.limits.requestBodyBytesMax) { self.received($0) }
     }
 
     private func cancelled(_ reason: CancelReason) {
@@ -88,13 +88,27 @@ final class ProtectedExchange: @unchecked Sendable {
 
     /// Reads the query in a body without content coding.
     func received(plain body: [UInt8]) {
-        guard body.count > Self.decodeInlineBytesMax else { return decoded(decode(body), body) }
+        guard body.count > Self.decodeInlineBytesMax else {
+            let (result, took) = timed { decode(body) }
+            latencies.parse = took
+            return decoded(result, body)
+        }
         let admission = services.scoring.submit(rows: 1) { [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
-            let result = decode(body)
-            exchange.loop.execute { @Sendable in self.decoded(result, body) }
+            let (result, took) = timed { decode(body) }
+            exchange.loop.execute { @Sendable in
+                self.latencies.parse = took
+                self.decoded(result, body)
+            }
         }
         if admission != .accepted { overloaded(body) }
+    }
+
+    /// What `work` returns, and how long it took.
+    private func timed<Value>(_ work: () -> Value) -> (Value, Duration) {
+        let begun = services.clock.now()
+        let value = work()
+        return (value, services.clock.now().duration(since: begun))
     }
 
     private func decode(_ body: [UInt8]) -> Result<QueryBatch, DecodeError> {
@@ -172,6 +186,7 @@ final class ProtectedExchange: @unchecked Sendable {
         recordUnscored("the scoring queue is full", as: .fallback(protection.onOverload))
         if protection.refuses(protection.onOverload) {
             isOver = true
+            services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
             cancelTicket()
             respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
         } else {
@@ -187,7 +202,7 @@ final class ProtectedExchange: @unchecked Sendable {
         try? exchange.request.fields.set("Accept-Encoding", upstreamAcceptEncoding)
         exchange.request.fields.remove("range")
         exchange.request.fields.remove(named: ProofField.name)
-        let answerBytesMax = services.limits.answerBytesMax
+        let answerBytesMax = exchange.limits.answerBytesMax
         exchange.forward(body: codedBody ?? body, to: route.upstream, answerBytesMax: answerBytesMax) {
             switch $0 {
             case .success(let response): self.decoded(response, completion)

@@ -9,9 +9,11 @@ import Settings
 /// One route, ready to serve: where its requests go, and how they are protected.
 final class Route: Sendable {
     let name: String
+    /// Its place among the routes.
+    let number: Int
     let pattern: PathPattern
     /// Method names it takes; empty takes all.
-    let methods: Set<String>
+    let methods: [String]
     let upstream: Upstream
     /// What comes before a request's path at the upstream; empty or `/…`.
     let basePath: String
@@ -19,6 +21,8 @@ final class Route: Sendable {
     let authenticate: RouteSettings.Authenticate
     /// What its requests are charged to.
     let rates: [RateLimitRule]
+    /// Its own limits by the name of the listener; empty where it has none.
+    let limits: [String: LimitSet]
     /// Which answers are compressed; nil for none.
     let compression: CompressionRule?
     /// Nil streams requests unscored.
@@ -27,12 +31,14 @@ final class Route: Sendable {
     private let predictPath: PredictPath?
 
     init(
-        _ settings: RouteSettings, upstream: Upstream, basePath: String, rates: [RateLimitRule],
-        compression: CompressionRule?, protection: Protection?
+        _ settings: RouteSettings, number: Int, upstream: Upstream, basePath: String, rates: [RateLimitRule],
+        limits: [String: LimitSet] = [:], compression: CompressionRule?, protection: Protection?
     ) {
+        self.number = number
+        self.limits = limits
         name = settings.name
         pattern = settings.path
-        methods = Set(settings.methods)
+        methods = settings.methods
         self.upstream = upstream
         self.basePath = basePath
         self.protection = protection
@@ -49,6 +55,9 @@ final class Route: Sendable {
 
     /// Whether the route holds something back that a request must not get around by falling through to another route.
     var isGuarded: Bool { protection != nil || authenticate == .required }
+
+    /// Whether the route takes other spellings of its path.
+    var protectsModel: Bool { predictPath != nil }
 
     /// Whether the route takes this path, spelt as the settings spell it.
     func spells(_ path: String) -> Bool { pattern.matches(path) }

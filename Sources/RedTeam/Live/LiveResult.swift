@@ -31,8 +31,11 @@ package struct LiveResult: Codable, Hashable, Sendable {
         package var answeredShare: Double { Double(answered) / Double(max(1, asked)) }
     }
 
+    /// Where the gateway was asked.
     package var url: String
+    /// What honest users got.
     package var honest: Treatment
+    /// What each attack got, in the order they were run.
     package var attacks: [Treatment]
     /// What the owner should set.
     package var advice: LiveAdvice

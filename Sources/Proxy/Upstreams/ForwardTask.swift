@@ -17,7 +17,10 @@ final class ForwardTask: UpstreamClient {
     private var head: ResponseHead?
     private var firstByte: MonotonicTime?
     private var answer: [UInt8] = []
-    private var hasRetried = false
+    /// Told how much memory the answer takes whenever that has grown; false when there is none and nobody waits any more.
+    var grew: ((Int) -> Bool)?
+    private var attempts = Attempts()
+    private var timer: LoopTimer?
     private var isDone = false
 
     init(
@@ -31,19 +34,42 @@ final class ForwardTask: UpstreamClient {
         started = loop.now
     }
 
-    func start() { acquire(fresh: false) }
+    func start() {
+        if let total = request.upstream.settings.totalTimeout { limit(to: total) }
+        guard let server = attempts.begin(request.upstream, on: loop, key: request.clientKey) else {
+            return upstreamFailed(
+                UpstreamError(.noServer, upstream: request.upstream.settings.name), reused: false)
+        }
+        acquire(server, fresh: false)
+    }
 
     /// Nobody wants the answer any more.
     func cancel() {
         isDone = true
-        if let waiter { request.upstream.pool(on: loop).cancel(waiter) }
-        waiter = nil
-        connection?.cancel()
-        connection = nil
+        release()
     }
 
-    private func acquire(fresh: Bool) {
-        let pool = request.upstream.pool(on: loop)
+    /// Lets go of the connection or the place in the queue, and of the timer.
+    private func release() {
+        if let timer { loop.remove(timer) }
+        timer = nil
+        if let waiter { attempts.server?.pool(on: loop).cancel(waiter) }
+        waiter = nil
+        let upstream = connection
+        connection = nil
+        upstream?.cancel()
+    }
+
+    private func limit(to total: Duration) {
+        let timer = LoopTimer { [unowned self] in
+            finish(.failure(UpstreamError(.requestTimeout, upstream: request.upstream.settings.name)))
+        }
+        self.timer = timer
+        loop.arm(timer, at: loop.now.advanced(by: total))
+    }
+
+    private func acquire(_ server: UpstreamServer, fresh: Bool) {
+        let pool = server.pool(on: loop)
         switch pool.acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
         case .connection(let connection): upstreamReady(connection)
         case .waiting(let waiter): self.waiter = waiter
@@ -54,6 +80,7 @@ final class ForwardTask: UpstreamClient {
     private func finish(_ result: Result<CollectedResponse, UpstreamError>) {
         guard !isDone else { return }
         isDone = true
+        release()
         completion(result)
     }
 
@@ -67,7 +94,8 @@ final class ForwardTask: UpstreamClient {
         upstream.beginRequest(request.head.method)
         let hasBody = !request.body.isEmpty || request.head.framing != .none
         let framing = hasBody ? BodyFraming.length(UInt64(request.body.count)) : .none
-        upstream.withOutput { rewriter.append(request.head, framing: framing, to: &$0) }
+        let server = upstream.pool.server
+        upstream.withOutput { rewriter.append(request.head, framing: framing, for: server, to: &$0) }
         sendMore()
     }
 
@@ -102,17 +130,17 @@ final class ForwardTask: UpstreamClient {
         guard case .length(let count) = upstream.parser.head.framing else { return }
         guard count <= UInt64(max(0, request.answerBytesMax)) else { return tooLarge() }
         answer.reserveCapacity(Int(count))
+        _ = grew?(answer.capacity)
     }
 
     func upstreamBody(_ bytes: UnsafeRawBufferPointer) {
         guard answer.count + bytes.count <= request.answerBytesMax else { return tooLarge() }
+        let capacity = answer.capacity
         answer.append(contentsOf: bytes)
+        if answer.capacity > capacity { _ = grew?(answer.capacity) }
     }
 
     private func tooLarge() {
-        let upstream = connection
-        connection = nil
-        upstream?.cancel()
         let name = request.upstream.settings.name
         finish(.failure(UpstreamError(.answerTooLarge(request.answerBytesMax), upstream: name)))
     }
@@ -135,19 +163,15 @@ final class ForwardTask: UpstreamClient {
         connection = nil
         waiter = nil
         guard !isDone else { return }
-        guard error.cause == .closedBeforeAnswer, reused, !hasRetried, mayRepeat || error.isRetrySafe else {
-            return finish(.failure(error))
+        let facts = Attempts.Request(isIdempotent: request.head.method.isIdempotent, isReplayable: true)
+        let next = attempts.next(
+            request.upstream, after: error, reused: reused, facts, on: loop, key: request.clientKey)
+        switch next {
+        case nil: finish(.failure(error))
+        case .again(let server): acquire(server, fresh: true)
+        case .other(let server): acquire(server, fresh: false)
         }
-        hasRetried = true
-        request.upstream.counters.retried.wrappingAdd(1, ordering: .relaxed)
-        acquire(fresh: true)
     }
 
-    private var mayRepeat: Bool {
-        switch request.upstream.settings.retry {
-        case .never: false
-        case .idempotent: request.head.method.isIdempotent
-        case .anyMethod: true
-        }
-    }
+    private var mayRepeat: Bool { request.upstream.mayRepeat(request.head.method) }
 }

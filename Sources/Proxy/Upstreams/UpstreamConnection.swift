@@ -8,6 +8,12 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     enum State { case connecting, idle, active, closed }
 
     let pool: UpstreamPool
+    /// Where it leads.
+    let address: SocketAddress
+    /// When it gets no further request.
+    let expiry: MonotonicTime
+    /// Requests it has carried.
+    private(set) var requestCount = 0
     private(set) var state = State.connecting
     var isIdle: Bool { state == .idle }
     var remainingAddresses: ArraySlice<SocketAddress> = []
@@ -19,40 +25,52 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     private var connectDeadline = MonotonicTime.never
     /// Whether it has served somebody before the present client.
     private(set) var isReused = false
-    private var wasUsed = false
     private var requestIsComplete = false
     private var sentAtStart: UInt64 = 0
     private var receivedAtStart: UInt64 = 0
     private var isDelivering = false
 
-    init(pool: UpstreamPool, owning raw: Int32) {
+    init(pool: UpstreamPool, owning raw: Int32, to address: SocketAddress) {
         self.pool = pool
-        parser = ResponseParser(limits: pool.upstream.limits.answer)
+        self.address = address
+        expiry = pool.loop.now.advanced(byNanoseconds: pool.bounds.lifetime)
+        parser = ResponseParser(limits: pool.server.limits.answer)
         super.init(loop: pool.loop, owning: raw)
         timer = LoopTimer { [unowned self] in deadlinePassed() }
     }
 
     // MARK: Life
 
-    func awaitConnect(until deadline: MonotonicTime) {
-        connectDeadline = deadline
+    /// Waits for the connection until `deadline`; further addresses have their turn until `latest`.
+    func awaitConnect(until deadline: MonotonicTime, atMost latest: MonotonicTime) {
+        connectDeadline = latest
         arm(deadline)
     }
 
     func rest(until deadline: MonotonicTime) {
+        leaveWork()
         state = .idle
         arm(deadline)
     }
 
     func start(_ client: any UpstreamClient) {
         self.client = client
+        if state != .active, pool.server.isBalanced {
+            pool.server.inFlight.wrappingAdd(1, ordering: .relaxed)
+        }
         state = .active
-        isReused = wasUsed
-        wasUsed = true
+        isReused = requestCount > 0
+        requestCount &+= 1
         requestIsComplete = false
         sentAtStart = bytesSent
         receivedAtStart = bytesReceived
-        if isReused { pool.upstream.counters.reused.wrappingAdd(1, ordering: .relaxed) }
+        if isReused { pool.server.counters.reused.wrappingAdd(1, ordering: .relaxed) }
+    }
+
+    /// Others may be given work in its stead.
+    private func leaveWork() {
+        guard state == .active, pool.server.isBalanced else { return }
+        pool.server.inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 
     /// The client's request has this method; to be called before anything is written.
@@ -83,8 +101,8 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
 
     override func channelClosed() {
         if let timer { loop.remove(timer) }
-        let last = state
-        if last != .connecting { pool.closed(self) }
+        leaveWork()
+        if state != .connecting { pool.closed(self) }
         state = .closed
         guard let client else { return }
         self.client = nil
@@ -113,7 +131,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
             guard canWrite else { return }
             let code = connectError()
             guard code == 0 else { return connectFailed(.connectFailed(code)) }
-            if let security = pool.upstream.security {
+            if let security = pool.server.security {
                 guard let session = security.makeSession(over: raw) else {
                     return connectFailed(.handshakeFailed(.unusable))
                 }
@@ -131,6 +149,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     }
 
     private func connectFailed(_ cause: UpstreamError.Cause) {
+        pool.server.noteFailure(of: address, on: loop)
         let rest = remainingAddresses
         let deadline = connectDeadline
         close()
@@ -227,6 +246,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
             requestIsComplete && outputCount == 0 && leftOver == 0 && parser.head.keepsAlive && !sawPeerClose
             && writeError == nil && !hasUnread
         self.client = nil
+        if pool.server.isBalanced { pool.server.noteAnswer(status: parser.head.status, at: loop.now) }
         client.upstreamEnd(self)
         guard isOpen else { return }
         if isReusable { pool.release(self) } else { close() }
@@ -242,7 +262,12 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         let error = pool.error(cause, isRetrySafe: bytesSent == sentAtStart)
         let failed = client
         client = nil
-        pool.upstream.counters.failed.wrappingAdd(1, ordering: .relaxed)
+        if isReused, cause == .closedBeforeAnswer {
+            // The server was done with the connection, not with requests.
+            pool.server.counters.count(error.kind)
+        } else {
+            pool.server.noteFailure(error, at: loop.now)
+        }
         abort()
         failed?.upstreamFailed(error, reused: isReused)
     }
@@ -253,14 +278,14 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     /// side is the one that is slow, that side's own deadline counts.
     private func updateDeadline() {
         guard state == .active, let client else { return }
-        let settings = pool.settings
+        let bounds = pool.bounds
         if outputCount > 0 {
-            arm(loop.now.advanced(by: settings.answerIdleTimeout))
+            arm(loop.now.advanced(byNanoseconds: bounds.answerIdle))
         } else if bytesReceived > receivedAtStart {
             let isPaused = !client.allowsUpstreamReading
-            arm(isPaused ? .never : loop.now.advanced(by: settings.answerIdleTimeout))
+            arm(isPaused ? .never : loop.now.advanced(byNanoseconds: bounds.answerIdle))
         } else {
-            arm(requestIsComplete ? loop.now.advanced(by: settings.firstByteTimeout) : .never)
+            arm(requestIsComplete ? loop.now.advanced(byNanoseconds: bounds.firstByte) : .never)
         }
     }
 

@@ -29,9 +29,12 @@ final class UpstreamWaiter {
     private(set) var client: (any UpstreamClient)?
     /// Whether only a connection that has served nobody will do.
     let needsFresh: Bool
+    /// When it began to wait.
+    let since: MonotonicTime
     var timer: LoopTimer?
 
-    init(client: any UpstreamClient, needsFresh: Bool) {
+    init(client: any UpstreamClient, needsFresh: Bool, since: MonotonicTime) {
+        self.since = since
         self.client = client
         self.needsFresh = needsFresh
     }

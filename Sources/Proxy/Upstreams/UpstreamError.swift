@@ -8,6 +8,8 @@ package struct UpstreamError: Error, Sendable, Equatable {
 
     /// What happened.
     package enum Cause: Sendable, Equatable {
+        /// All of its servers are down, and the settings say to refuse then.
+        case noServer
         /// Its name has no address.
         case unresolved(String)
         /// No connection, with the errno.
@@ -67,7 +69,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
     /// The status a client is told.
     package var status: Int {
         switch cause {
-        case .queueFull, .queueTimeout, .shuttingDown: 503
+        case .noServer, .queueFull, .queueTimeout, .shuttingDown: 503
         case .connectTimeout, .firstByteTimeout, .idleTimeout, .requestTimeout: 504
         default: 502
         }
@@ -76,6 +78,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
     /// A short constant for metrics and logs.
     package var code: String {
         switch cause {
+        case .noServer: "no-server"
         case .unresolved: "unresolved"
         case .connectFailed: "connect-failed"
         case .handshakeFailed(let failure): "tls-\(failure.code)"

@@ -1,8 +1,9 @@
+import Synchronization
 import Transport
 
-/// One loop's connections to one upstream: the unused ones, and the requests that wait for one.
+/// One loop's connections to one server: the unused ones, and the requests that wait for one.
 ///
-/// `@unchecked Sendable` because: confined to its loop.
+/// `@unchecked Sendable` because: confined to its loop, but for the count that others read.
 final class UpstreamPool: @unchecked Sendable {
     /// What a request for a connection gives.
     enum Acquired {
@@ -11,20 +12,26 @@ final class UpstreamPool: @unchecked Sendable {
         case failed(UpstreamError)
     }
 
-    let upstream: Upstream
+    let server: UpstreamServer
     let loop: EventLoop
+    let bounds: UpstreamBounds
     /// Least recently used first.
-    private var idle: [UpstreamConnection] = []
+    private var idle: [UpstreamConnection] = [] {
+        didSet { idleCount.store(idle.count, ordering: .relaxed) }
+    }
+    /// How many are unused, for any thread to read.
+    let idleCount = Atomic<Int>(0)
     private var waiters: [UpstreamWaiter] = []
+    /// Where the server's name leads, once it has changed.
+    private var current: [SocketAddress]?
     private var connecting = 0
     private var isStarving = false
 
-    init(upstream: Upstream, loop: EventLoop) {
-        self.upstream = upstream
+    init(server: UpstreamServer, loop: EventLoop) {
+        self.server = server
         self.loop = loop
+        bounds = server.bounds
     }
-
-    var settings: UpstreamSettings { upstream.settings }
 
     // MARK: For clients
 
@@ -39,8 +46,8 @@ final class UpstreamPool: @unchecked Sendable {
             connection.start(client)
             return .connection(connection)
         }
-        guard !upstream.isClosed else { return .failed(error(.shuttingDown, isRetrySafe: true)) }
-        guard upstream.enterQueue() else { return .failed(error(.queueFull, isRetrySafe: true)) }
+        guard !server.isClosed else { return .failed(error(.shuttingDown, isRetrySafe: true)) }
+        guard server.enterQueue() else { return .failed(failure(.queueFull, isRetrySafe: true)) }
         return .waiting(enqueue(client, fresh: fresh))
     }
 
@@ -51,11 +58,12 @@ final class UpstreamPool: @unchecked Sendable {
     }
 
     private func enqueue(_ client: any UpstreamClient, fresh: Bool) -> UpstreamWaiter {
-        let waiter = UpstreamWaiter(client: client, needsFresh: fresh)
+        let waiter = UpstreamWaiter(client: client, needsFresh: fresh, since: loop.now)
         let timer = LoopTimer { [unowned self, unowned waiter] in expired(waiter) }
         waiter.timer = timer
         waiters.append(waiter)
-        loop.arm(timer, at: loop.now.advanced(by: settings.connectTimeout))
+        if server.isBalanced { server.inFlight.wrappingAdd(1, ordering: .relaxed) }
+        loop.arm(timer, at: loop.now.advanced(byNanoseconds: bounds.queue))
         openIfUseful()
         return waiter
     }
@@ -64,25 +72,40 @@ final class UpstreamPool: @unchecked Sendable {
         guard let index = waiters.firstIndex(where: { $0 === waiter }) else { return }
         waiters.remove(at: index)
         if let timer = waiter.timer { loop.remove(timer) }
-        upstream.leaveQueue()
+        server.leaveQueue()
+        if server.isBalanced { server.inFlight.wrappingSubtract(1, ordering: .relaxed) }
         updateStarving()
     }
 
+    /// The wait for a connection to become free is over; one that is being made for the request has its own time.
     private func expired(_ waiter: UpstreamWaiter) {
-        let cause: UpstreamError.Cause = connecting > 0 ? .connectTimeout : .queueTimeout
+        let isBeingServed = (waiters.firstIndex { $0 === waiter } ?? .max) < connecting
+        let latest = waiter.since.advanced(byNanoseconds: bounds.connect)
+        if isBeingServed, latest > loop.now, let timer = waiter.timer { return loop.arm(timer, at: latest) }
         drop(waiter)
-        waiter.take()?.upstreamFailed(error(cause, isRetrySafe: true), reused: false)
+        // The connection that is late is counted when it fails itself.
+        let reason =
+            isBeingServed
+            ? error(.connectTimeout, isRetrySafe: true) : failure(.queueTimeout, isRetrySafe: true)
+        waiter.take()?.upstreamFailed(reason, reused: false)
     }
 
     func error(_ cause: UpstreamError.Cause, isRetrySafe: Bool = false) -> UpstreamError {
-        UpstreamError(cause, upstream: settings.name, isRetrySafe: isRetrySafe)
+        UpstreamError(cause, upstream: server.settings.name, isRetrySafe: isRetrySafe)
+    }
+
+    /// An error that is counted as the server's.
+    func failure(_ cause: UpstreamError.Cause, isRetrySafe: Bool = false) -> UpstreamError {
+        let error = error(cause, isRetrySafe: isRetrySafe)
+        server.noteFailure(error, at: loop.now)
+        return error
     }
 
     // MARK: Opening
 
     private func openIfUseful() {
         while connecting < waiters.count {
-            if !upstream.takePermit() {
+            if !server.takePermit() {
                 // Requests that need a fresh connection may be waiting beside unused old ones.
                 guard let old = idle.first else { break }
                 old.close()
@@ -98,35 +121,41 @@ final class UpstreamPool: @unchecked Sendable {
         let starves = connecting < waiters.count
         guard starves != isStarving else { return }
         isStarving = starves
-        if starves { upstream.starve(self) } else { upstream.starveNoMore() }
+        if starves { server.starve(self) } else { server.starveNoMore() }
     }
 
     private func connect() {
-        if let known = upstream.resolver.known(settings.endpoint, now: loop.now) { return resolved(known) }
-        upstream.resolver.resolve(settings.endpoint, on: loop) { @Sendable [self] in resolved($0) }
+        if let known = server.knownAddresses(on: loop) { return resolved(known) }
+        server.resolveAddresses(on: loop) { @Sendable [self] in resolved($0) }
     }
 
     private func resolved(_ answer: Resolver.Answer) {
         switch answer {
         case .success(let addresses):
-            let deadline = loop.now.advanced(by: settings.connectTimeout)
+            let deadline = loop.now.advanced(byNanoseconds: bounds.connect)
             attempt(addresses[...], deadline: deadline, last: .connectFailed(0))
         case .failure(let reason): attemptsEnded(.unresolved(reason.description))
         }
     }
 
-    /// Tries the addresses one after the other.
+    /// Tries the addresses one after the other. Each gets its part of the time: one that swallows what is sent to it must
+    /// not cost the others their turn.
     func attempt(_ addresses: ArraySlice<SocketAddress>, deadline: MonotonicTime, last: UpstreamError.Cause) {
-        guard let address = addresses.first, !upstream.isClosed else { return attemptsEnded(last) }
+        guard let address = addresses.first, !server.isClosed, loop.now < deadline else {
+            return attemptsEnded(last)
+        }
         let rest = addresses.dropFirst()
+        let part = (deadline.nanoseconds - loop.now.nanoseconds) / UInt64(addresses.count)
         do throws(TransportError) {
             let descriptor = try Descriptor.connecting(to: address)
-            let connection = UpstreamConnection(pool: self, owning: descriptor.release())
+            let connection = UpstreamConnection(pool: self, owning: descriptor.release(), to: address)
             connection.remainingAddresses = rest
             try connection.register()
-            connection.awaitConnect(until: deadline)
+            connection.awaitConnect(
+                until: rest.isEmpty ? deadline : loop.now.advanced(byNanoseconds: part), atMost: deadline)
         } catch {
             guard case .system(_, let code) = error else { return attemptsEnded(last) }
+            server.noteFailure(of: address, on: loop)
             attempt(rest, deadline: deadline, last: .connectFailed(code))
         }
     }
@@ -134,10 +163,11 @@ final class UpstreamPool: @unchecked Sendable {
     /// No address is left: one of the requests that wait learns why.
     func attemptsEnded(_ cause: UpstreamError.Cause) {
         connecting -= 1
-        upstream.returnPermit(from: self)
+        server.returnPermit(from: self)
+        let failure = failure(cause, isRetrySafe: true)
         if let waiter = waiters.first {
             drop(waiter)
-            waiter.take()?.upstreamFailed(error(cause, isRetrySafe: true), reused: false)
+            waiter.take()?.upstreamFailed(failure, reused: false)
         }
         openIfUseful()
     }
@@ -146,24 +176,33 @@ final class UpstreamPool: @unchecked Sendable {
 
     func connected(_ connection: UpstreamConnection) {
         connecting -= 1
-        upstream.counters.opened.wrappingAdd(1, ordering: .relaxed)
+        server.counters.opened.wrappingAdd(1, ordering: .relaxed)
         if !serve(with: connection, isFresh: true) { keep(connection) }
         updateStarving()
     }
 
     /// A connection has done its work and is good for more.
     func release(_ connection: UpstreamConnection) {
-        if upstream.isClosed { return connection.close() }
+        if server.isClosed { return connection.close() }
+        if isWornOut(connection) { return connection.close() }
         if serve(with: connection, isFresh: false) { return }
         // Another loop's requests may need the permit more than this loop its spare connection.
-        if upstream.isStarving, !isStarving { return connection.close() }
+        if server.isStarving, !isStarving { return connection.close() }
         keep(connection)
     }
 
     private func keep(_ connection: UpstreamConnection) {
-        if upstream.isClosed { return connection.close() }
+        if server.isClosed { return connection.close() }
+        if bounds.idleMax < .max, server.idleCount >= bounds.idleMax { return connection.close() }
         idle.append(connection)
-        connection.rest(until: loop.now.advanced(by: settings.idleTimeout))
+        connection.rest(until: min(loop.now.advanced(byNanoseconds: bounds.idle), connection.expiry))
+    }
+
+    /// Whether it has had its requests or its time, or the server's name leads elsewhere by now.
+    private func isWornOut(_ connection: UpstreamConnection) -> Bool {
+        if connection.requestCount >= bounds.requestsMax || connection.expiry <= loop.now { return true }
+        guard let current else { return false }
+        return !current.contains(connection.address)
     }
 
     private func serve(with connection: UpstreamConnection, isFresh: Bool) -> Bool {
@@ -180,19 +219,25 @@ final class UpstreamPool: @unchecked Sendable {
     /// A connection that had been connected is closed.
     func closed(_ connection: UpstreamConnection) {
         if connection.isIdle { idle.removeAll { $0 === connection } }
-        upstream.returnPermit(from: self)
+        server.returnPermit(from: self)
         if !waiters.isEmpty { openIfUseful() }
     }
 
-    // MARK: For the upstream
+    // MARK: For the server
 
     func serveWaiters() {
         if !waiters.isEmpty { openIfUseful() }
     }
 
     func shedIdle() {
-        guard upstream.isStarving, !isStarving, let oldest = idle.first else { return }
+        guard server.isStarving, !isStarving, let oldest = idle.first else { return }
         oldest.close()
+    }
+
+    /// Closes unused connections to other addresses than these; those at work are closed when they have done.
+    func retire(keeping addresses: [SocketAddress]) {
+        for connection in idle where !addresses.contains(connection.address) { connection.close() }
+        current = addresses
     }
 
     func close() {
@@ -201,7 +246,7 @@ final class UpstreamPool: @unchecked Sendable {
             drop(waiter)
             waiter.take()?.upstreamFailed(error(.shuttingDown, isRetrySafe: true), reused: false)
         }
-        loop.detach(upstream)
-        upstream.forget(self)
+        loop.detach(server)
+        server.forget(self)
     }
 }

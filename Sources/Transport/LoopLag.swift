@@ -1,0 +1,37 @@
+/// How late a loop is in taking up what is ready: the time since it last had seen everything that was ready, which is the
+/// longest that an event of the present batch can have waited.
+///
+/// It costs two readings of a clock a batch: a loop that has waited for events was not late meanwhile. A batch that is as long as batches may be leaves
+/// events behind, so the time counts on from the batch before.
+struct LoopLag {
+    /// In which lateness that does not come again is all but forgotten. **Units**: nanoseconds.
+    static let memory: UInt64 = 250_000_000
+
+    /// The lateness, with what is remembered of earlier ones. **Units**: nanoseconds.
+    private(set) var nanoseconds: UInt64 = 0
+    /// When everything that was ready had last been seen.
+    private var caughtUp: UInt64 = 0
+    private var last: UInt64 = 0
+    private var isBehind = false
+
+    /// Notes a batch of events taken at `now`, `waited` nanoseconds after it was looked for. `isFirst` is true for one that the loop was woken for, `leavesMore` for one
+    /// behind which more may be ready.
+    mutating func note(at now: MonotonicTime, waited: UInt64 = 0, isFirst: Bool, leavesMore: Bool) {
+        let time = now.nanoseconds
+        let looked = time &- min(waited, time)
+        let sample = isFirst && !isBehind ? 0 : looked &- min(caughtUp, looked)
+        nanoseconds = max(sample, Self.decayed(nanoseconds, over: time &- min(last, time)))
+        last = time
+        isBehind = leavesMore
+        if !leavesMore { caughtUp = time }
+    }
+
+    /// Notes that nothing was ready.
+    mutating func noteIdle() { isBehind = false }
+
+    /// What is left of a lateness after so many nanoseconds.
+    static func decayed(_ value: UInt64, over elapsed: UInt64) -> UInt64 {
+        guard value > 0, elapsed < memory else { return 0 }
+        return UInt64(Double(value) * (1 - Double(elapsed) / Double(memory)))
+    }
+}

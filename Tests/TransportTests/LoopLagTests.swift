@@ -1,0 +1,44 @@
+import Testing
+
+@testable import Transport
+
+@Suite("Lateness of a loop")
+struct LoopLagTests {
+    private func at(_ milliseconds: UInt64) -> MonotonicTime {
+        MonotonicTime(nanoseconds: milliseconds * 1_000_000)
+    }
+
+    @Test("a loop that is woken is not late, one whose batch took long is by as much")
+    func batch() {
+        var lag = LoopLag()
+        lag.note(at: at(1000), isFirst: true, leavesMore: false)
+        #expect(lag.nanoseconds == 0)
+        lag.note(at: at(1040), isFirst: false, leavesMore: false)
+        #expect(lag.nanoseconds == 40_000_000)
+    }
+
+    @Test(
+        "events that full batches leave behind count on from the first of them, also over a hand-over of the thread"
+    )
+    func backlog() {
+        var lag = LoopLag()
+        lag.note(at: at(1000), isFirst: true, leavesMore: true)
+        lag.note(at: at(1010), isFirst: false, leavesMore: true)
+        lag.note(at: at(1030), isFirst: true, leavesMore: true)
+        // Nothing had been caught up with since the loop began, long ago.
+        #expect(lag.nanoseconds >= 30_000_000)
+    }
+
+    @Test("lateness that does not come again is forgotten within its memory, and an idle loop is not late")
+    func decay() {
+        var lag = LoopLag()
+        lag.note(at: at(1000), isFirst: true, leavesMore: false)
+        lag.note(at: at(1100), isFirst: false, leavesMore: false)
+        lag.noteIdle()
+        lag.note(at: at(1225), isFirst: true, leavesMore: false)
+        #expect(lag.nanoseconds == 50_000_000)
+        lag.noteIdle()
+        lag.note(at: at(1500), isFirst: true, leavesMore: false)
+        #expect(lag.nanoseconds == 0)
+    }
+}
