@@ -99,13 +99,15 @@ extension WallTime {
     /// Appends the 26 bytes of the common log format, in UTC: `21/Nov/2026:11:40:00 +0000`.
     func appendCombined(to bytes: inout [UInt8]) {
         let (year, month, day, rest) = civil
-        appendDigits(day, 2, "/", &bytes)
+        let seconds = rest / 1_000
+        appendPair(day, "/", &bytes)
         bytes.append(contentsOf: Self.months[Int(month) - 1].utf8)
         bytes.append(UInt8(ascii: "/"))
-        appendDigits(year, 4, ":", &bytes)
-        appendDigits(rest / 3_600_000, 2, ":", &bytes)
-        appendDigits(rest / 60_000 % 60, 2, ":", &bytes)
-        appendDigits(rest / 1_000 % 60, 2, " ", &bytes)
+        appendPair(abs(year) / 100 % 100, &bytes)
+        appendPair(abs(year) % 100, ":", &bytes)
+        appendPair(seconds / 3_600, ":", &bytes)
+        appendPair(seconds / 60 % 60, ":", &bytes)
+        appendPair(seconds % 60, " ", &bytes)
         bytes.append(contentsOf: "+0000".utf8)
     }
 
