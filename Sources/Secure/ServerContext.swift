@@ -170,7 +170,9 @@ final class ServerContext: @unchecked Sendable {
         _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?, _ length: UnsafeMutablePointer<UInt8>?,
         _ offered: UnsafeBufferPointer<UInt8>
     ) -> Int32 {
-        guard let name = offer(of: ApplicationProtocol.http11, offered) ?? offer(of: ApplicationProtocol.http10, offered)
+        guard
+            let name = offer(of: ApplicationProtocol.http11, offered)
+                ?? offer(of: ApplicationProtocol.http10, offered)
         else { return SSL_TLSEXT_ERR_ALERT_FATAL }
         chosen?.pointee = name.baseAddress
         length?.pointee = UInt8(name.count)
