@@ -118,12 +118,17 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
 
     /// The head says all: a body that does not end is none of a check's business.
     private func feed(_ bytes: UnsafeRawBufferPointer) {
-        held.append(contentsOf: bytes)
+        // Taken out of the object: a span of a stored property has no lifetime to depend on.
+        var bytesAtHand = held
+        held = []
+        bytesAtHand.append(contentsOf: bytes)
         while completion != nil {
-            let step = parser.next(held.span)
-            held.removeFirst(step.consumed)
+            let step = parser.next(bytesAtHand.span)
+            bytesAtHand.removeFirst(step.consumed)
             switch step.event {
-            case .needMoreBytes: return
+            case .needMoreBytes:
+                held = bytesAtHand
+                return
             case .interimHead: continue
             case .head: judge(parser.head.status)
             case .failure(let error): end("its answer is not HTTP/1.1: \(error)")
