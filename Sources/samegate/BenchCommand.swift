@@ -64,7 +64,8 @@ struct BenchScoreCommand: ParsableCommand {
         switch (bundle, architecture) {
         case (let path?, nil):
             let bundle = try ModelBundle(contentsOf: path)
-            return BenchNetworks(autoencoder: bundle.autoencoder, auxiliary: bundle.auxiliary)
+            return BenchNetworks(
+                autoencoder: bundle.autoencoder, auxiliary: bundle.auxiliary, detector: bundle.detector)
         case (nil, let architecture?): return try architecture.networks(autoencoderOnly: autoencoderOnly)
         default: throw ValidationError("give either --bundle or --architecture")
         }
@@ -97,7 +98,7 @@ enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
     case paperP4 = "paper-p4"
     /// The paper's own for 32×32×3 images: 2×2 patches.
     case paperCIFAR = "paper-cifar"
-    /// What `fit` makes unless told otherwise.
+    /// What `fit` makes unless told otherwise, without its perturbation detector.
     case small
 
     static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
@@ -135,13 +136,17 @@ enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
     }
 }
 
-/// The two networks that a query passes through.
+/// The networks that a query passes through.
 struct BenchNetworks {
     let autoencoder: MaskedAutoencoder
     let auxiliary: Classifier
+    var detector: PerturbationDetector?
 
     /// Multiplications and additions a query.
-    var operations: Double { Double(autoencoder.architecture.flops + auxiliary.architecture.flops) }
+    var operations: Double {
+        let detector = detector?.architecture.flops ?? 0
+        return Double(autoencoder.architecture.flops + auxiliary.architecture.flops + detector)
+    }
 }
 
 extension BenchNetworks {
@@ -200,7 +205,8 @@ struct ScoreBench {
         self.processorTime = processorTime
         self.precisions = precisions
         for precision in precisions {
-            let plan = try Plan(networks.autoencoder, networks.auxiliary, precision: precision)
+            let plan = try Plan(
+                networks.autoencoder, networks.auxiliary, networks.detector, precision: precision)
             for threads in threads {
                 cells += batches.map { Cell(plan: plan, batch: $0, threads: threads) }
             }
@@ -280,6 +286,7 @@ private final class BenchWorker: @unchecked Sendable {
     private let rows: [Float]
     private var losses: [Float]
     private var probabilities: [Float]
+    private var logits: [Float]
     /// The processor time that the last run used.
     private(set) var seconds = 0.0
 
@@ -291,6 +298,7 @@ private final class BenchWorker: @unchecked Sendable {
         rows = (0..<batch * plan.image.count).map { _ in generator.uniform(-1..<1) }
         losses = Array(repeating: 0, count: batch)
         probabilities = Array(repeating: 0, count: batch * plan.classes)
+        logits = Array(repeating: 0, count: batch)
         run(1)
     }
 
@@ -298,7 +306,8 @@ private final class BenchWorker: @unchecked Sendable {
         let start = Self.processorTime
         for _ in 0..<repeats {
             plan.examine(
-                rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities)
+                rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities,
+                logits: &logits)
         }
         seconds = Self.processorTime - start
     }

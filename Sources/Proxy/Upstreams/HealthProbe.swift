@@ -13,6 +13,7 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
 
     private let request: [UInt8]
     private let status: ClosedRange<Int>
+    private let proxyProtocol: ProxyProtocolWriter.Version?
     private let security: (any SessionMaker)?
     private var parser: ResponseParser
     private var held: [UInt8] = []
@@ -27,6 +28,7 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
         request = Self.request(to: server, check)
         status = check.status
         security = server.security
+        proxyProtocol = server.bounds.proxyProtocol
         parser = ResponseParser(limits: server.limits.answer)
         self.completion = completion
         super.init(loop: loop, owning: raw)
@@ -84,6 +86,10 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
             guard canWrite else { return }
             let code = connectError()
             guard code == 0 else { return end("connect: \(TransportError.reason(code))") }
+            if let proxyProtocol {
+                withOutput { ProxyProtocolWriter.appendOwn(proxyProtocol, to: &$0) }
+                guard flush() else { return end("the connection broke") }
+            }
             if let security {
                 guard let session = security.makeSession(over: raw) else { return end("no TLS") }
                 secure(with: session)
