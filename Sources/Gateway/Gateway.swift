@@ -123,7 +123,8 @@ package final class Gateway: Sendable {
     package var descriptorsMax: Int {
         let settings = generation.assembly.settings
         let shared = (settings.listeners.count + 1) * (state.loops.loops.count + 1)
-        return settings.limits.connections + settings.upstreams.reduce(0) { $0 + $1.connections } + shared
+        return settings.limits.connections
+            + settings.upstreams.reduce(0) { $0 + $1.connections.most * $1.servers.count } + shared
             + Self.descriptorsBesides
     }
 

@@ -78,10 +78,13 @@ extension HeaderList {
             FieldValue.trimmedRange(bytes)
         }
         guard let trimmed else { throw .controlCharacter(name: name) }
+        // As it goes out, so that it can be copied as a whole.
         name.withUTF8 { arena.append(contentsOf: $0) }
+        WireWriter.appendLiteral(": ", to: &arena)
         value.withUTF8 { arena.append(contentsOf: UnsafeBufferPointer(rebasing: $0[trimmed])) }
+        WireWriter.appendLiteral("\r\n", to: &arena)
         return Entry(
-            nameStart: start, nameLength: nameLength, valueStart: start + nameLength,
+            nameStart: start, nameLength: nameLength, valueStart: start + nameLength + 2,
             valueLength: trimmed.count)
     }
 }

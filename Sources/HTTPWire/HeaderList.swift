@@ -59,6 +59,21 @@ package struct HeaderList: Sendable {
         return lend(entry.valueStart, entry.valueLength, body)
     }
 
+    /// Appends field `index` as a line with its end: at once where it came as it goes out.
+    package func appendLine(at index: Int, to output: inout [UInt8]) {
+        let entry = entries[index]
+        arena.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return }
+            let start = Int(entry.nameStart)
+            let end = Int(entry.valueStart) &+ Int(entry.valueLength)
+            if WireWriter.isLine(base, bytes.count, entry, end) {
+                output.append(contentsOf: UnsafeBufferPointer(start: base + start, count: end &+ 2 &- start))
+            } else {
+                WireWriter.appendField(base, entry, to: &output)
+            }
+        }
+    }
+
     @inline(__always)
     private func lend<R>(_ start: UInt32, _ length: UInt32, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
         arena.withUnsafeBufferPointer {

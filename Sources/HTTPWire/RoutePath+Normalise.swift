@@ -2,6 +2,7 @@ extension RoutePath {
     /// Decodes and checks in one pass over `bytes`.
     static func normalise(_ bytes: UnsafeBufferPointer<UInt8>) -> RoutePath {
         guard bytes.first == 0x2F else { return .refused(.notAbsolute) }
+        if isPlain(bytes) { return .path(String(decoding: bytes, as: UTF8.self)) }
         var decoded: [UInt8] = []
         decoded.reserveCapacity(bytes.count)
         do throws(Ambiguity) {
@@ -12,6 +13,18 @@ extension RoutePath {
         }
         guard let text = String(validating: decoded, as: UTF8.self) else { return .refused(.invalidText) }
         return .path(text)
+    }
+
+    /// Whether the path is its own normal form at first sight: ASCII of which nothing is encoded or refused, and no segment
+    /// that begins with a dot or is empty. What is not plain is read in full.
+    private static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var last: UInt8 = 0
+        for byte in bytes {
+            if !ByteClass.contains(byte, ByteClass.path) || byte == 0x25 || byte == 0x3B { return false }
+            if last == 0x2F, byte == 0x2E || byte == 0x2F { return false }
+            last = byte
+        }
+        return true
     }
 
     private static func decode(

@@ -103,7 +103,7 @@ package enum WireWriter {
 
     /// Whether the field lies in the arena as `name: value CRLF`.
     @inline(__always)
-    private static func isLine(
+    static func isLine(
         _ base: UnsafePointer<UInt8>, _ count: Int, _ entry: HeaderList.Entry, _ end: Int
     ) -> Bool {
         let colon = Int(entry.nameStart) &+ Int(entry.nameLength)
@@ -128,7 +128,7 @@ package enum WireWriter {
         output.append(contentsOf: UnsafeBufferPointer(start: base + range.lowerBound, count: range.count))
     }
 
-    private static func appendField(
+    static func appendField(
         _ base: UnsafePointer<UInt8>, _ entry: HeaderList.Entry, to output: inout [UInt8]
     ) {
         append(base, Int(entry.nameStart)..<Int(entry.nameStart) + Int(entry.nameLength), to: &output)

@@ -58,7 +58,7 @@ struct Exposition {
         if !labels.isEmpty { text += "{\(labels)}" }
         text += " \(value)"
         if let exemplar, format == .openMetrics {
-            let trace = TraceContext.digits(exemplar.traceHigh) + TraceContext.digits(exemplar.traceLow)
+            let trace = TraceContext.traceID(exemplar.traceHigh, exemplar.traceLow)
             let seconds = Self.number(Double(exemplar.nanoseconds) / 1e9)
             text += " # {trace_id=\"\(trace)\"} \(seconds)"
         }

@@ -50,30 +50,60 @@ package struct TraceContext: Hashable, Sendable {
         isSampled: Bool, using generator: inout some RandomNumberGenerator
     ) -> TraceContext {
         TraceContext(
-            high: UInt64.random(in: 0 ... .max, using: &generator),
-            low: UInt64.random(in: 1 ... .max, using: &generator),
-            parent: UInt64.random(in: 1 ... .max, using: &generator), isSampled: isSampled, state: "")
+            high: generator.next(), low: nonZero(&generator), parent: nonZero(&generator),
+            isSampled: isSampled,
+            state: "")
     }
 
     /// The context to send on: the same trace, with a span of the gateway's own as parent.
     package func continued(using generator: inout some RandomNumberGenerator) -> TraceContext {
         TraceContext(
-            high: traceHigh, low: traceLow, parent: UInt64.random(in: 1 ... .max, using: &generator),
-            isSampled: isSampled, state: state)
+            high: traceHigh, low: traceLow, parent: Self.nonZero(&generator), isSampled: isSampled,
+            state: state)
+    }
+
+    private static func nonZero(_ generator: inout some RandomNumberGenerator) -> UInt64 {
+        while true {
+            let value = generator.next()
+            if value != 0 { return value }
+        }
     }
 
     /// The value of a `traceparent` field, in version 00 whatever version was read.
     package var traceparent: String {
-        let flags = isSampled ? "01" : "00"
-        return "00-\(traceID)-\(Self.digits(parent))-\(flags)"
+        String(unsafeUninitializedCapacity: 55) { text in
+            let template: StaticString = "00-................................-................-00"
+            _ = text.initialize(
+                fromContentsOf: UnsafeBufferPointer(
+                    start: template.utf8Start, count: template.utf8CodeUnitCount))
+            Self.write(traceHigh, to: text, at: 3)
+            Self.write(traceLow, to: text, at: 19)
+            Self.write(parent, to: text, at: 36)
+            if isSampled { text[54] = UInt8(ascii: "1") }
+            return 55
+        }
     }
 
     /// The trace's id in 32 hexadecimal digits, for logs.
-    package var traceID: String { Self.digits(traceHigh) + Self.digits(traceLow) }
+    package var traceID: String { Self.traceID(traceHigh, traceLow) }
 
-    static func digits(_ value: UInt64) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
+    /// The id of the trace with these halves.
+    static func traceID(_ high: UInt64, _ low: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 32) { text in
+            write(high, to: text, at: 0)
+            write(low, to: text, at: 16)
+            return 32
+        }
+    }
+
+    /// Writes sixteen digits.
+    private static func write(_ value: UInt64, to text: UnsafeMutableBufferPointer<UInt8>, at start: Int) {
+        var rest = value
+        for index in (start..<start + 16).reversed() {
+            let digit = UInt8(truncatingIfNeeded: rest & 15)
+            text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") - 10 + digit
+            rest >>= 4
+        }
     }
 
     /// The number that at most 16 lower-case digits spell; upper case is malformed (§3.2.2.3).

@@ -46,6 +46,10 @@ package struct JSONLine: Sendable {
     /// Adds a number of so many decimals at most, as times are written; null for one that is not finite.
     package mutating func field(_ key: StaticString, _ value: Double?, decimals: Int) {
         guard let value, value.isFinite, abs(value) < 1e12 else { return field(key, value) }
+        if decimals == 3, value >= 0 {
+            name(key)
+            return thousandths(Int64((value * 1000).rounded()))
+        }
         var scale = 1.0
         for _ in 0..<decimals { scale *= 10 }
         field(key, (value * scale).rounded() / scale)
@@ -54,7 +58,7 @@ package struct JSONLine: Sendable {
     /// Adds a boolean.
     package mutating func field(_ key: StaticString, _ value: Bool) {
         name(key)
-        bytes.append(contentsOf: value ? "true".utf8 : "false".utf8)
+        literal(value ? "true" : "false")
     }
 
     /// Adds a moment as RFC 3339 in UTC with milliseconds.
@@ -103,20 +107,52 @@ package struct JSONLine: Sendable {
     }
 
     private mutating func name(_ key: StaticString) {
-        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        // Put together first: each append to an array costs more than the few bytes of a key.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: key.utf8CodeUnitCount + 4) { text in
+            var count = 0
+            if needsComma {
+                text[0] = UInt8(ascii: ",")
+                count = 1
+            }
+            text[count] = UInt8(ascii: "\"")
+            for index in 0..<key.utf8CodeUnitCount { text[count + 1 + index] = key.utf8Start[index] }
+            count += key.utf8CodeUnitCount + 3
+            text[count - 2] = UInt8(ascii: "\"")
+            text[count - 1] = UInt8(ascii: ":")
+            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[..<count]))
+        }
         needsComma = true
-        bytes.append(UInt8(ascii: "\""))
-        key.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
     }
 
-    private mutating func null() {
-        bytes.append(contentsOf: "null".utf8)
+    private mutating func literal(_ text: StaticString) {
+        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
+
+    private mutating func null() { literal("null") }
 
     private mutating func digits(_ value: Int64) {
-        bytes.append(contentsOf: value.description.utf8)
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        digits(value.magnitude)
+    }
+
+    private mutating func digits(_ value: UInt64) {
+        var divisor: UInt64 = 1
+        while value / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
+            divisor /= 10
+        }
+    }
+
+    /// Adds a number of thousandths without trailing zeros, as the shortest form of that number has it.
+    private mutating func thousandths(_ value: Int64) {
+        digits(value / 1000)
+        var rest = value % 1000
+        bytes.append(UInt8(ascii: "."))
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / 100))
+            rest = rest % 100 * 10
+        } while rest > 0
     }
 
     /// **Source** RFC 8259 §7: quote, backslash and controls must be escaped. DEL, U+2028 and U+2029 are escaped besides,
@@ -124,8 +160,13 @@ package struct JSONLine: Sendable {
     private mutating func string(_ value: String) {
         bytes.append(UInt8(ascii: "\""))
         defer { bytes.append(UInt8(ascii: "\"")) }
-        let isPlain = value.utf8.allSatisfy { (0x20..<0x7F).contains($0) && $0 != 0x22 && $0 != 0x5C }
-        if isPlain { return bytes.append(contentsOf: value.utf8) }
+        var value = value
+        let isPlain = value.withUTF8 { utf8 in
+            for byte in utf8 where byte < 0x20 || byte > 0x7E || byte == 0x22 || byte == 0x5C { return false }
+            bytes.append(contentsOf: utf8)
+            return true
+        }
+        if isPlain { return }
         for scalar in value.unicodeScalars {
             switch scalar.value {
             case 0x22, 0x5C: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]

@@ -19,7 +19,8 @@ final class LogAppender {
     /// Lines on their way, and how many of their bytes are written.
     private var chunk: [UInt8] = []
     private var offset = 0
-    /// Lines at the end of the chunk that are notices, and not counted as written.
+    /// Lines of the chunk, notices left out; its last lines may be notices, which are not counted as written.
+    private var lines = 0
     private var notices = 0
 
     /// After a failed rotation the file grows on for so long before the next attempt.
@@ -46,11 +47,12 @@ final class LogAppender {
     /// How many of the lines given are not written yet, notices left out.
     var unwrittenLines: Int { max(0, chunk[offset...].count { $0 == UInt8(ascii: "\n") } - notices) }
 
-    /// Takes the next lines, so many of them at the end being notices; only when idle.
-    func take(_ lines: [UInt8], notices: Int) {
+    /// Takes the next lines, so many and at the end so many notices; only when idle. Leaves memory for others behind.
+    func take(_ bytes: inout [UInt8], lines: Int, notices: Int) {
         precondition(isIdle, "lines are on their way")
-        chunk = lines
+        swap(&chunk, &bytes)
         offset = 0
+        self.lines = lines
         self.notices = notices
     }
 
@@ -68,13 +70,24 @@ final class LogAppender {
             try rotateIfDue()
             let end = isMidLine ? endOfLine(from: offset) : endOfFittingLines()
             let wrote = try write(upTo: end)
-            let lines = chunk[offset..<offset + wrote].count { $0 == UInt8(ascii: "\n") }
             offset += wrote
             size += wrote
-            counters.written.add(offset == chunk.count ? lines - notices : lines)
+            count(wrote)
         }
-        chunk = []
+        // What one burst has made large is given back.
+        chunk.removeAll(keepingCapacity: chunk.capacity <= LogFilePlan.spareBytesMax)
         offset = 0
+    }
+
+    /// Counts the lines that the last bytes have completed; only where they are not the rest of the chunk by looking.
+    private func count(_ wrote: Int) {
+        if offset == chunk.count {
+            counters.written.add(lines)
+        } else {
+            let whole = chunk[offset - wrote..<offset].count { $0 == UInt8(ascii: "\n") }
+            lines -= whole
+            counters.written.add(whole)
+        }
     }
 
     private func write(upTo end: Int) throws(LogFileError) -> Int {

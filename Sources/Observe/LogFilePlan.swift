@@ -14,6 +14,13 @@ package struct LogFilePlan: Sendable, Equatable {
     package var bufferBytes: Int
     /// Whether rotated files are gzipped.
     package var isCompressed: Bool
+    /// How long a line may wait for others: waking the writer and asking the system for each line alone costs as much as
+    /// the request that the line tells of.
+    package var gatherTime: Duration
+    /// Lines that wait are written when they are so many together, whatever the time. **Units** bytes.
+    static let gatherBytes = 64 << 10
+    /// The most memory that is kept for the next lines while none wait.
+    static let spareBytesMax = 256 << 10
     /// Whether a line in the log says what it has lost. Programs that read another format than JSON would trip over it.
     package var notesLosses = true
 
@@ -21,7 +28,8 @@ package struct LogFilePlan: Sendable, Equatable {
     package init(
         path: String, rotateBytes: Int = 64 << 20, rotateAge: Duration = .seconds(86_400),
         keepFiles: Int = 14,
-        keepBytes: Int = 1 << 30, bufferBytes: Int = 4 << 20, isCompressed: Bool = true
+        keepBytes: Int = 1 << 30, bufferBytes: Int = 4 << 20, isCompressed: Bool = true,
+        gatherTime: Duration = .zero
     ) {
         self.path = path
         self.rotateBytes = rotateBytes
@@ -30,6 +38,7 @@ package struct LogFilePlan: Sendable, Equatable {
         self.keepBytes = keepBytes
         self.bufferBytes = bufferBytes
         self.isCompressed = isCompressed
+        self.gatherTime = gatherTime
     }
 
     /// The directory of the file, with its slash; empty for a bare name.

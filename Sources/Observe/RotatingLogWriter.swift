@@ -10,10 +10,22 @@ import Synchronization
 package final class RotatingLogWriter: Sendable {
     private struct Pending {
         var bytes: [UInt8] = []
+        var lines = 0
         var inFlightBytes = 0
         var inFlightLines = 0
+        /// Writing is due, at the end of the gathering time at the latest.
         var isScheduled = false
+        /// Writing is due now.
+        var isUrgent = false
+        /// Counts the times that everything was handed over, so that a gathering time that is over by then is told.
+        var turn = 0
         var isClosed = false
+    }
+
+    /// What a line just taken asks for.
+    private enum Call {
+        case dropped, nothing, now
+        case later(turn: Int)
     }
 
     /// What only the writing lane touches.
@@ -24,6 +36,8 @@ package final class RotatingLogWriter: Sendable {
         var pause: Duration = .zero
         var isRetrying = false
         var droppedNoted = 0
+        /// The memory of lines that have been written, for the next ones.
+        var spare: [UInt8] = []
 
         init(_ appender: LogAppender) {
             self.appender = appender
@@ -68,16 +82,30 @@ package final class RotatingLogWriter: Sendable {
 
     /// Takes a line, its newline included, for writing, or drops and counts it. Never waits for the disk.
     package func append(line: [UInt8]) {
-        let isFirst = pending.withLock { pending -> Bool? in
-            guard !pending.isClosed,
-                pending.bytes.count + pending.inFlightBytes + line.count <= plan.bufferBytes
-            else { return nil }
-            pending.bytes += line
-            defer { pending.isScheduled = true }
-            return !pending.isScheduled
+        switch pending.withLock({ take(line, into: &$0) }) {
+        case .dropped: counters.dropped.add()
+        case .nothing: break
+        case .now: scheduler.run(.writing, .zero) { if !self.writing.isRetrying { self.drain() } }
+        case .later(let turn):
+            scheduler.run(.writing, plan.gatherTime) {
+                if !self.writing.isRetrying, self.pending.withLock({ $0.turn }) == turn { self.drain() }
+            }
         }
-        guard let isFirst else { return counters.dropped.add() }
-        if isFirst { scheduler.run(.writing, .zero) { self.drain() } }
+    }
+
+    private func take(_ line: [UInt8], into pending: inout Pending) -> Call {
+        guard !pending.isClosed,
+            pending.bytes.count + pending.inFlightBytes + line.count <= plan.bufferBytes
+        else { return .dropped }
+        pending.bytes.append(contentsOf: line)
+        pending.lines += 1
+        if !pending.isScheduled {
+            pending.isScheduled = true
+            return .later(turn: pending.turn)
+        }
+        guard !pending.isUrgent, pending.bytes.count >= LogFilePlan.gatherBytes else { return .nothing }
+        pending.isUrgent = true
+        return .now
     }
 
     /// Opens the file by its name again, for a log rotated by another program.
@@ -105,9 +133,10 @@ package final class RotatingLogWriter: Sendable {
         let left = pending.withLock { pending in
             defer {
                 pending.bytes = []
+                pending.lines = 0
                 pending.inFlightLines = 0
             }
-            return pending.bytes.count { $0 == UInt8(ascii: "\n") } + pending.inFlightLines
+            return pending.lines + pending.inFlightLines
         }
         counters.dropped.add(left)
         return false
@@ -136,18 +165,35 @@ package final class RotatingLogWriter: Sendable {
     /// Hands waiting lines to the appender; false when there is nothing to write.
     private func takePending() -> Bool {
         guard writing.appender.isIdle else { return true }
-        let lines = pending.withLock { pending -> [UInt8] in
-            let lines = pending.bytes
-            pending.bytes = []
-            pending.inFlightBytes = lines.count
-            pending.inFlightLines = lines.count { $0 == UInt8(ascii: "\n") }
-            if lines.isEmpty { pending.isScheduled = false }
+        // The memory of the lines written before takes the next ones meanwhile.
+        var bytes: [UInt8] = []
+        swap(&bytes, &writing.spare)
+        let lines = pending.withLock { pending -> Int in
+            let lines = pending.lines
+            swap(&bytes, &pending.bytes)
+            pending.lines = 0
+            pending.inFlightBytes = bytes.count
+            pending.inFlightLines = lines
+            pending.isUrgent = false
+            if bytes.isEmpty {
+                pending.isScheduled = false
+                pending.turn += 1
+            }
             return lines
         }
-        if lines.isEmpty { return false }
+        if bytes.isEmpty { return false }
         let notice = noticeOfDrops()
-        writing.appender.take(lines + notice, notices: notice.isEmpty ? 0 : 1)
+        bytes += notice
+        writing.appender.take(&bytes, lines: lines, notices: notice.isEmpty ? 0 : 1)
+        keep(bytes)
         return true
+    }
+
+    /// Keeps emptied memory for the next lines, but not what one burst has made large.
+    private func keep(_ bytes: consuming [UInt8]) {
+        guard bytes.capacity <= LogFilePlan.spareBytesMax else { return }
+        writing.spare = bytes
+        writing.spare.removeAll(keepingCapacity: true)
     }
 
     /// The line that says what was lost since the last one; empty when nothing was.

@@ -79,13 +79,17 @@ extension WallTime {
     /// Appends the 24 bytes of RFC 3339 in UTC with milliseconds: `2026-11-21T11:40:00.123Z`.
     func append(to bytes: inout [UInt8]) {
         let (year, month, day, rest) = civil
-        appendDigits(year, 4, "-", &bytes)
-        appendDigits(month, 2, "-", &bytes)
-        appendDigits(day, 2, "T", &bytes)
-        appendDigits(rest / 3_600_000, 2, ":", &bytes)
-        appendDigits(rest / 60_000 % 60, 2, ":", &bytes)
-        appendDigits(rest / 1_000 % 60, 2, ".", &bytes)
-        appendDigits(rest % 1_000, 3, "Z", &bytes)
+        let seconds = rest / 1_000
+        appendPair(abs(year) / 100 % 100, &bytes)
+        appendPair(abs(year) % 100, "-", &bytes)
+        appendPair(month, "-", &bytes)
+        appendPair(day, "T", &bytes)
+        appendPair(seconds / 3_600, ":", &bytes)
+        appendPair(seconds / 60 % 60, ":", &bytes)
+        appendPair(seconds % 60, ".", &bytes)
+        appendPair(rest % 1_000 / 10, &bytes)
+        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+        bytes.append(UInt8(ascii: "Z"))
     }
 
     private static let months = [
@@ -95,13 +99,15 @@ extension WallTime {
     /// Appends the 26 bytes of the common log format, in UTC: `21/Nov/2026:11:40:00 +0000`.
     func appendCombined(to bytes: inout [UInt8]) {
         let (year, month, day, rest) = civil
-        appendDigits(day, 2, "/", &bytes)
+        let seconds = rest / 1_000
+        appendPair(day, "/", &bytes)
         bytes.append(contentsOf: Self.months[Int(month) - 1].utf8)
         bytes.append(UInt8(ascii: "/"))
-        appendDigits(year, 4, ":", &bytes)
-        appendDigits(rest / 3_600_000, 2, ":", &bytes)
-        appendDigits(rest / 60_000 % 60, 2, ":", &bytes)
-        appendDigits(rest / 1_000 % 60, 2, " ", &bytes)
+        appendPair(abs(year) / 100 % 100, &bytes)
+        appendPair(abs(year) % 100, ":", &bytes)
+        appendPair(seconds / 3_600, ":", &bytes)
+        appendPair(seconds / 60 % 60, ":", &bytes)
+        appendPair(seconds % 60, " ", &bytes)
         bytes.append(contentsOf: "+0000".utf8)
     }
 
@@ -150,15 +156,16 @@ extension WallTime {
     }
 }
 
-/// Appends a number of fixed width and the character behind it.
-private func appendDigits(_ number: Int64, _ width: Int, _ end: Character, _ bytes: inout [UInt8]) {
-    var scale: Int64 = 1
-    for _ in 1..<width { scale *= 10 }
-    while scale > 0 {
-        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: abs(number / scale) % 10))
-        scale /= 10
-    }
-    bytes.append(end.asciiValue ?? 0)
+/// Appends a number below 100 in two digits.
+private func appendPair(_ number: Int64, _ bytes: inout [UInt8]) {
+    bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10))
+    bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
+}
+
+/// Appends a number below 100 in two digits and the character behind it.
+private func appendPair(_ number: Int64, _ end: Unicode.Scalar, _ bytes: inout [UInt8]) {
+    appendPair(number, &bytes)
+    bytes.append(UInt8(ascii: end))
 }
 
 /// Takes a moment's text apart from left to right.

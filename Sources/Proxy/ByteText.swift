@@ -19,10 +19,7 @@ extension [UInt8] {
 
     /// Appends one field as it is.
     mutating func append(field index: Int, of fields: HeaderList) {
-        fields.withName(at: index) { append(contentsOf: $0) }
-        append(": ")
-        fields.withValue(at: index) { append(contentsOf: $0) }
-        append("\r\n")
+        fields.appendLine(at: index, to: &self)
     }
 
     /// Appends the fields that give a message its framing.

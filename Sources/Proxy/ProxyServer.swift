@@ -51,7 +51,7 @@ package final class ProxyServer: Sendable {
         let added = next.filter { new in !present.contains { $0.isSameSocket(as: new) } }
         let removed = present.filter { old in !next.contains { $0.isSameSocket(as: old) } }
         do throws(TransportError) { try accept(from: added) } catch {
-            for shard in shards { shard.loop.queue.sync { @Sendable in shard.stopAccepting(from: added) } }
+            for shard in shards { shard.loop.sync { @Sendable in shard.stopAccepting(from: added) } }
             throw error
         }
         let number = state.withLock { state in
@@ -61,7 +61,7 @@ package final class ProxyServer: Sendable {
         }
         let generation = ServerGeneration(number: number, settings: settings, handler: handler)
         for shard in shards {
-            shard.loop.queue.sync { @Sendable in
+            shard.loop.sync { @Sendable in
                 shard.change(to: generation, next)
                 shard.stopAccepting(from: removed)
             }
@@ -72,7 +72,7 @@ package final class ProxyServer: Sendable {
     private func accept(from listeners: [Listener]) throws(TransportError) {
         let failure = Mutex<TransportError?>(nil)
         for shard in shards {
-            shard.loop.queue.sync { @Sendable in
+            shard.loop.sync { @Sendable in
                 do throws(TransportError) {
                     try shard.accept(from: listeners) { loop in self.shards[self.group.loop(near: loop).index]
                     }

@@ -39,16 +39,34 @@ package struct RequestID: Sendable, Hashable {
 
     /// Its characters.
     package var text: String {
-        var bytes: [UInt8] = []
-        append(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        switch form {
+        case .given(let bytes): String(decoding: bytes, as: UTF8.self)
+        case .made(let high, let low):
+            String(unsafeUninitializedCapacity: 32) { text in
+                withUnsafeBytes(of: (Self.hex(high), Self.hex(low))) { text.initialize(fromContentsOf: $0) }
+            }
+        }
     }
 
     private static func appendHex(_ value: UInt64, to output: inout [UInt8]) {
-        for shift in stride(from: 60, through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
-            output.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-        }
+        withUnsafeBytes(of: hex(value)) { output.append(contentsOf: $0) }
+    }
+
+    /// The sixteen digits of a number in memory order: each half's nibbles are spread to bytes, then all become digits at once.
+    private static func hex(_ value: UInt64) -> (UInt64, UInt64) {
+        (digits(value >> 32), digits(value & 0xFFFF_FFFF))
+    }
+
+    /// Eight digits of a number of 32 bits, the first in the lowest byte.
+    private static func digits(_ value: UInt64) -> UInt64 {
+        var bytes = value
+        bytes = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
+        bytes = (bytes | bytes << 8) & 0x00FF_00FF_00FF_00FF
+        bytes = (bytes | bytes << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // A nibble above 9 carries into its high half when 6 is added.
+        let letters = (bytes &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        let text = bytes &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
+        return text.byteSwapped
     }
 }
 

@@ -6,11 +6,13 @@ package enum PathPattern: Sendable, Hashable, CustomStringConvertible {
     case prefix(String)
 
     /// Whether a request's path (without query) is taken.
-    package func matches(_ path: some StringProtocol) -> Bool {
+    package func matches(_ path: String) -> Bool {
         switch self {
-        case .exact(let own): own == path
+        case .exact(let own): return own == path
         // By bytes: a combining character behind the slash would make it another character to `hasPrefix`.
-        case .prefix(let prefix): path.utf8.starts(with: prefix.utf8)
+        case .prefix(let prefix):
+            guard prefix.utf8.count > 1 else { return path.utf8.first == prefix.utf8.first }
+            return path.utf8.starts(with: prefix.utf8)
         }
     }
 

@@ -1,6 +1,5 @@
 import CPosix
 import Dispatch
-import Synchronization
 
 /// One shard: a serial queue, an epoll, and the one Dispatch source that tells when the epoll has something.
 ///
@@ -13,12 +12,14 @@ public final class EventLoop: @unchecked Sendable {
     /// Bytes of the buffer that every connection of the loop reads into.
     package static let scratchBytes = 64 * 1024
     private static let eventsMax = 128
-    /// Rounds of one handler call, so that work queued from elsewhere gets its turn.
-    private static let roundsMax = 32
-    /// How long a loop that has just been busy waits for more before it hands its thread back: with few
-    /// connections the hand-over (a futex, an eventfd and an epoll_ctl) costs as much as the proxying.
+    /// Rounds of one handler call, so that whoever uses the queue itself gets a turn.
+    private static let roundsMax = 4096
+    /// How long a loop that has just been busy waits for more before it hands its thread back: the hand-over (futexes,
+    /// an eventfd, an epoll_ctl and switches to two threads) costs more than proxying a request. Not shorter than a few
+    /// of the kernel's ticks: a wait that ends before the next tick makes the kernel set its timer anew, which is dear
+    /// on a virtual machine.
     /// **Units**: milliseconds.
-    private static let lingerMilliseconds: Int32 = 1
+    private static let lingerMilliseconds: UInt64 = 100
 
     /// Its place in its group, from 0.
     package let index: Int
@@ -39,14 +40,17 @@ public final class EventLoop: @unchecked Sendable {
     private let events: UnsafeMutableBufferPointer<cposix_event>
     private let source: any DispatchSourceRead
     private let alarm: any DispatchSourceTimer
+    /// When timers have to be looked at, and when the system's timer says so.
     private var alarmTime: MonotonicTime = .never
+    private var scheduledTime: MonotonicTime = .never
+    private var isDraining = false
     private var late = LoopLag()
+    /// How long the last look for events has waited for them. **Units**: nanoseconds.
+    private var waited: UInt64 = 0
     private var wheel: TimerWheel
     private var deferred: [Channel] = []
     private var isShutDown = false
-    /// Work that `execute` has queued; a lingering loop must not keep it waiting.
-    private let queued = Atomic<Int>(0)
-    private let isLingering = Atomic<Bool>(false)
+    private let mailbox = LoopMailbox()
     private var attachments: [(key: AnyObject, value: AnyObject)] = []
 
     /// A loop that runs until `shutdown`. **Throws** when the system has no descriptor left.
@@ -73,7 +77,10 @@ public final class EventLoop: @unchecked Sendable {
         source.setEventHandler { @Sendable in self.drain() }
         // The epoll descriptor must outlive its source: Dispatch still watches it until this runs.
         source.setCancelHandler { @Sendable [table] in _ = table }
-        alarm.setEventHandler { @Sendable in self.alarmRang() }
+        alarm.setEventHandler { @Sendable in
+            self.scheduledTime = .never
+            self.alarmRang()
+        }
         clock.manual?.register(self)
         source.activate()
         alarm.activate()
@@ -91,14 +98,34 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Runs `work` on the loop, later, in order. **Runs on** any thread.
     package func execute(_ work: @escaping @Sendable () -> Void) {
-        queued.add(1, ordering: .sequentiallyConsistent)
-        queue.async { @Sendable in
-            self.queued.subtract(1, ordering: .relaxed)
-            self.now = self.clock.now()
-            work()
-            self.runDeferred()
+        if !mailbox.keep(work) {
+            queue.async { @Sendable in
+                self.mailbox.dequeued()
+                self.perform(work)
+            }
         }
-        if isLingering.load(ordering: .sequentiallyConsistent) { cposix_wake(table.epoll.rawWake) }
+        wakeIfAsleep()
+    }
+
+    /// Runs `work` on the loop behind what others have given it, and returns when it is done. **Runs on** any thread but
+    /// the loop's own.
+    package func sync<Value: Sendable>(_ work: @Sendable () throws -> Value) rethrows -> Value {
+        mailbox.enqueue()
+        wakeIfAsleep()
+        return try queue.sync { @Sendable in
+            mailbox.dequeued()
+            return try work()
+        }
+    }
+
+    private func wakeIfAsleep() {
+        if mailbox.mustWake { cposix_wake(table.epoll.rawWake) }
+    }
+
+    private func perform(_ work: () -> Void) {
+        now = clock.now()
+        work()
+        runDeferred()
     }
 
     /// Calls `channelResumed` on the channel when the present event is done, instead of recursing.
@@ -106,7 +133,9 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Closes every channel and ends the loop; `completion` runs when its descriptors are closed.
     package func shutdown(_ completion: @escaping @Sendable () -> Void = {}) {
+        mailbox.enqueue()
         queue.async { @Sendable in
+            self.mailbox.dequeued()
             guard !self.isShutDown else { return completion() }
             self.isShutDown = true
             self.table.closeAll()
@@ -120,6 +149,7 @@ public final class EventLoop: @unchecked Sendable {
             }
             self.source.cancel()
         }
+        wakeIfAsleep()
     }
 
     // MARK: What others keep here
@@ -139,34 +169,58 @@ public final class EventLoop: @unchecked Sendable {
     // MARK: Events
 
     private func drain() {
+        // Work in the queue comes first, but events must not wait for a lull in it.
+        guard mailbox.attend() else { return deliver(poll(milliseconds: 0), isFirst: true) }
+        isDraining = true
         for round in 0..<Self.roundsMax {
-            let count = round == 0 ? poll(0) : linger()
-            guard count > 0 else { return late.noteIdle() }
-            now = clock.now()
-            noteLag(isFirst: round == 0, leavesMore: Int(count) == events.count)
-            for event in events[0..<Int(count)] {
-                table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
-            }
-            runDeferred()
+            guard turn(milliseconds: round == 0 ? 0 : lingerMilliseconds, isFirst: round == 0) else { break }
         }
+        for work in mailbox.leave() { perform(work) }
+        isDraining = false
+        scheduleAlarm()
+    }
+
+    /// Waits for events and does what they, the timers and other threads ask for. Returns false when there was nothing, or
+    /// when the queue has work.
+    private func turn(milliseconds: Int32, isFirst: Bool) -> Bool {
+        let count = mailbox.sleep { isEmpty in poll(milliseconds: isEmpty ? milliseconds : 0) }
+        deliver(count, isFirst: isFirst)
+        let isAlarmDue = alarmTime <= now
+        if isAlarmDue { alarmRang() }
+        if mailbox.isEmpty { return count > 0 || isAlarmDue }
+        guard let given = mailbox.collect() else { return false }
+        for work in given { perform(work) }
+        return true
     }
 
     /// A clock that tests set says nothing of how late the loop is.
     private func noteLag(isFirst: Bool, leavesMore: Bool) {
         guard clock.manual == nil else { return }
-        late.note(at: now, isFirst: isFirst, leavesMore: leavesMore)
+        late.note(at: now, waited: waited, isFirst: isFirst, leavesMore: leavesMore)
         load.publish(late, at: now)
     }
 
-    private func poll(_ milliseconds: Int32) -> Int32 {
-        cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
+    private func poll(milliseconds: Int32) -> Int32 {
+        let begin = clock.now()
+        let count = cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
+        now = clock.now()
+        waited = now.nanoseconds - min(begin.nanoseconds, now.nanoseconds)
+        return count
     }
 
-    /// Waits a moment for events. Either `execute` sees the flag and wakes the epoll, or its work is seen here.
-    private func linger() -> Int32 {
-        isLingering.store(true, ordering: .sequentiallyConsistent)
-        defer { isLingering.store(false, ordering: .relaxed) }
-        return queued.load(ordering: .sequentiallyConsistent) > 0 ? 0 : poll(Self.lingerMilliseconds)
+    private func deliver(_ count: Int32, isFirst: Bool) {
+        guard count > 0 else { return late.noteIdle() }
+        noteLag(isFirst: isFirst, leavesMore: Int(count) == events.count)
+        for event in events[0..<Int(count)] {
+            table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
+        }
+        runDeferred()
+    }
+
+    /// How long to wait for events: not past the next timer, and that in whole milliseconds, rounded up.
+    private var lingerMilliseconds: Int32 {
+        let untilAlarm = alarmTime.nanoseconds - min(now.nanoseconds, alarmTime.nanoseconds)
+        return Int32(min(Self.lingerMilliseconds, untilAlarm / 1_000_000 + 1))
     }
 
     private func runDeferred() {
@@ -210,7 +264,15 @@ public final class EventLoop: @unchecked Sendable {
     private func setAlarm(_ time: MonotonicTime) {
         guard clock.manual == nil, !isShutDown else { return }
         alarmTime = time
-        let wait = time.nanoseconds - min(now.nanoseconds, time.nanoseconds)
+        if !isDraining { scheduleAlarm() }
+    }
+
+    /// Has the system tell of the next timer; a loop that drains looks after it by itself. Being told too early is cheaper
+    /// than having it put off.
+    private func scheduleAlarm() {
+        guard alarmTime < scheduledTime else { return }
+        scheduledTime = alarmTime
+        let wait = alarmTime.nanoseconds - min(now.nanoseconds, alarmTime.nanoseconds)
         alarm.schedule(
             deadline: .now() + .nanoseconds(Int(clamping: wait)), leeway: .milliseconds(10))
     }

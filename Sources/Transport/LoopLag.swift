@@ -1,7 +1,7 @@
 /// How late a loop is in taking up what is ready: the time since it last had seen everything that was ready, which is the
 /// longest that an event of the present batch can have waited.
 ///
-/// It costs no clock of its own: a loop reads the time once a batch anyway. A batch that is as long as batches may be leaves
+/// It costs two readings of a clock a batch: a loop that has waited for events was not late meanwhile. A batch that is as long as batches may be leaves
 /// events behind, so the time counts on from the batch before.
 struct LoopLag {
     /// In which lateness that does not come again is all but forgotten. **Units**: nanoseconds.
@@ -14,11 +14,12 @@ struct LoopLag {
     private var last: UInt64 = 0
     private var isBehind = false
 
-    /// Notes a batch of events taken at `now`. `isFirst` is true for one that the loop was woken for, `leavesMore` for one
+    /// Notes a batch of events taken at `now`, `waited` nanoseconds after it was looked for. `isFirst` is true for one that the loop was woken for, `leavesMore` for one
     /// behind which more may be ready.
-    mutating func note(at now: MonotonicTime, isFirst: Bool, leavesMore: Bool) {
+    mutating func note(at now: MonotonicTime, waited: UInt64 = 0, isFirst: Bool, leavesMore: Bool) {
         let time = now.nanoseconds
-        let sample = isFirst && !isBehind ? 0 : time &- min(caughtUp, time)
+        let looked = time &- min(waited, time)
+        let sample = isFirst && !isBehind ? 0 : looked &- min(caughtUp, looked)
         nanoseconds = max(sample, Self.decayed(nanoseconds, over: time &- min(last, time)))
         last = time
         isBehind = leavesMore

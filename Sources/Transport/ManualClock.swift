@@ -33,7 +33,7 @@ package final class ManualClock: LoopClock {
             return state.loops
         }
         for loop in loops {
-            loop.queue.sync { @Sendable in loop.fireTimers() }
+            loop.sync { @Sendable in loop.fireTimers() }
         }
     }
 }

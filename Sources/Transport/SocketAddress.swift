@@ -49,10 +49,37 @@ package struct SocketAddress: Hashable, Sendable {
 
     /// The address without port, in its usual notation and without brackets.
     package var host: String {
+        if !isIPv6 { return dotted }
         var system = system
-        var text = [CChar](repeating: 0, count: 64)
-        guard cposix_address_format(&system, &text, text.count) == 0 else { return "unknown" }
-        return text.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+            guard let base = text.baseAddress, cposix_address_format(&system, base, text.count) == 0 else {
+                return "unknown"
+            }
+            return String(cString: base)
+        }
+    }
+
+    /// Four bytes in decimal: written here because each request's log line has one.
+    private var dotted: String {
+        String(unsafeUninitializedCapacity: 15) { text in
+            var count = 0
+            func put(_ digit: UInt8) {
+                text[count] = 0x30 + digit
+                count += 1
+            }
+            withUnsafeBytes(of: high) { bytes in
+                for (index, byte) in bytes.prefix(4).enumerated() {
+                    if index > 0 {
+                        text[count] = 0x2E
+                        count += 1
+                    }
+                    if byte >= 100 { put(byte / 100) }
+                    if byte >= 10 { put(byte / 10 % 10) }
+                    put(byte % 10)
+                }
+            }
+            return count
+        }
     }
 }
 

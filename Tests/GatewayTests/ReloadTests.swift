@@ -29,7 +29,7 @@ struct ReloadTests {
         #expect(try client.send(.post, "/v1/models/m:predict", body: body).status == 405)
         #expect(try fixture.gateway.reload(fixture.settings) == ["routes.predict: changed"])
         #expect(try client.send(.post, "/v1/models/m:predict", body: body).status == 200)
-        let upstream = fixture.gateway.upstreams[0]
+        let upstream = fixture.gateway.upstreams[0].snapshot(ofServer: 0, at: SystemClock().now())
         #expect(
             upstream.counters.opened.load(ordering: .relaxed) == 1,
             "the pool of an unchanged upstream goes on")

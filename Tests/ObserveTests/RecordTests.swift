@@ -67,6 +67,17 @@ struct RecordTests {
         }
     }
 
+    @Test("three decimals are written as the shortest form of that number")
+    func thousandths() {
+        for thousandth in Array(0...12_345) + [999_999, 1_000_000, 123_456_789, 999_999_999_999_000] {
+            let value = Double(thousandth) / 1000
+            var line = JSONLine()
+            line.field("v", value, decimals: 3)
+            line.end()
+            #expect(String(decoding: line.bytes, as: UTF8.self) == "{\"v\":\(value)}\n")
+        }
+    }
+
     @Test("numbers that are not finite are null, all others read back exactly")
     func numbers() throws {
         var generator = SeededGenerator(state: 3)

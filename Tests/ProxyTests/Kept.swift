@@ -16,6 +16,6 @@ final class Kept: Sendable {
             defer { kept = [] }
             return kept
         }
-        for exchange in all { exchange.loop.queue.sync { @Sendable in body(exchange) } }
+        for exchange in all { exchange.loop.sync { @Sendable in body(exchange) } }
     }
 }

@@ -93,7 +93,7 @@ struct LifecycleTests {
         #expect(eventually { kept.count == 1 })
         let done = DispatchSemaphore(value: 0)
         server.server.drain(deadline: .seconds(30)) { @Sendable in done.signal() }
-        server.group.loops[0].queue.sync { @Sendable in }
+        server.group.loops[0].sync { @Sendable in }
         server.clock.advance(by: .seconds(31))
         #expect(done.wait(timeout: .now() + .seconds(10)) == .success)
         #expect(server.outcomes.first?.end == .cut(.shuttingDown))

@@ -89,7 +89,7 @@ struct WatchdogTests {
             answered.wrappingAdd(1, ordering: .relaxed)
             done.signal()
         }
-        group.loops[0].queue.sync { @Sendable in }
+        group.loops[0].sync { @Sendable in }
         #expect(answered.load(ordering: .relaxed) == 0)
         stuck.signal()
         #expect(done.wait(timeout: .now() + 30) == .success)

@@ -33,5 +33,10 @@ struct EndpointTests {
         #expect(try Endpoint(parsing: "10.0.0.1:1").address?.isIPv6 == false)
         #expect(try Endpoint(parsing: "localhost:1").address == nil)
         #expect(SocketAddress(host: "10.0.0.256", port: 1) == nil)
+        for host in [
+            "0.0.0.0", "255.255.255.255", "1.20.103.9", "10.0.99.100", "::1", "2001:db8::a", "::ffff:1.2.3.4",
+        ] {
+            #expect(SocketAddress(host: host, port: 1)?.host == host)
+        }
     }
 }

@@ -12,7 +12,7 @@ struct EventLoopTests {
         let loop = try EventLoop()
         let (ours, theirs) = socketPair()
         let log = Log()
-        loop.queue.sync { @Sendable in
+        loop.sync { @Sendable in
             try? EchoChannel(loop: loop, owning: ours, log: log).register()
         }
         var buffer = [UInt8](repeating: 0, count: 16)
@@ -54,7 +54,7 @@ struct EventLoopTests {
                 log.add("\(number)")
             }
         }
-        loop.queue.sync { @Sendable in }
+        loop.sync { @Sendable in }
         #expect(log.lines == (0..<100).map(String.init))
         loop.shutdown()
     }
@@ -63,11 +63,65 @@ struct EventLoopTests {
     func realTimer() throws {
         let loop = try EventLoop()
         let fired = DispatchSemaphore(value: 0)
-        loop.queue.sync { @Sendable in
+        loop.sync { @Sendable in
             let timer = LoopTimer { fired.signal() }
             loop.arm(timer, at: loop.clock.now().advanced(by: .milliseconds(30)))
         }
         #expect(fired.wait(timeout: .now() + .seconds(10)) == .success)
+        loop.shutdown()
+    }
+
+    @Test(
+        "a busy loop takes work from several threads in each one's order, and neither it nor others wait for the lull"
+    )
+    func busy() throws {
+        let loop = try EventLoop()
+        let (ours, theirs) = socketPair()
+        let log = Log()
+        loop.sync { @Sendable in
+            try? EchoChannel(loop: loop, owning: ours, log: Log()).register()
+        }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        let clock = ContinuousClock()
+        let begin = clock.now
+        for round in 0..<50 {
+            #expect(write(theirs, "hello", 5) == 5)
+            #expect(eventually { read(theirs, &buffer, 16) == 5 })
+            DispatchQueue.concurrentPerform(iterations: 3) { thread in
+                for number in 0..<3 { loop.execute { @Sendable in log.add("\(thread) \(round) \(number)") } }
+            }
+            loop.sync { @Sendable in loop.assertOnLoop() }
+            #expect(log.lines.count == (round + 1) * 9)
+        }
+        // The lull after which the thread is handed back is a tenth of a second: fifty of them would be five.
+        #expect(clock.now - begin < .seconds(4))
+        for thread in 0..<3 {
+            let mine = log.lines.filter { $0.hasPrefix("\(thread) ") }
+            #expect(mine == (0..<50).flatMap { round in (0..<3).map { "\(thread) \(round) \($0)" } })
+        }
+        close(theirs)
+        loop.shutdown()
+    }
+
+    @Test("a timer that is set while the loop waits for more events fires in its time")
+    func timerInLull() throws {
+        let loop = try EventLoop()
+        let (ours, theirs) = socketPair()
+        loop.sync { @Sendable in
+            try? EchoChannel(loop: loop, owning: ours, log: Log()).register()
+        }
+        var buffer = [UInt8](repeating: 0, count: 16)
+        for _ in 0..<5 {
+            #expect(write(theirs, "hello", 5) == 5)
+            #expect(eventually { read(theirs, &buffer, 16) == 5 })
+            let fired = DispatchSemaphore(value: 0)
+            loop.execute { @Sendable in
+                let timer = LoopTimer { fired.signal() }
+                loop.arm(timer, at: loop.clock.now().advanced(by: .milliseconds(30)))
+            }
+            #expect(fired.wait(timeout: .now() + .seconds(10)) == .success)
+        }
+        close(theirs)
         loop.shutdown()
     }
 
@@ -101,7 +155,7 @@ struct EventLoopTests {
             let listener = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
             let accepted = Log()
             nonisolated(unsafe) var channel: ListenerChannel?  // because: only touched on the loop's queue
-            loop.queue.sync { @Sendable in
+            loop.sync { @Sendable in
                 channel = try? listener.attach(to: loop) { raw, _ in
                     accepted.add("\(raw)")
                     close(raw)
@@ -113,7 +167,7 @@ struct EventLoopTests {
             while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
             close(fillers.removeLast())
             let descriptor = try Descriptor.connecting(to: listener.localAddress)
-            precondition(eventually { loop.queue.sync { channel?.exhaustions ?? 0 } == 1 })
+            precondition(eventually { loop.sync { channel?.exhaustions ?? 0 } == 1 })
             precondition(accepted.lines.isEmpty)
             close(fillers.removeLast())
             clock.advance(by: .seconds(1))

@@ -64,7 +64,7 @@ struct TimerWheelTests {
         let loop = try EventLoop(clock: ManualClock())
         let clock = try #require(loop.clock.manual)
         let log = Log()
-        loop.queue.sync { @Sendable in
+        loop.sync { @Sendable in
             let second = LoopTimer { log.add("second") }
             let first = LoopTimer {
                 log.add("first")

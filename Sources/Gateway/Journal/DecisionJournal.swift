@@ -135,6 +135,6 @@ extension LogFilePlan {
         self.init(
             path: settings.path, rotateBytes: settings.rotateBytes, rotateAge: settings.rotateAge,
             keepFiles: settings.keepFiles, keepBytes: settings.keepBytes, bufferBytes: settings.bufferBytes,
-            isCompressed: settings.isCompressed)
+            isCompressed: settings.isCompressed, gatherTime: .milliseconds(100))
     }
 }

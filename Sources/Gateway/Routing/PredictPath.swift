@@ -11,6 +11,8 @@ struct PredictPath: Hashable, Sendable {
 
     /// Nil when `path`, already decoded, is not of the form.
     init?(_ path: String) {
+        // Most paths ask for nothing of a model, and the search for a byte says so at once.
+        guard path.utf8.contains(UInt8(ascii: ":")) else { return nil }
         let segments = path.split(separator: "/", omittingEmptySubsequences: false)
         guard segments.count == 4 || segments.count == 6, segments[0].isEmpty,
             segments[1].uppercased() == "V1",

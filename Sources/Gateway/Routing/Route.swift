@@ -13,7 +13,7 @@ final class Route: Sendable {
     let number: Int
     let pattern: PathPattern
     /// Method names it takes; empty takes all.
-    let methods: Set<String>
+    let methods: [String]
     let upstream: Upstream
     /// What comes before a request's path at the upstream; empty or `/…`.
     let basePath: String
@@ -38,7 +38,7 @@ final class Route: Sendable {
         self.limits = limits
         name = settings.name
         pattern = settings.path
-        methods = Set(settings.methods)
+        methods = settings.methods
         self.upstream = upstream
         self.basePath = basePath
         self.protection = protection
@@ -55,6 +55,9 @@ final class Route: Sendable {
 
     /// Whether the route holds something back that a request must not get around by falling through to another route.
     var isGuarded: Bool { protection != nil || authenticate == .required }
+
+    /// Whether the route takes other spellings of its path.
+    var protectsModel: Bool { predictPath != nil }
 
     /// Whether the route takes this path, spelt as the settings spell it.
     func spells(_ path: String) -> Bool { pattern.matches(path) }

@@ -12,9 +12,12 @@ struct RouteTable: Sendable {
     let routes: [Route]
     /// The paths that routes spell out: such a route has its path to itself, however else others read it.
     private let spelt: Set<String>
+    /// Whether a model's path has to be looked for under its other spellings.
+    private let protectsModels: Bool
 
     init(_ routes: [Route]) {
         self.routes = routes
+        protectsModels = routes.contains(where: \.protectsModel)
         spelt = Set(
             routes.compactMap { route in
                 if case .exact(let path) = route.pattern { path } else { nil }
@@ -27,7 +30,7 @@ struct RouteTable: Sendable {
     /// catch-all would carry a query past the score, or past the key, under another method. It also takes the other spellings of its
     /// model's path, unless a route spells that path out.
     func match(path: String, method: String) -> Match {
-        let model = spelt.contains(path) ? nil : PredictPath(path)
+        let model = protectsModels && !spelt.contains(path) ? PredictPath(path) : nil
         var allowed: Set<String> = []
         for route in routes {
             guard route.spells(path) || model.map(route.protectsModel) ?? false else { continue }

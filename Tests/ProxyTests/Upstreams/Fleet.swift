@@ -107,7 +107,7 @@ struct Chain {
         let loop = server.group.loops[0]
         upstream.start(on: loop) { event in events.all.withLock { $0.append(event) } }
         // The clock must not move before the first check has its time.
-        loop.queue.sync { @Sendable in }
+        loop.sync { @Sendable in }
     }
 
     static let get = "GET / HTTP/1.1\r\nHost: client.example\r\n\r\n"

@@ -42,7 +42,7 @@ struct NameTests {
         let server = try ServerUnderTest(UpstreamFailureTests.handler(.stream, upstream))
         let events = Chain.Events()
         upstream.start(on: server.group.loops[0]) { event in events.all.withLock { $0.append(event) } }
-        server.group.loops[0].queue.sync { @Sendable in }
+        server.group.loops[0].sync { @Sendable in }
         for _ in 0..<3 { #expect(server.ask(Chain.get)?.body == "old") }
         zone.set(.success([try Self.place(fleet.servers[1])]))
         #expect(server.ask(Chain.get)?.body == "old")
@@ -66,7 +66,7 @@ struct NameTests {
         let server = try ServerUnderTest(UpstreamFailureTests.handler(.stream, upstream))
         let events = Chain.Events()
         upstream.start(on: server.group.loops[0]) { event in events.all.withLock { $0.append(event) } }
-        server.group.loops[0].queue.sync { @Sendable in }
+        server.group.loops[0].sync { @Sendable in }
         #expect(server.ask(Chain.get)?.body == "old")
         zone.set(.failure(.unresolved(host: "victim.example", reason: "no such name")))
         server.clock.advance(by: .seconds(31))
