@@ -49,7 +49,8 @@ package struct PrecisionShift: Codable, Hashable, Sendable {
         benign: (reference: [Double], found: [Double]), strange: (reference: [Double], found: [Double]),
         thresholds: [Double]
     ) {
-        precondition(thresholds.count == Self.percentiles.count && benign.reference.count == benign.found.count)
+        precondition(
+            thresholds.count == Self.percentiles.count && benign.reference.count == benign.found.count)
         func share(_ scores: [Double], above threshold: Double) -> Double {
             Double(scores.count { $0 > threshold }) / Double(max(1, scores.count))
         }

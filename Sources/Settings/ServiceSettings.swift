@@ -14,6 +14,8 @@ package struct ScoringSettings: Sendable, Equatable {
         case f32
         /// bfloat16 products, where the processor has them.
         case bf16
+        /// 8-bit products, where the processor has them and the bundle says that its scores stay what they are.
+        case int8
     }
 
     /// Threads that score.
@@ -51,7 +53,7 @@ package struct ScoringSettings: Sendable, Equatable {
         )
         precision = section.value(
             "precision", .choice(), default: .f32,
-            "What the networks compute in; `bf16` is faster where the processor has it, and moves scores a little."
+            "What the networks compute in; `bf16` and `int8` are faster where the processor has them, and refused for a bundle whose scores they were measured to move too far; `int8` also for one that was not measured."
         )
     }
 }

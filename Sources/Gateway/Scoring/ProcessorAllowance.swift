@@ -47,7 +47,7 @@ package struct ProcessorAllowance: Sendable, Equatable {
     static func numbers(_ text: some StringProtocol) -> Set<Int> {
         var found: Set<Int> = []
         for part in text.split(separator: ",") {
-            let ends = part.split(separator: "-").map {
+            let ends = part.split(separator: "-", omittingEmptySubsequences: false).map {
                 Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
             }
             guard let low = ends.first ?? nil, let high = ends.last ?? nil, (1...2).contains(ends.count),
