@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
-from torch_models import Block, MaskedAutoencoder, ResNet, VisionTransformer
+from torch_models import Block, MaskedAutoencoder, PerturbationDetector, ResNet, VisionTransformer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "Tests"
 
@@ -156,6 +156,17 @@ def layers():
     save("NeuralTests", "layers", dump)
 
 
+def detector():
+    model = PerturbationDetector(2, width=5, stages=3)
+    images, reconstructions = torch.rand(3, 2, 13, 10) * 2 - 1, torch.rand(3, 2, 13, 10) * 2 - 1
+    logits = model(images, reconstructions)
+    loss = F.binary_cross_entropy_with_logits(logits, torch.tensor([1.0, 0.0, 1.0]))
+    loss.backward()
+    dump = {"state." + name: value for name, value in model.state_dict().items()} | gradients(model)
+    dump |= {"images": images, "reconstructions": reconstructions, "logits": logits, "loss": loss.reshape(1)}
+    save("SAMETests", "perturbation", dump)
+
+
 def optimizers():
     start, steps = torch.randn(37), torch.randn(6, 37)
     rates = torch.tensor([0.1, 0.05, 0.2, 0.01, 0.3, 0.1])
@@ -193,6 +204,6 @@ def save(tests, name, dump, metadata=None):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for make in (autoencoder, conv3, residual, transformers, layers, optimizers, types):
+    for make in (autoencoder, conv3, residual, transformers, detector, layers, optimizers, types):
         torch.manual_seed(20240)
         make()

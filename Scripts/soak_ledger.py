@@ -55,7 +55,12 @@ class Ledger:
             entry.state = "unanswered"
             self.unresolved[entry.route] += 1
 
-    cut = unanswered
+    def cut(self, trace):
+        """The answer broke off; the access log must say so."""
+        self.unanswered(trace)
+        with self.lock:
+            self.entries[trace].state = "cut"
+            self.settle(trace, self.entries[trace])
 
     def answered(self, trace, answer, whole=True):
         """An answer came whole. `whole` says whether the request was sent whole too."""
@@ -91,12 +96,17 @@ class Ledger:
 
     def settle(self, trace, entry):
         """Forgets a request of which everything is known."""
+        if entry.state == "cut" and entry.accessed:
+            if not entry.accessed[2]:
+                self.faults.append(f"the client saw an answer break off, the access log says {entry.accessed} (trace {trace})")
+            del self.entries[trace]
+            return
         if entry.state != "answered" or not entry.accessed:
             return
-        if entry.query is not None and entry.status in (200, 403, 428):
+        if entry.route == "predict" and entry.status in (200, 403, 428):
             if entry.decided is None:
                 return
-            if entry.seen not in VERDICTS.get(entry.decided, ()):
+            if entry.query is not None and entry.seen not in VERDICTS.get(entry.decided, ()):
                 self.faults.append(f"the decision log says {entry.decided}, the client saw {entry.seen} (trace {trace})")
         if entry.accessed[0] != entry.status or entry.accessed[1] != entry.length:
             self.faults.append(f"the access log says {entry.accessed}, the client saw {entry.status} with {entry.length} "
@@ -151,7 +161,7 @@ class Ledger:
             return
         if entry.accessed is not None:
             self.faults.append(f"two lines of access for one request: {record}")
-        entry.accessed = (record["status"], record["answer_bytes"])
+        entry.accessed = (record["status"], record["answer_bytes"], record.get("cut"))
         self.settle(trace, entry)
 
     def decision(self, record):
@@ -174,7 +184,9 @@ class Ledger:
         faults = list(self.faults[:10])
         dropped = {log: int(total(samples, "samegate_log_lines_dropped_total", log=log)) for log in ("access", "decisions")}
         self.dropped = sum(dropped.values())
-        missing = [(trace, entry) for trace, entry in self.entries.items() if entry.state == "answered"]
+        missing = [(trace, entry) for trace, entry in self.entries.items() if entry.state == "answered"
+                   # A proof that is used again is refused before there is anything to decide.
+                   and not (entry.accessed and entry.route == "predict" and entry.query is None and entry.status == 403)]
         if len(missing) > self.dropped:
             told = [f"{trace}: {e.route} {e.status} accessed={e.accessed} decided={e.decided}" for trace, e in missing[:5]]
             faults.append(f"{len(missing)} answers are not told of in the logs, {self.dropped} lines were dropped: {told}")

@@ -23,7 +23,7 @@ def pattern(name, size):
 def reset(writer):
     """Closes a connection with RST."""
     sock = writer.get_extra_info("socket")
-    if sock is not None:
+    if sock is not None and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
@@ -38,7 +38,7 @@ class Request:
         self.name = self.query.get("id", "")
         self.path = url.path
         self.size = min(int(self.query.get("size", "100")), LARGEST)
-        self.digest, self.length = hashlib.sha256(), 0
+        self.digest, self.length, self.is_early = hashlib.sha256(), 0, False
 
     @staticmethod
     async def head(reader):
@@ -81,7 +81,8 @@ class Request:
         fields = [f"X-Soak-Id: {self.name}"]
         if self.method in ("GET", "HEAD"):
             return fields + ["Content-Type: application/octet-stream"], pattern(self.name, self.size)
-        text = json.dumps({"id": self.name, "length": self.length, "sha256": self.digest.hexdigest()})
+        seen = {"id": self.name, "length": self.length, "sha256": self.digest.hexdigest()}
+        text = json.dumps(seen | ({"early": True} if self.is_early else {}))
         return fields + ["Content-Type: application/json"], text.encode()
 
 
@@ -154,10 +155,11 @@ class HostileUpstream(Upstream):
         self.random, self.done = random.Random(f"{seed}/upstream"), {}
 
     async def exchange(self, request, reader, writer):
-        wrong = self.random.choice(self.WRONGS) if self.random.random() < 0.5 else "right"
+        wrong = self.random.choice(self.WRONGS) if self.random.random() < 0.5 else "rightly"
         self.done[wrong] = self.done.get(wrong, 0) + 1
         if wrong == "early":
             # An answer before the body has been read, and the end.
+            request.is_early = True
             await self.right(request, writer)
             return False
         await request.body(reader)
@@ -168,6 +170,10 @@ class HostileUpstream(Upstream):
         writer.write(data)
         await writer.drain()
         return False
+
+    async def rightly(self, request, _, writer):
+        await self.right(request, writer)
+        return True
 
     async def silence(self, _, __, ___):
         return False
@@ -206,7 +212,7 @@ class HostileUpstream(Upstream):
         # Only when it is one piece for the reader as well: behind a long answer no proxy could tell it from a late one.
         fields, body = request.answer()
         if len(body) > 1000:
-            return await self.right(request, writer)
+            return await self.rightly(request, None, writer)
         head = "HTTP/1.1 200 OK\r\n" + "\r\n".join(fields) + f"\r\nContent-Length: {len(body)}\r\n\r\n"
         body = b"" if request.method == "HEAD" else body
         writer.write(head.encode() + body + b"HTTP/1.1 200 OK\r\nX-Soak-Id: poison\r\nContent-Length: 6\r\n\r\npoison")
@@ -243,7 +249,3 @@ class HostileUpstream(Upstream):
 
     async def switching(self, _, __, writer):
         return await self.finish(writer, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: soak\r\nConnection: upgrade\r\n\r\n")
-
-    async def right(self, request, writer, chunked=None):
-        await super().right(request, writer, chunked)
-        return True

@@ -209,3 +209,22 @@ def classifier(architecture):
     made = {"conv3": Conv3, "mlp": MultilayerPerceptron, "resnet": ResNet, "vit": VisionTransformer}[kind]
     sizes = fields.get("sizes") or {key: fields[key] for key in ("width", "hidden") if key in fields}
     return made(shape(fields["image"]), fields["classes"], **sizes)
+
+
+class PerturbationDetector(nn.Module):
+    """Logits of images (B, C, H, W) with their reconstructions."""
+
+    def __init__(self, channels, width=16, stages=3):
+        super().__init__()
+        layers = [nn.Conv2d(2 * channels, width, 3, padding=1), nn.ReLU()]
+        layers += [nn.Conv2d(width, width, 3, padding=1), nn.ReLU()]
+        inputs = width
+        for _ in range(1, stages):
+            layers += [nn.AvgPool2d(2), nn.Conv2d(inputs, 2 * width, 3, padding=1), nn.ReLU()]
+            inputs = 2 * width
+        self.features = nn.Sequential(*layers)
+        self.output = nn.Linear(2 * inputs, 1)
+
+    def forward(self, images, reconstructions):
+        x = self.features(torch.cat([images, 4 * (images - reconstructions)], 1))
+        return self.output(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)).squeeze(1)

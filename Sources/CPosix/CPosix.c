@@ -201,6 +201,10 @@ ssize_t cposix_receive(int fd, void *bytes, size_t count) {
     RETRIED(recv(fd, bytes, count, 0));
 }
 
+ssize_t cposix_peek(int fd, void *bytes, size_t count) {
+    RETRIED(recv(fd, bytes, count, MSG_PEEK));
+}
+
 ssize_t cposix_send(int fd, const void *bytes, size_t count) {
     RETRIED(send(fd, bytes, count, MSG_NOSIGNAL));
 }

@@ -94,6 +94,17 @@ struct AutoencoderPlan {
         }
     }
 
+    /// Puts an image and its reconstruction together channels last, the reconstruction's channels after the image's.
+    func joinBoth(_ image: Int, into room: UnsafeMutablePointer<Float>, _ arena: PlanArena) {
+        let shape = architecture.image
+        let (at, pixel) = (image * patchesCount, 2 * shape.channels)
+        withUnsafePointer(to: tokens.cut) {
+            sg_infer_join($0, arena.floats(patches) + at, room, shape.width * pixel, pixel, 1)
+            sg_infer_join(
+                $0, arena.floats(painted) + at, room + shape.channels, shape.width * pixel, pixel, 1)
+        }
+    }
+
     private func stream(_ image: Int, _ arena: PlanArena) -> UnsafeMutablePointer<Float> {
         arena.floats(stack.x) + image * stack.tokens * stack.row
     }

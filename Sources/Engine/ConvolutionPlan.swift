@@ -27,11 +27,30 @@ struct ConvolutionPlan {
         _ kernels: OpaquePointer,
         in store: WeightStore
     ) {
+        self.init(
+            sizes, on: input, channels: channels, Self.folded(sizes.norm, weights), weights, kernels,
+            in: store)
+    }
+
+    /// Packs a layer with a bias instead of a norm.
+    init(
+        biased sizes: ResNetSizes.Layer, on input: Map, channels: Int, _ weights: Weights,
+        _ kernels: OpaquePointer, in store: WeightStore
+    ) {
+        let shift = weights[sizes.name + ".bias"].values
+        let scale = [Float](repeating: 1, count: shift.count)
+        self.init(sizes, on: input, channels: channels, (scale, shift), weights, kernels, in: store)
+    }
+
+    private init(
+        _ sizes: ResNetSizes.Layer, on input: Map, channels: Int, _ norm: (scale: [Float], shift: [Float]),
+        _ weights: Weights, _ kernels: OpaquePointer, in store: WeightStore
+    ) {
         self.sizes = sizes
         self.channels = channels
         self.input = input
         output = Map(height: sizes.extent(input.height), width: sizes.extent(input.width))
-        let (weight, norm) = (weights[sizes.name + ".weight"], Self.folded(sizes.norm, weights))
+        let weight = weights[sizes.name + ".weight"]
         let window = sizes.side * sizes.side
         layer = PackedLayer(
             kernels, depth: window * channels, outputs: sizes.outputs,

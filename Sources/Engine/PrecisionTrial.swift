@@ -56,7 +56,8 @@ extension ModelBundle {
             shifts[precision.rawValue] = try trial.measure(precision)
         }
         manifest.precisions = shifts.isEmpty ? nil : shifts
-        return ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
+        return ModelBundle(
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
     }
 
     /// Why the bundle may not be scored in a precision, or nil: 8 bits only where their shift has been measured and is

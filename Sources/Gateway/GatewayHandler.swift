@@ -74,19 +74,26 @@ final class GatewayHandler: RequestHandler {
             exchange.request.target = longer
         }
         guard let protection = route.protection else { return stream(exchange, note, route) }
+        // What passes a tunnel is not scored. Other protocols that a client could switch to are not known here and ignored.
+        guard !exchange.request.asksForWebSocket else {
+            return exchange.respond(
+                ProblemDocument(status: 501, detail: "this route does not switch protocols"))
+        }
         ProtectedExchange(exchange, note, route: route, protection: protection, services: services).begin()
     }
 
     /// Passes a request on unscored, charged as one row.
     private func stream(_ exchange: Exchange, _ note: RequestNote, _ route: Route) {
         let compressor = route.compression.map { AnswerCompressor($0, services.codings) }
-        guard !route.rates.isEmpty else { return exchange.stream(to: route.upstream, shaper: compressor) }
+        guard !route.rates.isEmpty else {
+            return exchange.stream(to: route.upstream, options: route.streamOptions, shaper: compressor)
+        }
         let limiter = services.limiter(for: route)
         switch limiter.admit(note.subject(exchange.client.host, on: route)) {
         case .allowed(let ticket, _):
             // There will be no score to wait for.
             limiter.settleEstimate(ticket)
-            exchange.stream(to: route.upstream, shaper: compressor)
+            exchange.stream(to: route.upstream, options: route.streamOptions, shaper: compressor)
         case .denied(let denial):
             services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
             exchange.respond(Response(denial, exchange.requestID))
@@ -103,7 +110,8 @@ final class GatewayHandler: RequestHandler {
         guard let authentication = services.authentication else { return nil }
         do throws(AuthenticationError) {
             note.client = try authentication.identify(
-                &exchange.request.fields, on: route, now: services.unix.now())
+                &exchange.request.fields, on: route, now: services.unix.now(),
+                certificate: authentication.usesCertificates ? exchange.security?.peer : nil)
             return nil
         } catch {
             return error

@@ -62,7 +62,7 @@ final class Generation: Sendable {
     /// How requests are read and passed on.
     var proxySettings: ProxySettings {
         var settings = ProxySettings(
-            assembly.settings.forwarded, limits: assembly.limits, listeners: assembly.listenerLimits)
+            assembly.settings, limits: assembly.limits, listeners: assembly.listenerLimits)
         let routed = assembly.routes.flatMap { $0.limits.values }
         settings.routedBodyBytesMax = routed.map(\.values.requestBodyBytesMax).max() ?? 0
         return settings

@@ -1,3 +1,4 @@
+import Proxy
 import Service
 import Settings
 import Transport
@@ -27,7 +28,8 @@ struct GenerationSockets: Sendable {
             }
             let made = Self.listener(
                 at: listener.address, path: "listen[\(index)].address", known,
-                security: assembly.security.listener(at: index), &problems)
+                security: assembly.security.listener(at: index),
+                intake: listener.proxyProtocol.map(ProxyHeaderIntake.init), &problems)
             if let made { bound.append(BoundListener(address: listener.address, listener: made)) }
         }
         var side: [BoundListener] = []
@@ -35,7 +37,8 @@ struct GenerationSockets: Sendable {
             let known =
                 earlier?.adminListeners.first { $0.address == address }?.listener
                 ?? inherited.take(named: nil, at: Self.address(address))
-            let made = Self.listener(at: address, path: "admin.address", known, security: nil, &problems)
+            let made = Self.listener(
+                at: address, path: "admin.address", known, security: nil, intake: nil, &problems)
             if let made { side.append(BoundListener(address: address, listener: made)) }
         }
         do throws(ServiceError) { try inherited.demandNoneLeft() } catch {
@@ -52,14 +55,14 @@ struct GenerationSockets: Sendable {
 
     private static func listener(
         at address: Settings.SocketAddress, path: String, _ known: Listener?, security: (any SessionMaker)?,
-        _ problems: inout [AssemblyProblem]
+        intake: (any ConnectionIntake)?, _ problems: inout [AssemblyProblem]
     ) -> Listener? {
-        if let known { return Listener(sharing: known, security: security) }
+        if let known { return Listener(sharing: known, security: security, intake: intake) }
         do throws(TransportError) {
             guard let parsed = try Endpoint(parsing: address.description).address else {
                 throw .addressInvalid(address.description)
             }
-            return try Listener(binding: parsed, security: security)
+            return try Listener(binding: parsed, security: security, intake: intake)
         } catch {
             problems.append(AssemblyProblem(path: path, message: "\(error)"))
             return nil

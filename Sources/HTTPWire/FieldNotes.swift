@@ -7,6 +7,8 @@ struct FieldNotes: Sendable {
     var saysKeepAlive = false
     var expectsContinue = false
     var hasUnknownExpectation = false
+    var acceptsTrailers = false
+    var hasVia = false
 
     /// Takes note of one field of a head.
     ///
@@ -17,6 +19,11 @@ struct FieldNotes: Sendable {
         isRequest: Bool
     ) throws(FramingError) {
         switch nameLength {
+        case 2 where isRequest && Self.isNamed(name, "te"):
+            if TokenList(UnsafeBufferPointer(start: value, count: valueLength)).contains("trailers") {
+                acceptsTrailers = true
+            }
+        case 3 where isRequest && Self.isNamed(name, "via"): hasVia = true
         case 4 where isRequest && Self.isNamed(name, "host"): try takeHost(value, valueLength)
         case 6 where isRequest && Self.isNamed(name, "expect"): takeExpect(value, valueLength)
         case 10 where Self.isNamed(name, "connection"): takeConnection(value, valueLength)

@@ -14,6 +14,10 @@ package struct RequestHead: Sendable, Equatable {
     package var keepsAlive: Bool
     /// Whether the client waits for a 100 before it sends the body (RFC 9110 §10.1.1).
     package var expectsContinue: Bool
+    /// Whether the client takes trailer fields: `TE: trailers` (RFC 9110 §6.5.1).
+    package var acceptsTrailers = false
+    /// Whether a proxy before has passed it on: there is a `Via` (RFC 9110 §7.6.3).
+    package var wasForwarded = false
 
     /// A head to be sent, or the start of one to be parsed into.
     package init(

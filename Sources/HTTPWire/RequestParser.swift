@@ -182,6 +182,8 @@ package struct RequestParser: Sendable {
         head.framing = notes.isChunked ? .chunked : notes.contentLength.map { .length($0) } ?? .none
         if head.method == .trace, head.framing != .none { throw .bodyNotAllowed }
         head.keepsAlive = notes.saysClose ? false : isCurrent || notes.saysKeepAlive
+        head.acceptsTrailers = notes.acceptsTrailers
+        head.wasForwarded = notes.hasVia
         head.expectsContinue = notes.expectsContinue && isCurrent && head.framing != .none
     }
 }

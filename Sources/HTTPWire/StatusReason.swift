@@ -77,6 +77,7 @@ package enum StatusReason {
         case 503: "Service Unavailable"
         case 504: "Gateway Timeout"
         case 505: "HTTP Version Not Supported"
+        case 508: "Loop Detected"
         case 507: "Insufficient Storage"
         case 511: "Network Authentication Required"
         default: ""

@@ -77,12 +77,14 @@ package enum AuthenticationError: Error, Hashable, Sendable {
     case key(APIKeyError)
     /// The token is not accepted.
     case token(JWTError)
+    /// The certificate has none of the names that clients are known by here.
+    case certificateUnnamed
 
     /// The status of the answer: 403 for a known client at the wrong door, 400 for a request with two meanings, otherwise
     /// 401 (RFC 9110 §15.5.2, RFC 6750 §3.1).
     package var status: Int {
         switch self {
-        case .key(.wrongRoute): 403
+        case .key(.wrongRoute), .certificateUnnamed: 403
         case .several: 400
         default: 401
         }
@@ -96,6 +98,7 @@ package enum AuthenticationError: Error, Hashable, Sendable {
         case .scheme, .notAccepted: "this kind of credential is not accepted"
         case .key(let error): error.publicReason
         case .token(let error): error.publicReason
+        case .certificateUnnamed: "the client certificate names no client"
         }
     }
 
@@ -103,7 +106,7 @@ package enum AuthenticationError: Error, Hashable, Sendable {
     /// was sent (RFC 6750 §3.1). `realm` must be free of quotes and backslashes.
     package func challenge(realm: String) -> String {
         switch self {
-        case .missing: "Bearer realm=\"\(realm)\""
+        case .missing, .certificateUnnamed: "Bearer realm=\"\(realm)\""
         case .several: "Bearer realm=\"\(realm)\", error=\"invalid_request\""
         case .key(.wrongRoute): "Bearer realm=\"\(realm)\", error=\"insufficient_scope\""
         default: "Bearer realm=\"\(realm)\", error=\"invalid_token\", error_description=\"\(publicReason)\""
@@ -121,6 +124,8 @@ extension AuthenticationError: CustomStringConvertible {
         case .notAccepted(let kind): "no \(kind.rawValue) credentials are configured"
         case .key(let error): "\(error)"
         case .token(let error): "\(error)"
+        case .certificateUnnamed:
+            "the client's certificate has no name of the kind that identity.client_certificate asks for"
         }
     }
 }

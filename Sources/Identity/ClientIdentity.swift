@@ -32,8 +32,8 @@ package struct ClientIdentity: Hashable, Sendable {
     package static let anonymous = ClientIdentity(kind: .anonymous, name: "anonymous")
 
     /// A client whose certificate the TLS layer has verified.
-    package static func certificate(subject: String, fingerprint: String) -> ClientIdentity {
-        ClientIdentity(kind: .certificate, name: subject, attributes: ["fingerprint": fingerprint])
+    package static func certificate(name: String, fingerprint: String) -> ClientIdentity {
+        ClientIdentity(kind: .certificate, name: name, attributes: ["fingerprint": fingerprint])
     }
 
     /// The name for accounts and for binding challenges. Kinds are kept apart, and tokens of different issuers, so

@@ -45,6 +45,23 @@ extension Pass {
         }
     }
 
+    /// The mean over the rows of the cross entropy between yes or no and the logistic function of the one logit of each.
+    ///
+    /// **Shapes**: logits (B, 1).
+    package func binaryCrossEntropy(_ logits: Activation, _ isPositive: (Int) -> Bool) -> Double {
+        precondition(logits.columns == 1, "one logit a row")
+        let slopes = workspace.arena.allocate(logits.count)
+        var total = 0.0
+        for row in 0..<logits.rows {
+            let logit = Double(logits.values[row]), wanted = isPositive(row) ? 1.0 : 0
+            // ln(1 + e^z) − wanted·z, with the exponential of a negative number alone.
+            total += max(logit, 0) - wanted * logit + log1p(exp(-abs(logit)))
+            slopes[row] = Float((1 / (1 + exp(-logit)) - wanted) / Double(logits.rows))
+        }
+        logits.gradient = slopes
+        return total / Double(max(logits.rows, 1))
+    }
+
     /// Computes in double: a batch of logits is small, and a loss is compared across runs.
     private func eachRow(
         _ logits: Activation, _ body: (Int, [Double], [Double], inout [Double]) -> Double

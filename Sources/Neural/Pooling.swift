@@ -4,6 +4,16 @@ extension Pass {
     /// The largest value of each window, per channel (PyTorch's `MaxPool2d` without dilation, sizes rounded down).
     package func maxPool(_ x: FeatureMap, side: Int, stride: Int, padding: Int = 0) -> FeatureMap {
         precondition(2 * padding <= side, "a window lies at least half inside")
+        return maxPool(x, side: (side, side), stride: stride, padding: padding)
+    }
+
+    /// The largest value of each channel over the image.
+    package func globalMaxPool(_ x: FeatureMap) -> Activation {
+        maxPool(x, side: (x.height, x.width), stride: 1, padding: 0).activation
+    }
+
+    private func maxPool(_ x: FeatureMap, side: (Int, Int), stride: Int, padding: Int) -> FeatureMap {
+        precondition(side.0 * side.1 <= 1 << 16, "a place in the window is kept in 16 bits")
         let (window, y) = pooled(x, side: side, stride: stride, padding: padding)
         let count = x.images * window.pooledCount
         let places = UnsafeMutableRawPointer(workspace.arena.allocate((count + 1) / 2))
@@ -44,10 +54,6 @@ extension Pass {
             eachImageGradient(x) { image, dx in window.meanBackward(dy + image * y.imageCount, addingTo: dx) }
         }
         return y
-    }
-
-    private func pooled(_ x: FeatureMap, side: Int, stride: Int, padding: Int) -> (Window, FeatureMap) {
-        pooled(x, side: (side, side), stride: stride, padding: padding)
     }
 
     private func pooled(

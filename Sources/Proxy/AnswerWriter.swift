@@ -9,6 +9,8 @@ struct AnswerWriter {
     let closes: Bool
     /// Whether the client has to be told that it does not end, as HTTP/1.0 assumes.
     let sayKeepAlive: Bool
+    /// Whether trailer fields follow the answer, if the upstream has announced any.
+    var keepsTrailers = false
 
     /// Appends the head of an upstream's answer. `isBodiless` keeps its Content-Length, which then says what GET
     /// would have brought (RFC 9110 §9.3.2, §15.4.5).
@@ -39,6 +41,22 @@ struct AnswerWriter {
         output.append("\r\n")
     }
 
+    /// Appends the head of a switch to WebSocket (RFC 9110 §15.2.2); what follows is no HTTP.
+    func appendSwitch(_ head: ResponseHead, to output: inout [UInt8]) {
+        appendStatusLine(head.status, head.reason, to: &output)
+        let connectionNames = ConnectionNames(head.fields)
+        for index in 0..<head.fields.count {
+            let passes = head.fields.withName(at: index) {
+                if case .other = FieldKind($0) { !connectionNames.contains($0) } else { false }
+            }
+            if passes { output.append(field: index, of: head.fields) }
+        }
+        output.append(contentsOf: dateLine)
+        output.append("X-Request-Id: ")
+        requestID.append(to: &output)
+        output.append("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    }
+
     private static func appendStatusLine(_ status: Int, _ reason: [UInt8], to output: inout [UInt8]) {
         output.append("HTTP/1.1 ")
         output.append(decimal: status)
@@ -60,6 +78,7 @@ struct AnswerWriter {
             }
             switch kind {
             case .hopByHop, .connection, .requestID: continue
+            case .trailer: if !keepsTrailers { continue }
             case .contentLength: if !keepsLength { continue }
             case .date: hasDate = true
             default: if isListed { continue }

@@ -92,11 +92,14 @@ package final class Exchange: @unchecked Sendable {
     package var clientKey: UInt64?
 
     /// Passes the request on and the answer back, neither ever held whole; the proxy answers 502, 503 or 504 when
-    /// the upstream fails. `shaper` may give the answer's body another form. **Runs on** the loop.
-    package func stream(to upstream: Upstream, shaper: (any AnswerShaper)? = nil) {
+    /// the upstream fails. `options` say what else the request may do; `shaper` may give the answer's body another form. **Runs on** the loop.
+    package func stream(
+        to upstream: Upstream, options: StreamOptions = [], shaper: (any AnswerShaper)? = nil
+    ) {
         loop.assertOnLoop()
         isSettled = true
-        connection.stream(request, to: upstream, clientKey: clientKey, shaper: shaper, serial)
+        connection.stream(
+            request, to: upstream, clientKey: clientKey, options: options, shaper: shaper, serial)
     }
 
     /// Reads the whole body and gives it to `completion`, on the loop. When it is larger than `bytesMax`, malformed
@@ -129,6 +132,8 @@ struct ForwardRequest {
     let answerBytesMax: Int
     /// The client's number where the upstream hashes.
     let clientKey: UInt64
+    /// Whose it is, where the upstream is told by a PROXY header.
+    var origin: ConnectionOrigin?
 }
 
 extension Response {

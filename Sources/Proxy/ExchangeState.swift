@@ -69,6 +69,13 @@ struct ExchangeState {
     var clientKey: UInt64?
     /// What of the body has gone to an upstream; nil while nothing has.
     var replay: ReplayBody?
+    var options: StreamOptions = []
+    /// Whether the client asks for a switch that is allowed.
+    var asksForTunnel = false
+    /// Whether the client has been told to send its body.
+    var hasContinued = false
+    /// Until when the upstream is to say whether it wants the body; never when nobody waits for that.
+    var continueDeadline = MonotonicTime.never
 
     /// The state before any byte of the body.
     init(request: RequestHead?, requestID: RequestID, started: MonotonicTime) {

@@ -6,7 +6,9 @@ enum FieldKind {
     /// Concerns one connection only (RFC 9110 §7.6.1).
     case hopByHop
     case connection, contentLength, date, expect, forwarded, forwardedFor, forwardedHost, forwardedProto, host
-    case realAddress, requestID, via
+    case realAddress, requestID, trailer, via
+    /// What only the gateway may say of a client's certificate.
+    case clientCertificate
 
     /// Told apart by length first, so that most names cost one comparison or none.
     init(_ name: UnsafeBufferPointer<UInt8>) {
@@ -16,7 +18,12 @@ enum FieldKind {
         case 3 where name.isNamed("via"): self = .via
         case 4: if name.isNamed("host") { self = .host } else if name.isNamed("date") { self = .date }
         case 6 where name.isNamed("expect"): self = .expect
-        case 7 where name.isNamed("upgrade"): self = .hopByHop
+        case 7:
+            if name.isNamed("upgrade") {
+                self = .hopByHop
+            } else if name.isNamed("trailer") {
+                self = .trailer
+            }
         case 9:
             if name.isNamed("forwarded") { self = .forwarded }
             if name.isNamed("x-real-ip") { self = .realAddress }
@@ -24,7 +31,9 @@ enum FieldKind {
             if name.isNamed("connection") { self = .connection }
             if name.isNamed("keep-alive") { self = .hopByHop }
         case 12 where name.isNamed("x-request-id"): self = .requestID
-        case 14 where name.isNamed("content-length"): self = .contentLength
+        case 14:
+            if name.isNamed("content-length") { self = .contentLength }
+            if name.isNamed("http2-settings") { self = .hopByHop }
         case 15 where name.isNamed("x-forwarded-for"): self = .forwardedFor
         case 16:
             if name.isNamed("x-forwarded-host") { self = .forwardedHost }
@@ -36,6 +45,22 @@ enum FieldKind {
         case 19 where name.isNamed("proxy-authorization"): self = .hopByHop
         default: break
         }
+        if case .other = self, name.count >= 11, Self.isOfCertificate(name) { self = .clientCertificate }
+    }
+
+    /// `X-Client-Cert…` and the fields of RFC 9440. Back ends behind CGI-like interfaces read `_` as `-`.
+    private static func isOfCertificate(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        let wanted: StaticString
+        switch name[0] | 0x20 {
+        case 0x78 where name.count >= 13: wanted = "x-client-cert"
+        case 0x63 where name.count == 11 || name.count == 17: wanted = "client-cert"
+        default: return false
+        }
+        for index in 0..<wanted.utf8CodeUnitCount {
+            let byte = name[index] == 0x5F ? 0x2D : name[index] | 0x20
+            if byte != wanted.utf8Start[index] { return false }
+        }
+        return true
     }
 }
 

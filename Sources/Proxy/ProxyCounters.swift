@@ -44,6 +44,14 @@ package final class ProxyCounters: Sendable {
     package let requests = Atomic<Int>(0)
     /// Requests answered 4xx by the proxy itself because they broke the protocol or a limit.
     package let badRequests = Atomic<Int>(0)
+    /// Connections refused because they did not begin with a PROXY header, or came from nobody who may send one.
+    package let proxyHeadersRefused = Atomic<Int>(0)
+    /// Tunnels open now.
+    package let tunnels = Atomic<Int>(0)
+    /// Connections that have become tunnels.
+    package let tunnelsOpened = Atomic<Int>(0)
+    /// Requests for a tunnel refused because their handshake was not in order.
+    package let tunnelsRefused = Atomic<Int>(0)
     /// Exchanges a handler forgot.
     package let forgotten = Atomic<Int>(0)
 

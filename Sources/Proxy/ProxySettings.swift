@@ -57,6 +57,10 @@ package struct ProxyLimits: Sendable, Equatable {
     package var bodyIdleTimeout = Duration.seconds(15)
     /// From the end of the head to the last byte of the answer. Longer: 504, or the connection is cut.
     package var requestTimeout = Duration.seconds(60)
+    /// How long an upstream may take to say whether it wants a body whose client waits for that, before it gets it.
+    package var continueTimeout = Duration.seconds(1)
+    /// Longest silence in a tunnel, in both directions together.
+    package var tunnelIdleTimeout = Duration.seconds(300)
     /// Longest silence between two requests.
     package var keepAliveTimeout = Duration.seconds(75)
     /// How long a closing connection is still read from, so that a client that is sending reads the answer.
@@ -116,6 +120,9 @@ package struct ProxySettings: Sendable, Equatable {
     package var trust = ForwardedTrust()
     /// Whether upstreams get `Forwarded` (RFC 7239) beside `X-Forwarded-*`.
     package var sendsForwarded = true
+    /// Whether upstreams are told of the certificate that a client has shown, in `X-Client-Cert-…`. From clients these are
+    /// never passed on.
+    package var sendsClientCertificate = false
     /// Whether a client that closes its sending side while it waits is taken as gone (its answer is not worth
     /// the upstream's work). A client that only half-closes is served to the end when this is false.
     package var cancelsOnClientClose = true

@@ -15,6 +15,10 @@ struct RequestRewriter {
     var isSecure = false
     /// Whether `Forwarded` is written.
     let sendsForwarded: Bool
+    /// What is said of this connection.
+    var options: UpstreamOptions = []
+    /// The client's certificate where the upstream is told of it.
+    var certificate: PeerCertificate?
 
     /// Appends the head for `server`; `framing` says how the body will follow.
     func append(
@@ -40,6 +44,7 @@ struct RequestRewriter {
             case .forwardedHost where isTrusted:
                 hasHost = true
                 output.append(field: index, of: head.fields)
+            case .trailer: if framing == .chunked { output.append(field: index, of: head.fields) }
             case .realAddress where isTrusted: output.append(field: index, of: head.fields)
             default: break
             }
@@ -120,5 +125,18 @@ struct RequestRewriter {
         output.append("\r\nX-Request-Id: ")
         requestID.append(to: &output)
         output.append("\r\n")
+        if !options.isEmpty { options.append(to: &output) }
+        if let certificate { append(certificate, to: &output) }
+    }
+
+    /// All of it is printable ASCII: the rest is escaped or left out where the certificate is read.
+    private func append(_ certificate: PeerCertificate, to output: inout [UInt8]) {
+        func add(_ name: String, _ value: String) {
+            output.append(contentsOf: "X-Client-Cert-\(name): \(value)\r\n".utf8)
+        }
+        add("Subject", certificate.subject)
+        add("Fingerprint", certificate.fingerprint)
+        for name in certificate.dnsNames { add("San-Dns", name) }
+        for uri in certificate.uris { add("San-Uri", uri) }
     }
 }

@@ -67,13 +67,13 @@ extension ServerConnection {
         headDeadline = loop.now.advanced(by: held.isEmpty ? idle : limits.headTimeout)
     }
 
-    private func releaseExchange() {
+    func releaseExchange() {
         let id = exchange.requestID
         limitSet = generation.settings.limitSet(of: source.name)
         exchange = ExchangeState(request: nil, requestID: id, started: loop.now)
     }
 
-    private func tellOutcome(_ end: ExchangeOutcome.End) {
+    func tellOutcome(_ end: ExchangeOutcome.End) {
         shard.overload.cells.addRequests(-1)
         var outcome = ExchangeOutcome(
             request: exchange.request, requestID: exchange.requestID, peer: peer, client: client,

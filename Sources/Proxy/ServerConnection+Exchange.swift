@@ -74,7 +74,16 @@ extension ServerConnection {
         _ completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
     ) {
         guard isAwaiting(serial), exchange.forward == nil else { return }
-        let task = ForwardTask(request: request, rewriter: rewriter, loop: loop) { [unowned self] result in
+        var request = request
+        request.origin = origin(towards: request.upstream)
+        let rewriter = rewriter()
+        let interim = { [unowned self] (head: ResponseHead) in
+            guard isAwaiting(serial) else { return }
+            upstreamInterim(head)
+            sendOutput()
+        }
+        let task = ForwardTask(request: request, rewriter: rewriter, loop: loop, interim: interim) {
+            [unowned self] result in
             guard isAwaiting(serial) else { return }
             exchange.forward = nil
             note(result)
@@ -95,10 +104,11 @@ extension ServerConnection {
         }
     }
 
-    var rewriter: RequestRewriter {
+    func rewriter(_ options: UpstreamOptions = []) -> RequestRewriter {
         RequestRewriter(
             viaName: generation.settings.viaName, requestID: exchange.requestID,
             peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
-            sendsForwarded: generation.settings.sendsForwarded)
+            sendsForwarded: generation.settings.sendsForwarded, options: options,
+            certificate: generation.settings.sendsClientCertificate ? secureConnection?.peer : nil)
     }
 }

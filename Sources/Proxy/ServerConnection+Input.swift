@@ -43,7 +43,7 @@ extension ServerConnection {
         switch phase {
         case .reading: return outputCount < limits.pressureBytes
         case .exchanging: return exchange.wantsBody && !isUpstreamFull
-        case .lingering: return false
+        case .lingering, .tunnel: return false
         }
     }
 
@@ -72,7 +72,7 @@ extension ServerConnection {
     // MARK: The request
 
     private func headCompleted(at bytesBehind: Int) {
-        let head = parser.head
+        var head = parser.head
         begin(head, shard.requestID(for: head.fields))
         if head.framing == .none { _ = takeEnd() }
         shard.counters.requests.wrappingAdd(1, ordering: .relaxed)
@@ -83,6 +83,11 @@ extension ServerConnection {
         if case .length(let count) = head.framing, count > UInt64(bodyBytesCeiling) {
             shard.counters.framingErrors.count(.bodyTooLarge)
             return refuseHead(ProblemDocument(.bodyTooLarge), .bodyTooLarge)
+        }
+        if head.wasForwarded || head.method == .options, let response = endOfWay(&head) {
+            exchange.pending = response
+            exchange.sink = .discard
+            return
         }
         let exchange = Exchange(
             request: head, requestID: exchange.requestID, connection: self, serial: serial)

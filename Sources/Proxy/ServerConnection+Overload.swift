@@ -43,7 +43,7 @@ extension ServerConnection {
     /// The memory that its bytes take, in both directions.
     private var bufferBytes: Int {
         held.capacity + exchange.collected.capacity + outputCapacity + exchange.handedBytes
-            + (exchange.upstream?.outputCapacity ?? 0)
+            + (exchange.upstream?.outputCapacity ?? tunnel?.waitingCapacity ?? 0)
     }
 
     /// Counts the memory that its bytes take now. Where it has grown and there is no more to be had, the request is shed.

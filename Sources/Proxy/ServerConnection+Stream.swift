@@ -4,11 +4,13 @@ import Transport
 /// The streamed way: both bodies pass through, at most a read's worth of each waiting.
 extension ServerConnection: UpstreamClient {
     func stream(
-        _ request: RequestHead, to upstream: Upstream, clientKey: UInt64?, shaper: (any AnswerShaper)?,
-        _ serial: UInt64
+        _ request: RequestHead, to upstream: Upstream, clientKey: UInt64?, options: StreamOptions,
+        shaper: (any AnswerShaper)?, _ serial: UInt64
     ) {
         guard isAwaiting(serial), exchange.target == nil, mayHaveBody() else { return }
         exchange.shaper = shaper
+        exchange.options = options
+        if !options.isEmpty, !mayStream(request) { return }
         exchange.streamed = request
         exchange.target = upstream
         exchange.clientKey = clientKey
@@ -40,6 +42,8 @@ extension ServerConnection: UpstreamClient {
 
     // MARK: The request
 
+    var origin: ConnectionOrigin? { exchange.target.flatMap { origin(towards: $0) } }
+
     func upstreamReady(_ upstream: UpstreamConnection) {
         exchange.waiter = nil
         guard phase == .exchanging, let target = exchange.target, let request = exchange.streamed else {
@@ -47,19 +51,27 @@ extension ServerConnection: UpstreamClient {
         }
         exchange.upstream = upstream
         upstream.beginRequest(request.method)
-        let rewriter = rewriter
+        let rewriter = rewriter(upstreamOptions(for: request))
         let server = upstream.pool.server
         upstream.withOutput { rewriter.append(request, framing: request.framing, for: server, to: &$0) }
         exchange.sink = .stream
-        if exchange.isRequestComplete, exchange.replay == nil { return upstream.endRequest() }
-        if exchange.replay == nil {
+        let isFirst = exchange.replay == nil
+        if exchange.isRequestComplete, isFirst { return upstream.endRequest() }
+        if isFirst {
             let isKept = target.mayRepeat(request.method)
             exchange.replay = ReplayBody(bytesMax: isKept ? target.settings.retryBodyBytesMax : 0)
-            wantBody()
-        } else {
-            sendAgain()
         }
+        if leavesContinue(request) { return awaitContinue() }
+        if isFirst { wantBody() } else { sendAgain() }
         exchange.upstream?.sendNow()
+    }
+
+    private func upstreamOptions(for request: RequestHead) -> UpstreamOptions {
+        var options: UpstreamOptions = request.acceptsTrailers ? .acceptsTrailers : []
+        guard !exchange.options.isEmpty else { return options }
+        if exchange.asksForTunnel { options.insert(.webSocket) }
+        if leavesContinue(request) { options.insert(.expectsContinue) }
+        return options
     }
 
     /// The body as far as it had come before the last attempt failed; the rest follows as it comes.
@@ -112,9 +124,14 @@ extension ServerConnection: UpstreamClient {
 
     var allowsUpstreamReading: Bool { outputCount < limits.pressureBytes }
 
-    /// 100 is the proxy's own to say; the others are for the client (RFC 9110 §15.2), unless it is too old.
+    /// 100 is for the client where the upstream was asked for it, or else the proxy's own to say; the others are for the client
+    /// (RFC 9110 §15.2), unless it is too old.
     func upstreamInterim(_ head: ResponseHead) {
-        guard head.status != 100, exchange.request?.version == .http11, !exchange.isHeadSent else { return }
+        if head.status == 100 {
+            if exchange.continueDeadline != .never { endAwaitingContinue() }
+            return
+        }
+        guard exchange.request?.version == .http11, !exchange.isHeadSent else { return }
         withOutput { AnswerWriter.appendInterim(head, to: &$0) }
     }
 
@@ -124,11 +141,13 @@ extension ServerConnection: UpstreamClient {
         exchange.upstreamLatency = loop.now.duration(since: exchange.started)
         exchange.isHeadSent = true
         exchange.cancelHook = nil
+        exchange.continueDeadline = .never
         exchange.status = head.status
         exchange.answerFraming = answerFraming(for: head.framing)
         decidePersistence(exchange.answerFraming == .untilClose)
-        let writer = answerWriter
+        var writer = answerWriter
         let framing = exchange.answerFraming
+        writer.keepsTrailers = framing == .chunked && exchange.request?.acceptsTrailers == true
         withOutput { writer.append(head, framing: framing, isBodiless: head.framing == .none, to: &$0) }
     }
 
@@ -153,7 +172,8 @@ extension ServerConnection: UpstreamClient {
     func upstreamEnd(_ upstream: UpstreamConnection) {
         var trailers = HeaderList()
         if exchange.answerFraming == .chunked {
-            trailers = upstream.parser.trailers
+            // A client that has not asked for them may take them for anything (RFC 9110 §6.5.1).
+            if exchange.request?.acceptsTrailers == true { trailers = upstream.parser.trailers }
             trailers.removeForbiddenInTrailers()
         }
         if let shaping = exchange.shaping { endShaping(shaping, &trailers) }
@@ -170,6 +190,7 @@ extension ServerConnection: UpstreamClient {
     func upstreamFailed(_ error: UpstreamError, reused: Bool) {
         exchange.upstream = nil
         exchange.waiter = nil
+        exchange.continueDeadline = .never
         guard phase == .exchanging else { return }
         switch nextAttempt(after: error, reused: reused) {
         case .again(let server): return acquire(server, fresh: true)

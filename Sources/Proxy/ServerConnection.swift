@@ -12,6 +12,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case exchanging
         /// All is said; what the client still sends is read and dropped, so that it gets to read the answer.
         case lingering
+        /// Another protocol is spoken, through the tunnel.
+        case tunnel
     }
 
     let shard: ServerShard
@@ -40,6 +42,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private var saidFarewell = false
     private(set) var isTrusted = false
     private(set) lazy var peerText = Array(peer.host.utf8)
+    var tunnel: Tunnel?
     /// As what it was counted among its client's connections.
     private var tallied: AddressPrefix?
     private(set) var timer: LoopTimer?
@@ -149,6 +152,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         if let tallied { shard.tally.leave(tallied) }
         forgetBuffers()
         if phase == .exchanging { cut(.shuttingDown) }
+        tunnel?.end(.cut(.shuttingDown))
         shard.remove(self)
     }
 
@@ -162,6 +166,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     override func receivedEvent(_ readiness: Readiness) {
         note(readiness)
+        if let tunnel { return tunnel.pump() }
         if outputCount > 0, canWrite { sendOutput() }
         guard isOpen else { return }
         readInput()
@@ -173,6 +178,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     override func channelSecured() { handshakeCompleted() }
 
     override func channelResumed() {
+        if let tunnel { return tunnel.pump() }
         if !held.isEmpty || exchange.wantsBody { parseHeldAndSettle() }
         if isOpen { readInput() }
     }
@@ -183,6 +189,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading: outputCount < limits.pressureBytes
         case .exchanging: exchange.wantsBody && !isUpstreamFull
         case .lingering: true
+        case .tunnel: false
         }
     }
 
@@ -214,6 +221,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
         case .exchanging:
             if !exchange.isRequestComplete || generation.settings.cancelsOnClientClose { clientGone() }
+        case .tunnel: break
         }
     }
 
@@ -276,9 +284,12 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading: min(headDeadline, writeDeadline)
         case .exchanging:
             min(
-                requestDeadline, min(writeDeadline, isAwaitingBody ? min(bodyDeadline, rateDeadline) : .never)
-            )
+                requestDeadline,
+                min(
+                    writeDeadline,
+                    isAwaitingBody ? min(bodyDeadline, rateDeadline) : exchange.continueDeadline))
         case .lingering: min(lingerDeadline, writeDeadline)
+        case .tunnel: .never
         }
     }
 
@@ -291,6 +302,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading: headTimedOut()
         case .exchanging: exchangeTimedOut()
         case .lingering: close()
+        case .tunnel: break
         }
     }
 
@@ -307,6 +319,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     private func exchangeTimedOut() {
         guard requestDeadline > loop.now else { return requestTimedOut() }
+        if exchange.continueDeadline <= loop.now { return endAwaitingContinue() }
         let isSilent = bodyDeadline <= loop.now
         guard isAwaitingBody, isSilent || isTooSlow else { return updateDeadline() }
         shard.counters.timeouts.count(isSilent ? .bodyIdle : .bodyRate)

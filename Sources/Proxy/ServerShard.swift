@@ -12,6 +12,8 @@ final class ServerShard: @unchecked Sendable {
     let tally: ClientTally
     var overload: Overload
     private(set) var isDraining = false
+    /// Connections whose PROXY header is awaited.
+    var unnamed: [ObjectIdentifier: ProxyHeaderChannel] = [:]
     /// How long a connection between requests is kept while draining.
     private(set) var idleGrace = Duration.zero
     private var listeners: [ListenerShare] = []
@@ -52,6 +54,10 @@ final class ServerShard: @unchecked Sendable {
                 shard.loop.load.add(1)
                 let source = share.listener
                 source.load.add(1)
+                if let intake = source.intake {
+                    shard.loop.execute { @Sendable in shard.awaitHeader(raw, peer, source, intake) }
+                    return
+                }
                 if shard === self { return adopt(raw, peer, source) }
                 shard.loop.execute { @Sendable in shard.adopt(raw, peer, source) }
             }
@@ -87,7 +93,7 @@ final class ServerShard: @unchecked Sendable {
         generation.handler.acceptPaused()
     }
 
-    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener) {
+    func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
         let connection = ServerConnection(shard: self, owning: raw, peer: peer, source: source)
         connection.place = connections.count
@@ -136,6 +142,7 @@ final class ServerShard: @unchecked Sendable {
         listeners = []
         for connection in connections { connection.drain(keepingIdle: idleGrace > .zero) }
         if idleGrace > .zero, idleGrace < deadline { closeIdle(after: idleGrace) }
+        for channel in unnamed.values { channel.abort() }
         if connections.isEmpty { return tellDrained() }
         let timer = LoopTimer { [unowned self] in
             for connection in connections { connection.abort() }

@@ -12,6 +12,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package static let autoencoderFile = "mae.safetensors"
     /// The auxiliary model's weights.
     package static let auxiliaryFile = "auxiliary.safetensors"
+    /// The perturbation detector's weights, where there is one.
+    package static let detectorFile = "perturbation.safetensors"
 
     /// ``formatName``.
     package var format: String
@@ -27,6 +29,9 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package var autoencoder: MaskedAutoencoderArchitecture
     /// The sizes that the auxiliary model's weights must have.
     package var auxiliary: ClassifierArchitecture
+    /// The sizes that the perturbation detector's weights must have; nil, and no field of the file, where a bundle
+    /// has none.
+    package var perturbation: PerturbationDetectorArchitecture?
     /// The share of patches hidden when scoring. Only 0, every patch visible, is scored.
     package var scoringMaskRatio: Double
     /// What benign queries score.
@@ -42,7 +47,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     /// Every field as given.
     package init(
         image: ImageShape, range: PixelRange, classes: Int, autoencoder: MaskedAutoencoderArchitecture,
-        auxiliary: ClassifierArchitecture, calibration: Calibration, provenance: Provenance,
+        auxiliary: ClassifierArchitecture, perturbation: PerturbationDetectorArchitecture? = nil,
+        calibration: Calibration, provenance: Provenance,
         files: [String: FileSeal] = [:]
     ) {
         format = Self.formatName
@@ -52,6 +58,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         self.classes = classes
         self.autoencoder = autoencoder
         self.auxiliary = auxiliary
+        self.perturbation = perturbation
         scoringMaskRatio = 0
         self.calibration = calibration
         self.provenance = provenance
@@ -69,14 +76,21 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         if auxiliary.classes != classes {
             return "the auxiliary model has \(auxiliary.classes) classes, not \(classes)"
         }
+        if let perturbation, perturbation.image != image {
+            return "the perturbation detector is for images of \(perturbation.image), not \(image)"
+        }
+        if perturbation == nil, calibration.terms.contains(where: { $0.term == .perturbation }) {
+            return "the score has a term of the perturbation detector, and there is none"
+        }
         if scoringMaskRatio != 0 { return "a scoring mask ratio of \(scoringMaskRatio) is not supported" }
         if range != .signed { return "canonical values run from -1 to 1, not over another range" }
-        if Set(files.keys) != [Self.autoencoderFile, Self.auxiliaryFile] {
-            return "files must be \(Self.autoencoderFile) and \(Self.auxiliaryFile)"
-        }
+        let expected =
+            [Self.autoencoderFile, Self.auxiliaryFile] + (perturbation == nil ? [] : [Self.detectorFile])
+        if Set(files.keys) != Set(expected) { return "files must be \(expected.joined(separator: " and "))" }
         do throws(ArchitectureError) {
             try autoencoder.validate()
             try auxiliary.validate()
+            try perturbation?.validate()
         } catch {
             return error.description
         }

@@ -1,7 +1,8 @@
 import Neural
 import Tensor
 
-/// A fitted scorer on disk: `manifest.json`, `mae.safetensors` and `auxiliary.safetensors` in one directory.
+/// A fitted scorer on disk: `manifest.json`, `mae.safetensors`, `auxiliary.safetensors` and, where small
+/// perturbations are looked for, `perturbation.safetensors` in one directory.
 package struct ModelBundle: Sendable {
     /// Everything but the weights.
     package let manifest: BundleManifest
@@ -9,10 +10,17 @@ package struct ModelBundle: Sendable {
     package let autoencoder: MaskedAutoencoder
     /// Predicts the victim's answer from a reconstruction.
     package let auxiliary: Classifier
+    /// Tells genuine images from perturbed ones; a bundle may have none.
+    package let detector: PerturbationDetector?
 
     /// A bundle of trained models. Its manifest's file seals are made when it is written.
-    package init(manifest: BundleManifest, autoencoder: MaskedAutoencoder, auxiliary: Classifier) {
+    package init(
+        manifest: BundleManifest, autoencoder: MaskedAutoencoder, auxiliary: Classifier,
+        detector: PerturbationDetector? = nil
+    ) {
+        precondition(manifest.perturbation == detector?.architecture)
         self.manifest = manifest
+        self.detector = detector
         self.autoencoder = autoencoder
         self.auxiliary = auxiliary
     }
@@ -32,6 +40,13 @@ package struct ModelBundle: Sendable {
         auxiliary = try Self.model(BundleManifest.auxiliaryFile, manifest.files, path) {
             try Classifier(manifest.auxiliary, state: $0)
         }
+        if let perturbation = manifest.perturbation {
+            detector = try Self.model(BundleManifest.detectorFile, manifest.files, path) {
+                try PerturbationDetector(perturbation, state: $0)
+            }
+        } else {
+            detector = nil
+        }
     }
 
     /// Whether the directory holds the bundle of `manifest`, weights included, to the byte. **Throws** as `init`.
@@ -46,10 +61,13 @@ package struct ModelBundle: Sendable {
 
     /// Writes the directory; an existing bundle is replaced only once the new one is complete on disk.
     package func write(to path: String) throws(BundleError) {
-        let files = [
+        var files = [
             BundleManifest.autoencoderFile: Safetensors(tensors: autoencoder.stateDict).bytes,
             BundleManifest.auxiliaryFile: Safetensors(tensors: auxiliary.stateDict).bytes,
         ]
+        if let detector {
+            files[BundleManifest.detectorFile] = Safetensors(tensors: detector.stateDict).bytes
+        }
         var manifest = manifest
         manifest.files = files.mapValues(FileSeal.init(of:))
         try SealedFolder.write(manifest, named: BundleManifest.fileName, files: files, to: path)

@@ -4,6 +4,9 @@ package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
     case reconstruction
     /// ln of the reconstruction loss over what a benign image as rough as this one has.
     case excess
+    /// The perturbation detector's logit: a genuine picture stepped along a gradient, which reconstructs as well as
+    /// it did before, shows in what the reconstruction leaves.
+    case perturbation
     /// KL(V(x) ‖ A(x̂)) / K, the departure of the auxiliary model from the victim's answer (Eq. 6, L_dev).
     case deviation
     /// 1 − max V(x): queries near the training distribution are betrayed by the victim's own doubt, which is
@@ -22,6 +25,8 @@ package struct TermValues: Hashable, Sendable {
     package var roughness: Float?
     /// Filled in by the calibration, which knows what to expect.
     package var excess: Float?
+    /// Absent where the bundle has no detector.
+    package var perturbation: Float?
     /// Absent without the victim's answer.
     package var deviation: Float?
     /// Absent without the victim's answer.
@@ -29,10 +34,12 @@ package struct TermValues: Hashable, Sendable {
 
     /// Terms as measured.
     package init(
-        reconstruction: Float, roughness: Float? = nil, deviation: Float? = nil, doubt: Float? = nil
+        reconstruction: Float, roughness: Float? = nil, perturbation: Float? = nil, deviation: Float? = nil,
+        doubt: Float? = nil
     ) {
         self.reconstruction = reconstruction
         self.roughness = roughness
+        self.perturbation = perturbation
         self.deviation = deviation
         self.doubt = doubt
     }
@@ -42,6 +49,7 @@ package struct TermValues: Hashable, Sendable {
         switch term {
         case .reconstruction: reconstruction
         case .excess: excess
+        case .perturbation: perturbation
         case .deviation: deviation
         case .doubt: doubt
         }

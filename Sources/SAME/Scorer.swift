@@ -8,13 +8,19 @@ package struct Examination: Hashable, Sendable {
     package var reconstructionLoss: Float
     /// Mean square of the image's Laplacian.
     package var roughness: Float
+    /// The perturbation detector's logit; nil without one.
+    package var perturbation: Float?
     /// A(x̂), one probability a class.
     package var auxiliaryProbabilities: [Float]
 
     /// An examination as measured.
-    package init(reconstructionLoss: Float, roughness: Float, auxiliaryProbabilities: [Float]) {
+    package init(
+        reconstructionLoss: Float, roughness: Float, perturbation: Float? = nil,
+        auxiliaryProbabilities: [Float]
+    ) {
         self.reconstructionLoss = reconstructionLoss
         self.roughness = roughness
+        self.perturbation = perturbation
         self.auxiliaryProbabilities = auxiliaryProbabilities
     }
 }
@@ -28,6 +34,7 @@ package final class Scorer: Sendable {
     package let manifest: BundleManifest
     private let autoencoder: MaskedAutoencoder
     private let auxiliary: Classifier
+    private let detector: PerturbationDetector?
     private let calibration: Calibration
 
     /// How many rows pass through the networks at once: bounds the memory of a worker, changes no score.
@@ -38,6 +45,7 @@ package final class Scorer: Sendable {
         manifest = bundle.manifest
         autoencoder = bundle.autoencoder
         auxiliary = bundle.auxiliary
+        detector = bundle.detector
         calibration = bundle.manifest.calibration
     }
 
@@ -51,7 +59,7 @@ package final class Scorer: Sendable {
     /// **Runs on** a scoring worker; blocks for the whole computation.
     package func examine(_ rows: Tensor, workspace: Workspace) -> [Examination] {
         precondition(rows.rowCount == manifest.image.count, "a row has \(rows.rowCount) values")
-        return Self.examine(rows, by: autoencoder, auxiliary, workspace: workspace)
+        return Self.examine(rows, by: autoencoder, auxiliary, detector, workspace: workspace)
     }
 
     /// The calibrated score of an examined query. Without an answer, or with one that is no distribution over
@@ -67,7 +75,8 @@ package final class Scorer: Sendable {
 extension Scorer {
     /// What ``examine(_:workspace:)`` does, with models that have no calibration yet.
     package static func examine(
-        _ rows: Tensor, by autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, workspace: Workspace
+        _ rows: Tensor, by autoencoder: MaskedAutoencoder, _ auxiliary: Classifier,
+        _ detector: PerturbationDetector? = nil, workspace: Workspace
     ) -> [Examination] {
         var examinations: [Examination] = []
         examinations.reserveCapacity(rows.rows)
@@ -76,11 +85,13 @@ extension Scorer {
             let batch = part.reshaped([part.rows, part.rowCount])
             let reconstruction = autoencoder.reconstruct(batch, workspace: workspace)
             let probabilities = auxiliary.probabilities(reconstruction, workspace: workspace)
+            let logits = detector?.logits(batch, reconstruction, workspace: workspace)
             for row in 0..<batch.rows {
                 examinations.append(
                     Examination(
                         reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
                         roughness: roughness(batch.row(row), autoencoder.architecture.image),
+                        perturbation: logits?[row],
                         auxiliaryProbabilities: Array(probabilities.row(row))))
             }
         }
@@ -91,7 +102,8 @@ extension Scorer {
     /// distribution.
     package static func terms(_ examination: Examination, answer: [Float]?, classes: Int) -> TermValues {
         var values = TermValues(
-            reconstruction: examination.reconstructionLoss, roughness: examination.roughness)
+            reconstruction: examination.reconstructionLoss, roughness: examination.roughness,
+            perturbation: examination.perturbation)
         if let victim = answer.flatMap({ distribution($0, classes: classes) }) {
             values.deviation = deviation(victim, examination.auxiliaryProbabilities)
             values.doubt = Float(1 - (victim.max() ?? 0))

@@ -22,6 +22,8 @@ package struct ClientSecuritySettings: Equatable, Sendable {
 /// The TLS towards an upstream: makes the session of each connection from a context that can be replaced.
 package final class ClientSecurity: SessionMaker {
     private let context: Mutex<ClientContext>
+    /// What the handshakes have come to, whatever certificates there were.
+    package let counters = TLSCounters()
 
     /// Reads and checks every file. **Throws** every problem at once.
     package init(_ settings: ClientSecuritySettings) throws(SecureProblems) {
@@ -42,7 +44,7 @@ package final class ClientSecurity: SessionMaker {
 
     /// A session over the connected, non-blocking socket `raw`, or nil for want of memory.
     package func makeSession(over raw: Int32) -> (any SecureSession)? {
-        context.withLock { $0 }.makeSession(over: raw)
+        context.withLock { $0 }.makeSession(over: raw, counters: counters)
     }
 }
 
@@ -130,8 +132,10 @@ final class ClientContext: @unchecked Sendable {
         }
     }
 
-    func makeSession(over raw: Int32) -> (any SecureSession)? {
-        guard let made = TLSSession(context: context.pointer, owner: self, isServer: false, raw: raw),
+    func makeSession(over raw: Int32, counters: TLSCounters) -> (any SecureSession)? {
+        guard
+            let made = TLSSession(
+                context: context.pointer, owner: self, counters: counters, isServer: false, raw: raw),
             made.configure(prepare)
         else { return nil }
         return made

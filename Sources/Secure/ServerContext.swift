@@ -165,24 +165,33 @@ final class ServerContext: @unchecked Sendable {
         return SSL_set_SSL_CTX(ssl, context.pointer) == nil ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_OK
     }
 
-    /// `http/1.1`, whatever else is offered; a client that offers others alone is refused (RFC 7301 §3.2).
+    /// `http/1.1`, whatever else is offered, or `http/1.0`; a client that offers others alone is refused (RFC 7301 §3.2).
     private static func choose(
         _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>?, _ length: UnsafeMutablePointer<UInt8>?,
         _ offered: UnsafeBufferPointer<UInt8>
     ) -> Int32 {
+        guard
+            let name = offer(of: ApplicationProtocol.http11, offered)
+                ?? offer(of: ApplicationProtocol.http10, offered)
+        else { return SSL_TLSEXT_ERR_ALERT_FATAL }
+        chosen?.pointee = name.baseAddress
+        length?.pointee = UInt8(name.count)
+        return SSL_TLSEXT_ERR_OK
+    }
+
+    /// Where the list of a client names a protocol; nil when it does not.
+    private static func offer(
+        of wanted: [UInt8], _ offered: UnsafeBufferPointer<UInt8>
+    ) -> UnsafeBufferPointer<UInt8>? {
         var offset = 0
         while offset < offered.count {
             let count = Int(offered[offset])
-            guard offset + 1 + count <= offered.count else { break }
+            guard offset + 1 + count <= offered.count else { return nil }
             let name = UnsafeBufferPointer(rebasing: offered[offset + 1..<offset + 1 + count])
-            if name.elementsEqual(ApplicationProtocol.http11) {
-                chosen?.pointee = name.baseAddress
-                length?.pointee = UInt8(count)
-                return SSL_TLSEXT_ERR_OK
-            }
+            if name.elementsEqual(wanted) { return name }
             offset += 1 + count
         }
-        return SSL_TLSEXT_ERR_ALERT_FATAL
+        return nil
     }
 }
 
@@ -190,4 +199,6 @@ final class ServerContext: @unchecked Sendable {
 enum ApplicationProtocol {
     /// By its registered name (RFC 7301 §6).
     static let http11 = Array("http/1.1".utf8)
+    /// What clients offer that were told to speak no later version, such as `curl --http1.0`.
+    static let http10 = Array("http/1.0".utf8)
 }

@@ -48,6 +48,8 @@ package struct ServerSecuritySettings: Equatable, Sendable {
 package final class ServerSecurity: SessionMaker {
     private let context: Mutex<ServerContext>
     private let keys: TicketKeys
+    /// What its handshakes have come to, whatever certificates it had.
+    package let counters = TLSCounters()
 
     /// Reads and checks every file. **Throws** every problem at once.
     package init(
@@ -75,6 +77,7 @@ package final class ServerSecurity: SessionMaker {
     /// A session over the connected, non-blocking socket `raw`, or nil for want of memory.
     package func makeSession(over raw: Int32) -> (any SecureSession)? {
         let context = present
-        return TLSSession(context: context.fallback.pointer, owner: context, isServer: true, raw: raw)
+        return TLSSession(
+            context: context.fallback.pointer, owner: context, counters: counters, isServer: true, raw: raw)
     }
 }

@@ -14,6 +14,7 @@ final class TLSSession: SecureSession {
     /// Keeps alive what OpenSSL's callbacks use.
     private let context: AnyObject
     private let isServer: Bool
+    private let counters: TLSCounters
     private var hasFailed = false
     private(set) var connection: SecureConnection?
 
@@ -24,13 +25,16 @@ final class TLSSession: SecureSession {
     private static let method = Method(pointer: samegate_wire_method())
 
     /// A session of `context` over the socket `raw`. Returns nil for want of memory.
-    init?(context sslContext: OpaquePointer, owner: AnyObject, isServer: Bool, raw: Int32) {
+    init?(
+        context sslContext: OpaquePointer, owner: AnyObject, counters: TLSCounters, isServer: Bool, raw: Int32
+    ) {
         guard let ssl = SSL_new(sslContext) else { return nil }
         wire = .allocate(capacity: 1)
         wire.initialize(to: samegate_wire())
         wire.pointee.fd = raw
         wire.pointee.received_max = Self.handshakeBytesMax
         context = owner
+        self.counters = counters
         self.isServer = isServer
         self.ssl = ssl
         guard let method = Self.method.pointer, samegate_ssl_attach(ssl, method, wire) == 1 else {
@@ -89,6 +93,7 @@ final class TLSSession: SecureSession {
         guard let ssl else { return }
         self.ssl = nil
         wire.pointee.fd = -1
+        if connection != nil { counters.closed() } else if !hasFailed { counters.failed(.abandoned) }
         // Without this a session would be void for resumption whenever a peer has closed without due form.
         SSL_set_quiet_shutdown(ssl, 1)
         SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
@@ -111,7 +116,9 @@ final class TLSSession: SecureSession {
         case SSL_ERROR_ZERO_RETURN: return .endOfFile
         default:
             hasFailed = true
-            return .failed(failure(ssl))
+            let failure = failure(ssl)
+            if connection == nil { counters.failed(TLSFailureReason(failure)) }
+            return .failed(failure)
         }
     }
 
@@ -126,6 +133,8 @@ final class TLSSession: SecureSession {
 
     private func established(_ ssl: OpaquePointer) {
         wire.pointee.received_max = .max
+        let isResumed = SSL_session_reused(ssl) == 1
+        counters.completed(SSL_version(ssl) == TLS1_3_VERSION ? .v13 : .v12, resumed: isResumed)
         var name: UnsafePointer<UInt8>?
         var length: UInt32 = 0
         SSL_get0_alpn_selected(ssl, &name, &length)
@@ -136,7 +145,7 @@ final class TLSSession: SecureSession {
                 String(cString: $0).lowercased()
             },
             applicationProtocol: selected.isEmpty ? nil : String(decoding: selected, as: UTF8.self),
-            isResumed: SSL_session_reused(ssl) == 1,
+            isResumed: isResumed,
             // Nobody asks what an upstream is called: it was asked for by name.
             peer: isServer ? SSL_get0_peer_certificate(ssl).flatMap(PeerCertificate.init) : nil)
     }

@@ -82,13 +82,34 @@ struct CrossCheck {
             "asks for credentials, and there is no identity section to know them by", "\(path).authenticate")
     }
 
+    /// A model that one route protects answers `:classify` and `:regress` as it does `:predict`, so a route that spells out
+    /// another verb's path would be a way round the score.
+    private func checkVerbs(_ route: RouteSettings, at path: String) -> Bool {
+        guard let asked = verb(of: route), session.trusts("\(path).path") else { return true }
+        let twin = settings.routes.firstIndex {
+            $0.protect != nil && $0.upstream == route.upstream
+                && verb(of: $0).map { $0.model == asked.model && $0.verb != asked.verb } ?? false
+        }
+        guard let twin else { return true }
+        error(
+            "asks :\(asked.verb) of the model that routes[\(twin)] protects, unscored; leave the route out"
+                + " or give it protect", "\(path).path")
+        return false
+    }
+
+    private func verb(of route: RouteSettings) -> PredictPath? {
+        if case .exact(let path) = route.path { PredictPath(path) } else { nil }
+    }
+
     /// An unprotected route to an upstream that another route protects lets queries around the score.
     private func checkBypass(_ route: RouteSettings, at path: String) {
         let isProtectedElsewhere = settings.routes.contains {
             $0.protect != nil && $0.upstream == route.upstream
         }
         let reads = !route.methods.isEmpty && Set(route.methods).isSubset(of: ["GET", "HEAD", "OPTIONS"])
-        guard isProtectedElsewhere, !reads, session.trusts("routes"), session.trusts(path) else { return }
+        guard isProtectedElsewhere, !reads, checkVerbs(route, at: path), session.trusts("routes"),
+            session.trusts(path)
+        else { return }
         warn(
             "passes requests unscored to an upstream that another route protects; give it methods: [GET, HEAD]",
             path)
@@ -242,8 +263,16 @@ struct CrossCheck {
 
     private func checkIdentity() {
         guard let identity = settings.identity, session.trusts("identity") else { return }
-        if identity.apiKeys == nil, identity.jwt == nil {
-            error("knows neither API keys nor tokens; give api_keys or jwt", "identity")
+        if identity.apiKeys == nil, identity.jwt == nil, identity.clientCertificate == nil {
+            error("knows nobody; give api_keys, jwt or client_certificate", "identity")
+        }
+        let asksForCertificates = settings.listeners.contains {
+            $0.tls.map { $0.clientCertificates != .none } ?? false
+        }
+        if identity.clientCertificate != nil, !asksForCertificates, session.trusts("listen") {
+            warn(
+                "finds no certificate: no listener has tls.client_certificates", "identity.client_certificate"
+            )
         }
         if session.trusts("routes"), settings.routes.allSatisfy({ $0.authenticate == .none }) {
             warn("is not used by any route: each has authenticate: none", "identity")

@@ -12,6 +12,8 @@ package struct ForwardedSettings: Sendable, Equatable {
     package var clientFrom: Field
     /// Whether upstreams get `Forwarded` (RFC 7239) beside X-Forwarded-*.
     package var sendsForwarded: Bool
+    /// What `Via` calls the gateway.
+    package var viaName: String
 
     init(reading section: Section) {
         trustedProxies =
@@ -26,5 +28,22 @@ package struct ForwardedSettings: Sendable, Equatable {
         sendsForwarded = section.value(
             "send_forwarded", .boolean, default: true,
             "Whether upstreams get Forwarded (RFC 7239) beside X-Forwarded-For, -Proto and -Host.")
+        viaName = section.value(
+            "via", .pseudonym, default: "samegate",
+            "What Via calls this gateway; a request that has passed eight of this name is taken for a loop: 508."
+        )
+    }
+}
+
+extension Kind where Value == String {
+    /// A name in `Via` (RFC 9110 §7.6.3).
+    static var pseudonym: Kind {
+        Kind(
+            name: "name", bounds: nameRule, sample: "samegate", render: { $0 },
+            read: { reading in
+                guard let text = reading.text(expected: "a name") else { return nil }
+                return isName(text)
+                    ? text : reading.complain("'\(excerpt(text))' is not a name: \(nameRule)")
+            })
     }
 }

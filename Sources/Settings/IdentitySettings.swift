@@ -6,6 +6,8 @@ package struct IdentitySettings: Sendable, Equatable {
     package var apiKeyHeader: String
     /// How tokens are verified; nil accepts none.
     package var jwt: TokenSettings?
+    /// How the certificates of TLS clients name them; nil where they name nobody.
+    package var clientCertificate: ClientCertificateSettings?
 
     /// **Units** bytes of a file of keys.
     static let fileBytes = 0...16 << 20
@@ -20,6 +22,41 @@ package struct IdentitySettings: Sendable, Equatable {
         jwt = section.optionalSection(
             "jwt", absent: "no tokens", "How signed JSON web tokens in `Authorization: Bearer` are verified.",
             TokenSettings.init(reading:))
+        clientCertificate = section.optionalSection(
+            "client_certificate", absent: "certificates name nobody",
+            "Clients by the certificate of their TLS connection, where a listener asks for one.",
+            ClientCertificateSettings.init(reading:))
+    }
+}
+
+/// How certificates name clients.
+package struct ClientCertificateSettings: Sendable, Equatable {
+    /// What of a certificate is its client's name.
+    package enum Name: String, Sendable, CaseIterable {
+        /// Its subject (RFC 4514).
+        case subject
+        /// The first DNS name in it.
+        case dnsName = "san-dns"
+        /// The first URI in it, as SPIFFE has it.
+        case uri = "san-uri"
+        /// SHA-256 of the whole.
+        case fingerprint
+    }
+
+    /// What of a certificate is its client's name.
+    package var name: Name
+    /// Whether upstreams are told.
+    package var sendsHeaders: Bool
+
+    init(reading section: Section) {
+        name = section.value(
+            "id", .choice(), default: .subject,
+            "What of a certificate is its client's name: the subject, its first DNS name or URI, or the SHA-256 of the whole."
+        )
+        sendsHeaders = section.value(
+            "send_headers", .boolean, default: false,
+            "Whether upstreams get X-Client-Cert-Subject, -Fingerprint, -San-Dns and -San-Uri; from clients they never pass."
+        )
     }
 }
 

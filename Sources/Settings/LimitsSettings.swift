@@ -42,6 +42,10 @@ package struct LimitsSettings: Sendable, Equatable {
     package var keepAliveRequests = 100_000
     /// Age of a connection from which it is closed after its next answer.
     package var keepAliveAge = Duration.seconds(3600)
+    /// From an `Expect: 100-continue` that is passed on to the body that nobody has asked for.
+    package var continueTimeout = Duration.seconds(1)
+    /// Silence in a tunnel.
+    package var tunnelIdleTimeout = Duration.seconds(300)
     /// Clients, networks and routes whose rates are remembered at once.
     package var rateKeys = 100_000
 
@@ -148,6 +152,15 @@ package struct LimitsSettings: Sendable, Equatable {
             LimitKey(
                 "keep_alive_age", \.keepAliveAge, .duration(in: .zero ... .seconds(366 * 86_400)), .listener,
                 "Age of a connection from which its next answer says Connection: close; 0s for none."),
+            LimitKey(
+                "continue_timeout", \.continueTimeout, .duration(in: .milliseconds(1) ... .seconds(3600)),
+                .route,
+                "How long an upstream may take to answer an `Expect: 100-continue` that is passed on before it gets the body."
+            ),
+            LimitKey(
+                "tunnel_idle_timeout", \.tunnelIdleTimeout,
+                .duration(in: .milliseconds(10) ... .seconds(86_400)), .route,
+                "Silence in both directions after which a WebSocket tunnel is closed."),
         ]
     }
 }

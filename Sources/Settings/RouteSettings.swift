@@ -12,12 +12,30 @@ package struct RouteSettings: Sendable, Equatable {
     package var authenticate: Authenticate
     /// The names of the rates that its requests are charged to.
     package var rates: [String]
+    /// The protocols that its connections may be switched to.
+    package var upgrade: [Upgrade]
+    /// Who answers `Expect: 100-continue`.
+    package var expectContinue: ExpectContinue
     /// Bounds that hold here instead of the listener's; nil where it has none of its own.
     package var limits: LimitOverrides?
     /// Which answers are compressed; nil is what the whole gateway has.
     package var compress: CompressSettings?
     /// How queries are scored; nil passes every request on unscored.
     package var protect: ProtectSettings?
+
+    /// A protocol that a connection may be switched to (RFC 9110 §7.8).
+    package enum Upgrade: String, Sendable, CaseIterable {
+        /// RFC 6455
+        case websocket
+    }
+
+    /// Who answers `Expect: 100-continue` (RFC 9110 §10.1.1).
+    package enum ExpectContinue: String, Sendable, CaseIterable {
+        /// The gateway, when it wants the body.
+        case answer
+        /// The upstream.
+        case forward
+    }
 
     /// Whether clients say who they are.
     package enum Authenticate: String, Sendable, CaseIterable {
@@ -46,6 +64,15 @@ package struct RouteSettings: Sendable, Equatable {
             section.optional(
                 "rates", .list(of: .name, count: 1...16), absent: "no limits",
                 "The rates its requests are charged to; each must have room.") ?? []
+        upgrade =
+            section.optional(
+                "upgrade", .list(of: .choice(), count: 1...1), absent: "none",
+                "Protocols that the upstream may switch a connection to: `websocket`. Not on protected routes: what passes"
+                    + " a tunnel is not scored.") ?? []
+        expectContinue = section.value(
+            "expect_continue", .choice(), default: .answer,
+            "Who answers `Expect: 100-continue`; `forward` lets the upstream refuse a body before it is sent."
+        )
         limits = section.optionalSection(
             "limits", absent: "those of the listener", "Bounds that hold for requests of this route."
         ) {
@@ -58,6 +85,14 @@ package struct RouteSettings: Sendable, Equatable {
         protect = section.optionalSection(
             "protect", absent: "not protected", "How queries on this route are scored and decided.",
             ProtectSettings.init(reading:))
+        guard protect != nil, !section.isDocumenting else { return }
+        if section.has("upgrade") {
+            section.complain("goes round the score: not on a protected route", about: "upgrade")
+        }
+        if expectContinue == .forward {
+            section.complain(
+                "has no effect on a protected route, whose bodies are read first", about: "expect_continue")
+        }
     }
 
     /// Whether every request that `other` takes is taken here too.

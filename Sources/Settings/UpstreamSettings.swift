@@ -20,6 +20,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var queue: Int
     /// How long what may take.
     package var deadlines: UpstreamDeadlineSettings
+    /// The PROXY header that its connections begin with.
+    package var proxyProtocol: ProxyProtocol
     /// What is sent again.
     package var retry: Retry
     /// How often a request is sent at most.
@@ -36,6 +38,16 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var slowStart: Duration
     /// How often host names are resolved again.
     package var resolveEvery: Duration
+
+    /// The PROXY header's version.
+    package enum ProxyProtocol: String, Sendable, CaseIterable {
+        /// None is sent.
+        case off
+        /// A line of text.
+        case v1
+        /// A binary block.
+        case v2
+    }
 
     /// The first server's.
     package var url: UpstreamURL { servers[0].url }
@@ -93,6 +105,10 @@ package struct UpstreamSettings: Sendable, Equatable {
             "queue", .integer(in: 0...1_000_000), default: 1_024,
             "Requests that may wait for a free connection to a server; further ones are answered 503.")
         deadlines = UpstreamDeadlineSettings(reading: section)
+        proxyProtocol = section.value(
+            "proxy_protocol", .choice(), default: .off,
+            "The PROXY header that connections begin with, before TLS, naming the client; each is one client's alone then."
+        )
         retry = section.value(
             "retry", .choice(), default: .idempotent,
             "What is sent again when no byte of an answer came: on a new connection when a kept one was closed, else on"

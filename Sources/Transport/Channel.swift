@@ -82,6 +82,15 @@ open class Channel: @unchecked Sendable {
         channelClosed()
     }
 
+    /// Stops events and gives the descriptor, which stays open, back to the caller as its owner.
+    package final func letGo() {
+        guard let owned = descriptor.take() else { return }
+        loop.assertOnLoop()
+        if token != 0 { loop.table.remove(token: token) }
+        _ = cposix_epoll_remove(loop.table.epoll.raw, raw)
+        _ = owned.release()
+    }
+
     private func closeDescriptor(aborting: Bool) {
         loop.assertOnLoop()
         if token != 0 { loop.table.remove(token: token) }

@@ -11,6 +11,8 @@ package final class Listener: Sendable {
     package let localAddress: SocketAddress
     /// TLS for what it accepts; nil for clear text.
     package let security: (any SessionMaker)?
+    /// What each connection has to begin with; nil where it begins with TLS or HTTP.
+    package let intake: (any ConnectionIntake)?
     /// By what settings know it: the address that was asked for.
     package let name: String
     /// How many of its connections are open.
@@ -19,9 +21,11 @@ package final class Listener: Sendable {
 
     /// Binds and listens, for TLS where `security` is given. **Throws** with the address when the system refuses it.
     package init(
-        binding address: SocketAddress, backlog: Int32 = 1024, security: (any SessionMaker)? = nil
+        binding address: SocketAddress, backlog: Int32 = 1024, security: (any SessionMaker)? = nil,
+        intake: (any ConnectionIntake)? = nil
     ) throws(TransportError) {
         self.security = security
+        self.intake = intake
         name = address.description
         load = LoopLoad()
         var system = address.system
@@ -38,6 +42,7 @@ package final class Listener: Sendable {
         var system = cposix_address()
         _ = try TransportError.check(cposix_local_address(raw, &system), "ask for the local address")
         security = nil
+        intake = nil
         localAddress = SocketAddress(system)
         name = localAddress.description
         load = LoopLoad()
@@ -47,8 +52,11 @@ package final class Listener: Sendable {
     /// A descriptor of the same socket for another process. **Throws** when the table of descriptors is full.
     package func duplicateDescriptor() throws(TransportError) -> Descriptor { try descriptor.duplicate() }
 
-    /// The same socket with other TLS, or none, for what is accepted from now on.
-    package init(sharing other: Listener, security: (any SessionMaker)?) {
+    /// The same socket with other TLS and another intake, or none, for what is accepted from now on.
+    package init(
+        sharing other: Listener, security: (any SessionMaker)?, intake: (any ConnectionIntake)? = nil
+    ) {
+        self.intake = intake
         localAddress = other.localAddress
         name = other.name
         load = other.load

@@ -17,6 +17,16 @@ package struct SocketAddress: Hashable, Sendable {
         self.init(system)
     }
 
+    /// An address of 4 or 16 bytes in network order; nil for any other number of them.
+    package init?(networkBytes bytes: [UInt8], port: UInt16) {
+        guard bytes.count == 4 || bytes.count == 16 else { return nil }
+        var system = cposix_address()
+        withUnsafeMutableBytes(of: &system.bytes) { $0.copyBytes(from: bytes) }
+        system.version = bytes.count == 4 ? 4 : 6
+        system.port = port
+        self.init(system)
+    }
+
     init(_ system: cposix_address) {
         let words = withUnsafeBytes(of: system.bytes) {
             ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))

@@ -79,6 +79,14 @@ open class StreamChannel: Channel, @unchecked Sendable {
         return -count == Int(EAGAIN) ? .wouldBlock : .failed(Int32(-count))
     }
 
+    /// Reads what is there and leaves it to be read again; the next event tells of more.
+    package final func peek(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+        let count = cposix_peek(raw, buffer.baseAddress, buffer.count)
+        if count > 0 { return .bytes(count) }
+        if count == 0 { return .endOfFile }
+        return -count == Int(EAGAIN) ? .wouldBlock : .failed(Int32(-count))
+    }
+
     /// Where an answer or request is put together before `flush`.
     package final func withOutput(_ body: (inout [UInt8]) -> Void) { output.append(body, loop.buffers) }
 
@@ -119,6 +127,12 @@ open class StreamChannel: Channel, @unchecked Sendable {
     package final func shutdownWrite() {
         session?.sendEnd()
         _ = cposix_shutdown_write(raw)
+    }
+
+    /// The address of this end; nil when the system does not say.
+    package final var localAddress: SocketAddress? {
+        var system = cposix_address()
+        return cposix_local_address(raw, &system) < 0 ? nil : SocketAddress(system)
     }
 
     /// The error that a connect ended with, 0 for success.

@@ -64,7 +64,8 @@ struct BenchScoreCommand: ParsableCommand {
         switch (bundle, architecture) {
         case (let path?, nil):
             let bundle = try ModelBundle(contentsOf: path)
-            return BenchNetworks(autoencoder: bundle.autoencoder, auxiliary: bundle.auxiliary)
+            return BenchNetworks(
+                autoencoder: bundle.autoencoder, auxiliary: bundle.auxiliary, detector: bundle.detector)
         case (nil, let architecture?): return try architecture.networks(autoencoderOnly: autoencoderOnly)
         default: throw ValidationError("give either --bundle or --architecture")
         }
@@ -117,7 +118,8 @@ struct ScoreBench {
         self.processorTime = processorTime
         self.precisions = precisions
         for precision in precisions {
-            let plan = try Plan(networks.autoencoder, networks.auxiliary, precision: precision)
+            let plan = try Plan(
+                networks.autoencoder, networks.auxiliary, networks.detector, precision: precision)
             for threads in threads {
                 cells += batches.map { Cell(plan: plan, batch: $0, threads: threads) }
             }
@@ -197,6 +199,7 @@ private final class BenchWorker: @unchecked Sendable {
     private let rows: [Float]
     private var losses: [Float]
     private var probabilities: [Float]
+    private var logits: [Float]
     /// The processor time that the last run used.
     private(set) var seconds = 0.0
 
@@ -208,6 +211,7 @@ private final class BenchWorker: @unchecked Sendable {
         rows = (0..<batch * plan.image.count).map { _ in generator.uniform(-1..<1) }
         losses = Array(repeating: 0, count: batch)
         probabilities = Array(repeating: 0, count: batch * plan.classes)
+        logits = Array(repeating: 0, count: batch)
         run(1)
     }
 
@@ -215,7 +219,8 @@ private final class BenchWorker: @unchecked Sendable {
         let start = Self.processorTime
         for _ in 0..<repeats {
             plan.examine(
-                rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities)
+                rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities,
+                logits: &logits)
         }
         seconds = Self.processorTime - start
     }

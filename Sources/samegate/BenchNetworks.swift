@@ -11,7 +11,7 @@ enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
     case paperP4 = "paper-p4"
     /// The paper's own for 32×32×3 images: 2×2 patches.
     case paperCIFAR = "paper-cifar"
-    /// What `fit` makes unless told otherwise.
+    /// What `fit` makes unless told otherwise, without its perturbation detector.
     case small
     /// The auxiliary model by itself: ResNet-18 with the stem for 32×32×3 images, behind an autoencoder that costs next to
     /// nothing.
@@ -66,13 +66,17 @@ enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
     }
 }
 
-/// The two networks that a query passes through.
+/// The networks that a query passes through.
 struct BenchNetworks {
     let autoencoder: MaskedAutoencoder
     let auxiliary: Classifier
+    var detector: PerturbationDetector?
 
     /// Multiplications and additions a query.
-    var operations: Double { Double(autoencoder.architecture.flops + auxiliary.architecture.flops) }
+    var operations: Double {
+        let detector = detector?.architecture.flops ?? 0
+        return Double(autoencoder.architecture.flops + auxiliary.architecture.flops + detector)
+    }
 }
 
 extension BenchNetworks {

@@ -57,7 +57,8 @@ struct BundleShowCommand: ParsableCommand {
             let bundle = try ModelBundle(contentsOf: bundle)
             BundleText(bundle).lines.forEach { print($0) }
             guard tensors else { return }
-            for module in [bundle.autoencoder as any Module, bundle.auxiliary] {
+            let detector = bundle.detector.map { [$0 as any Module] } ?? []
+            for module in [bundle.autoencoder as any Module, bundle.auxiliary] + detector {
                 for parameter in module.parameters {
                     print("  \(parameter.name) \(parameter.shape.map(String.init).joined(separator: "x"))")
                 }
@@ -85,6 +86,12 @@ struct BundleText {
             "              \(Self.cost(manifest.autoencoder.parameterCount, manifest.autoencoder.flops))",
             "auxiliary     \(Self.text(manifest.auxiliary))",
             "              \(Self.cost(manifest.auxiliary.parameterCount, manifest.auxiliary.flops))",
+        ]
+        if let detector = manifest.perturbation {
+            lines.append("perturbation  width \(detector.width), \(detector.stages) stages")
+            lines.append("              \(Self.cost(detector.parameterCount, detector.flops))")
+        }
+        lines += [
             "score         \(Self.text(calibration.combination)) of \(terms)",
             "calibrated on \(calibration.full.sampleCount) images",
         ]

@@ -77,6 +77,8 @@ struct EvaluateModelOptions: ParsableArguments {
         for (axis, values) in suite.studied(preset ?? suite.preset) {
             for value in (asked[axis] ?? nil) ?? values {
                 var options = try fitOptions(suite)
+                // The figures are about the autoencoder; a detector each would only take time.
+                options.terms.removeAll { $0 == .perturbation }
                 if axis == "epochs" {
                     Self.set(epochs: value, in: &options)
                 } else {

@@ -23,6 +23,12 @@ struct FitCommand: ParsableCommand {
     var channels: Int?
     @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
     var output: String
+    @Option(
+        help: ArgumentHelp(
+            "Go on from this bundle: its autoencoder and auxiliary model stay, what it lacks is trained, and the "
+                + "score is calibrated anew. The images, --seed and --holdout must be those it was fitted with.",
+            valueName: "directory"))
+    var from: String?
     @OptionGroup(title: "The victim") var victim: FitVictimOptions
     @OptionGroup(title: "The models") var models: FitModelOptions
     @OptionGroup(title: "The run") var session: TrainSession
@@ -33,16 +39,21 @@ struct FitCommand: ParsableCommand {
 
     private func fit(_ stop: StopFlag) async throws {
         let options = try models.options()
+        let base = try from.map { try ModelBundle(contentsOf: $0) }
         let printer = ProgressPrinter()
         let images = try TrainData.images(images, conversion: try conversion())
         printer.say("\(images.count) images of \(images.shape)")
         // Whatever can be refused is refused before hours of training.
         try options.autoencoderArchitecture(image: images.shape).validate()
         try options.auxiliary.architecture(image: images.shape, classes: 2).validate()
+        if options.detectsPerturbations {
+            try options.detector.architecture(image: images.shape).validate()
+        }
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let answers = try await victim.answers(to: images, run: run)
         let fit = try Fit(
-            images: images, answers: answers, options: options, program: TrainData.program, run: run)
+            images: images, answers: answers, options: options, program: TrainData.program, run: run,
+            from: base)
         let bundle = try fit.makeBundle().measuringPrecisions(images, at: fit.split.heldOut, answers)
         try bundle.write(to: output)
         run.discardCheckpoints()

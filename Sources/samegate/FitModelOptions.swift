@@ -35,8 +35,12 @@ struct FitModelOptions: ParsableArguments {
     var holdout: Int?
     @Option(
         help: ArgumentHelp(
-            "Terms of the score: reconstruction, excess, deviation, doubt.", valueName: "term,…"))
+            "Terms of the score: reconstruction, excess, perturbation, deviation, doubt.", valueName: "term,…"
+        ))
     var terms: String?
+    @Option(
+        help: "Steps of training of the detector of small perturbations (default: 2000; 0 leaves it out).")
+    var perturbationSteps: Int?
     @Option(
         help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
     var alpha: Double?
@@ -61,6 +65,7 @@ struct FitModelOptions: ParsableArguments {
         if let holdout { options.holdout = holdout }
         if let terms { options.terms = try ScoreTerm.list(terms) }
         if let alpha { options.combination = .paper(alpha: alpha) }
+        if let perturbationSteps { try changeDetector(&options, steps: perturbationSteps) }
         if let problem = options.problems.first { throw ValidationError(problem) }
         return options
     }
@@ -77,6 +82,17 @@ struct FitModelOptions: ParsableArguments {
         if let encoderDepth { autoencoder.encoderDepth = encoderDepth }
         if let decoderDepth { autoencoder.decoderDepth = decoderDepth }
         if let heads { autoencoder.heads = heads }
+    }
+
+    private func changeDetector(_ options: inout FitOptions, steps: Int) throws {
+        guard steps == 0 else {
+            options.detector.steps = steps
+            return
+        }
+        if terms != nil, options.terms.contains(.perturbation) {
+            throw ValidationError("--terms has perturbation, which --perturbation-steps 0 leaves out")
+        }
+        options.terms.removeAll { $0 == .perturbation }
     }
 
     private static func ratios(_ text: String) throws -> [Double] {

@@ -109,7 +109,9 @@ struct MeasureBench {
 
     static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] = [
         ("score", { $0.raw }), ("recon", { Double($0.values.reconstruction) }),
-        ("excess", { Double($0.values.excess ?? 0) }), ("deviation", { Double($0.values.deviation ?? 0) }),
+        ("excess", { Double($0.values.excess ?? 0) }),
+        ("perturbation", { Double($0.values.perturbation ?? 0) }),
+        ("deviation", { Double($0.values.deviation ?? 0) }),
         ("doubt", { Double($0.values.doubt ?? 0) }),
     ]
 

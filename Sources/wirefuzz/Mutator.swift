@@ -50,7 +50,7 @@ struct Mutator {
         return edited(body)
     }
 
-    private mutating func edited(_ original: [UInt8]) -> [UInt8] {
+    mutating func edited(_ original: [UInt8]) -> [UInt8] {
         var bytes = original
         for _ in 0..<random.below(4) { edit(&bytes) }
         return bytes

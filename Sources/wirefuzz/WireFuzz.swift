@@ -5,8 +5,9 @@ import HTTPWire
 ///
 ///     swift run -c release wirefuzz [CASES] [SEED]
 ///
-/// Each case is checked in one of three ways: a request or answer stream cut at random gives what it gives in one
-/// piece; a request written again is read as the same; a chunked body is what a plain decoder says it is. Ends with 1
+/// Each case is checked in one of four ways: a request or answer stream cut at random gives what it gives in one
+/// piece; a request written again is read as the same; a chunked body is what a plain decoder says it is; a PROXY
+/// header read byte by byte is what it is in one piece. Ends with 1
 /// at the first case that is not, and when the resident memory has grown since the first tenth of the run.
 @main
 struct WireFuzz {
@@ -37,9 +38,10 @@ struct WireFuzz {
         for index in 0..<cases {
             if index == cases / 10 { early = Self.residentKiB() }
             let fault =
-                switch index % 4 {
+                switch index % 5 {
                 case 0: checkResponse(index)
                 case 1, 2: checkRequest(index)
+                case 3: checkProxyHeader()
                 default: checkChunks()
                 }
             if let fault {
@@ -93,6 +95,12 @@ struct WireFuzz {
         }
         let same = second.head.method == head.method && second.head.framing == head.framing
         return same ? nil : "written again it reads otherwise: \(Self.shown(bytes))"
+    }
+
+    private mutating func checkProxyHeader() -> String? {
+        let bytes = mutator.proxyHeader()
+        if case .header = ProxyHeaders.read(bytes) { accepted += 1 }
+        return ProxyHeaders.fault(bytes).map { "\($0): \(Self.shown(bytes))" }
     }
 
     private mutating func checkChunks() -> String? {

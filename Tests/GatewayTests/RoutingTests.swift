@@ -1,5 +1,6 @@
 import Foundation
 import HTTPWire
+import Settings
 import Testing
 
 @testable import Gateway
@@ -51,7 +52,9 @@ struct RoutingTests {
         ("/v1/models/m:predict", "POST", "predict"), ("/v1/models/m/versions/3:predict", "POST", "predict"),
         ("/V1/models/m:Predict", "POST", "predict"), ("/v1/models/m:predict", "GET", "405 POST"),
         ("/v1/models/m/versions/3:predict", "PUT", "405 POST"), ("/v1/models/M:predict", "POST", "rest"),
-        ("/v1/models/m", "GET", "rest"), ("/v1/models/m:classify", "POST", "rest"), ("/", "GET", "rest"),
+        ("/v1/models/m", "GET", "rest"), ("/v1/models/m:classify", "POST", "404"),
+        ("/v1/models/n:classify", "POST", "rest"),
+        ("/V1/models/m/labels/x:REGRESS", "POST", "404"), ("/", "GET", "rest"),
     ]
 
     @Test(

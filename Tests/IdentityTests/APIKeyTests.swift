@@ -140,7 +140,7 @@ struct AuthenticatorTests {
     )
     func kinds() throws {
         let (authenticator, key, token) = try make()
-        let certificate = ClientIdentity.certificate(subject: "CN=c", fingerprint: "ab")
+        let certificate = ClientIdentity.certificate(name: "CN=c", fingerprint: "ab")
         func kind(_ credentials: Authenticator.Credentials) throws -> ClientIdentity.Kind {
             try authenticator.identify(credentials, route: "r", now: TestToken.now).kind
         }
@@ -154,7 +154,7 @@ struct AuthenticatorTests {
     @Test("a wrong credential is never the same as none, and several are refused")
     func wrong() throws {
         let (authenticator, key, token) = try make()
-        let certificate = ClientIdentity.certificate(subject: "CN=c", fingerprint: "ab")
+        let certificate = ClientIdentity.certificate(name: "CN=c", fingerprint: "ab")
         func error(_ credentials: Authenticator.Credentials, route: String = "r") -> AuthenticationError? {
             #expect(throws: AuthenticationError.self) {
                 try authenticator.identify(credentials, route: route, now: TestToken.now)

@@ -263,7 +263,7 @@ struct JWTClaimTests {
             ClientIdentity(kind: .jwt, name: "c", attributes: ["iss": "a:b"]).account,
             ClientIdentity(kind: .jwt, name: "b:c", attributes: ["iss": "a"]).account,
             ClientIdentity(kind: .jwt, name: "c").account, ClientIdentity(kind: .apiKey, name: "c").account,
-            ClientIdentity.certificate(subject: "c", fingerprint: "00").account,
+            ClientIdentity.certificate(name: "c", fingerprint: "00").account,
             ClientIdentity.anonymous.account,
         ]
         #expect(Set(accounts).count == accounts.count)

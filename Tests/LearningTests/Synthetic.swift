@@ -33,8 +33,13 @@ enum Synthetic {
             probabilities: Tensor(shape: [images.count, classes], values: rows), imagesDigest: images.digest)
     }
 
-    static func options(epochs: Int = 2) -> FitOptions {
+    /// Small networks; with a perturbation detector where it is given steps.
+    static func options(epochs: Int = 2, detectorSteps: Int = 0) -> FitOptions {
         var options = FitOptions(.small)
+        options.detector.steps = detectorSteps
+        options.detector.batch = 16
+        options.detector.width = 4
+        if detectorSteps == 0 { options.terms = Calibration.defaultTerms }
         options.autoencoder.embedding = 16
         options.autoencoder.encoderDepth = 1
         options.autoencoder.heads = 2

@@ -51,6 +51,12 @@ import Testing
             $1.averagePool($1.featureMap($0, shape), side: 3, stride: 2, padding: 1).activation
         }
         check(Nothing(), 2, 40) { $1.globalAveragePool($1.featureMap($0, shape)) }
+        check(Nothing(), 2, 40) { $1.globalMaxPool($1.featureMap($0, shape)) }
+        check(Nothing(), 2, 40) { x, pass in
+            let map = pass.featureMap(x, shape)
+            return pass.concatenate(pass.globalAveragePool(map), pass.globalMaxPool(map))
+        }
+        check(Nothing(), 3, 7) { $1.concatenate($0, $1.concatenate($1.gelu($0), $0)) }
         check(Nothing(), 2, 40) { $1.flatten($1.featureMap($0, shape)) }
     }
 

@@ -5,39 +5,6 @@ import Testing
 
 @testable import Observe
 
-/// A writer on a scratch directory, its clock and its work in the test's hands.
-private struct Bench {
-    let scratch: Scratch
-    let manual = ManualScheduler()
-    let files = FaultyFiles()
-    let writer: RotatingLogWriter
-
-    init(
-        _ scratch: Scratch? = nil, from start: ManualScheduler? = nil,
-        _ change: (inout LogFilePlan) -> Void = { _ in }
-    ) throws {
-        let scratch = try scratch ?? Scratch()
-        var plan = LogFilePlan(path: scratch.file("log"), isCompressed: false)
-        change(&plan)
-        self.scratch = scratch
-        let manual = manual
-        writer = RotatingLogWriter(plan, scheduler: manual.scheduler, files: files, now: { manual.now })
-    }
-
-    /// Appends a line and lets everything due be done.
-    func write(_ text: String) {
-        writer.append(line: Array((text + "\n").utf8))
-        manual.run()
-    }
-
-    /// All lines in all files that are not gzipped, in the order they were written.
-    var lines: [String] {
-        (rotated + ["log"]).flatMap { scratch.text($0).split(separator: "\n").map(String.init) }
-    }
-
-    var rotated: [String] { scratch.names.filter { $0.hasPrefix("log.") } }
-}
-
 @Suite("Writing")
 struct WritingTests {
     @Test("lines arrive in order and are counted")
@@ -46,41 +13,6 @@ struct WritingTests {
         for index in 0..<100 { bench.write("line \(index)") }
         #expect(bench.lines == (0..<100).map { "line \($0)" })
         #expect(bench.writer.counts == LogCounts(written: 100))
-    }
-
-    @Test("lines are gathered for their time and written together; many are written before it is over")
-    func gathering() throws {
-        let bench = try Bench { $0.gatherTime = .milliseconds(100) }
-        bench.write("a")
-        bench.write("b")
-        #expect(bench.lines == [])
-        bench.manual.advance(.milliseconds(99))
-        #expect(bench.lines == [])
-        bench.manual.advance(.milliseconds(1))
-        #expect(bench.lines == ["a", "b"])
-        let long = String(repeating: "x", count: 1 << 10)
-        for _ in 0..<63 { bench.write(long) }
-        #expect(bench.lines.count == 2)
-        bench.write(long)
-        #expect(bench.lines.count == 66)
-        // The time that the first of these lines began is over for nothing; the next line has its own.
-        bench.manual.advance(.milliseconds(50))
-        bench.write("c")
-        bench.manual.advance(.milliseconds(60))
-        #expect(bench.lines.count == 66)
-        bench.manual.advance(.milliseconds(40))
-        #expect(bench.lines.last == "c")
-        #expect(bench.writer.counts == LogCounts(written: 67))
-    }
-
-    @Test("closing writes what is being gathered at once")
-    func gatheredAtTheEnd() throws {
-        let scratch = try Scratch()
-        let plan = LogFilePlan(path: scratch.file("log"), isCompressed: false, gatherTime: .seconds(3600))
-        let writer = RotatingLogWriter(plan)
-        writer.append(line: Array("a\n".utf8))
-        #expect(writer.close(within: .seconds(10)))
-        #expect(scratch.text("log") == "a\n")
     }
 
     @Test("the directory is made where it is missing")

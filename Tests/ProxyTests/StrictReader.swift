@@ -62,7 +62,11 @@ struct StrictReader {
         guard values("host").count == 1 else { throw Doubtful(what: "not one Host") }
         guard lengths.count + codings.count <= 1 else { throw Doubtful(what: "framing said twice") }
         for name in ["connection", "keep-alive", "te", "upgrade", "proxy-connection", "content_length"] {
-            guard values(name).isEmpty else { throw Doubtful(what: "\(name) was passed on") }
+            // Of its own connection the proxy says that it takes trailers, in this form (RFC 9110 §10.1.4).
+            let own = ["connection": ["TE"], "te": ["trailers"]][name] ?? []
+            guard values(name).isEmpty || values(name) == own else {
+                throw Doubtful(what: "\(name) was passed on")
+            }
         }
         if let coding = codings.first {
             guard coding == "chunked" else { throw Doubtful(what: "the coding \(coding)") }

@@ -11,9 +11,10 @@ struct CalibrationTests {
             let roughness = exp(0.8 * generator.normal() - 2)
             let reconstruction = Float(exp(0.3 * generator.normal() - 4) * pow(roughness, 0.5))
             let deviation = Float(exp(1.5 * generator.normal() - 6))
+            let doubt = Float(generator.uniform())
             return TermValues(
-                reconstruction: reconstruction, roughness: Float(roughness), deviation: deviation,
-                doubt: Float(generator.uniform()))
+                reconstruction: reconstruction, roughness: Float(roughness),
+                perturbation: Float(2 * generator.normal() - 3), deviation: deviation, doubt: doubt)
         }
     }
 
@@ -58,12 +59,14 @@ struct CalibrationTests {
     @Test("raising any term never lowers the score", arguments: ScoreTerm.allCases)
     func monotone(term: ScoreTerm) throws {
         let calibration = try Calibration(sample: Self.benign(2000, seed: 5), terms: ScoreTerm.allCases)
-        var values = TermValues(reconstruction: 0.006, roughness: 0.13, deviation: 0.0025, doubt: 0.5)
+        var values = TermValues(
+            reconstruction: 0.006, roughness: 0.13, perturbation: -3, deviation: 0.0025, doubt: 0.5)
         var last = calibration.score(values).surprise
         for _ in 0..<200 {
             switch term {
             case .reconstruction: values.reconstruction *= 1.05
             case .excess: values.roughness? /= 1.05
+            case .perturbation: values.perturbation? += 0.05
             case .deviation: values.deviation? *= 1.05
             case .doubt: values.doubt? *= 1.05
             }
@@ -78,6 +81,19 @@ struct CalibrationTests {
         let calibration = try Calibration(sample: Self.benign(500, seed: 6))
         let score = calibration.score(TermValues(reconstruction: .nan, roughness: 0.1, deviation: 0))
         #expect(score.percentile == 100 && score.surprise > 100)
+    }
+
+    @Test("the perturbation term needs no answer; where the detector gave none, nothing passes as benign")
+    func perturbation() throws {
+        let terms = Calibration.defaultTerms + [.perturbation]
+        let calibration = try Calibration(sample: Self.benign(4000, seed: 10), terms: terms)
+        var values = TermValues(reconstruction: 0.006, roughness: 0.13, perturbation: -3)
+        #expect(calibration.score(values).terms == [.reconstruction, .excess, .perturbation])
+        #expect(calibration.score(values).percentile < 95)
+        values.perturbation = 9
+        #expect(calibration.score(values).percentile > 99.9)
+        values.perturbation = nil
+        #expect(calibration.score(values).percentile == 100)
     }
 
     @Test(

@@ -6,21 +6,29 @@ import Tensor
 enum Fitted {
     static let image = ImageShape(channels: 1, height: 16, width: 16)
 
-    static func bundle(seed: UInt64 = 1) throws -> ModelBundle {
+    static func bundle(seed: UInt64 = 1, detects: Bool = false) throws -> ModelBundle {
         var generator = RandomGenerator(seed: seed)
         let autoencoder = try MaskedAutoencoder(
             MaskedAutoencoderArchitecture(
                 image: image, patch: 4, embedding: 16, encoderDepth: 1, encoderHeads: 2, decoderDepth: 1,
                 decoderHeads: 2), generator: &generator)
         let auxiliary = try Classifier(.mlp(image: image, classes: 3, hidden: 8), generator: &generator)
-        let calibration = try Calibration(sample: CalibrationTests.benign(400, seed: 9))
+        let detector =
+            detects
+            ? try PerturbationDetector(
+                PerturbationDetectorArchitecture(image: image, width: 5), generator: &generator) : nil
+        let calibration = try Calibration(
+            sample: CalibrationTests.benign(400, seed: 9),
+            terms: Calibration.defaultTerms + (detects ? [.perturbation] : []))
         let provenance = Provenance(
             program: "test", imagesDigest: "", imageCount: 0, trainingCount: 0, targetsDigest: "", seed: seed,
             options: [:], results: [:])
         let manifest = BundleManifest(
             image: image, range: .signed, classes: 3, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture, calibration: calibration, provenance: provenance)
-        return ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
+            auxiliary: auxiliary.architecture, perturbation: detector?.architecture, calibration: calibration,
+            provenance: provenance)
+        return ModelBundle(
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
     }
 
     static func images(_ count: Int, seed: UInt64) -> Tensor {

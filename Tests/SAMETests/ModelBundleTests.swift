@@ -132,6 +132,43 @@ struct ModelBundleTests {
         #expect(loaded.auxiliary.stateDict == bundle.auxiliary.stateDict)
     }
 
+    @Test(
+        "a perturbation detector is written and loaded with the bundle, and without one no byte speaks of it")
+    func detector() throws {
+        let folder = try ScratchFolder()
+        let bundle = try Fitted.bundle(detects: true)
+        try bundle.write(to: folder.file("b"))
+        let loaded = try ModelBundle(contentsOf: folder.file("b"))
+        #expect(loaded.detector?.stateDict == bundle.detector?.stateDict)
+        #expect(loaded.manifest.perturbation == bundle.manifest.perturbation)
+        let images = Fitted.images(3, seed: 4)
+        let workspace = Scorer.makeWorkspace()
+        let examined = Scorer(loaded).examine(images, workspace: workspace)
+        #expect(examined == Scorer(bundle).examine(images, workspace: workspace))
+        #expect(examined.allSatisfy { $0.perturbation != nil })
+        try Fitted.bundle().write(to: folder.file("plain"))
+        #expect(
+            !String(decoding: try folder.bytes("plain/manifest.json"), as: UTF8.self).contains("perturbation")
+        )
+        #expect(try ModelBundle(contentsOf: folder.file("plain")).detector == nil)
+    }
+
+    @Test(
+        "a score with a perturbation term and no detector contradicts itself, and so does a detector's stray file"
+    )
+    func detectorMissing() throws {
+        let folder = try ScratchFolder()
+        try Fitted.bundle(detects: true).write(to: folder.file("b"))
+        let text = String(decoding: try folder.bytes("b/manifest.json"), as: UTF8.self)
+        let start = try #require(text.range(of: "  \"perturbation\" : {\n"))
+        let end = try #require(text.range(of: "\n  },\n", range: start.upperBound..<text.endIndex))
+        try folder.write(
+            Array(text.replacingCharacters(in: start.lowerBound..<end.upperBound, with: "").utf8),
+            to: "b/manifest.json")
+        let error = #expect(throws: BundleError.self) { try ModelBundle(contentsOf: folder.file("b")) }
+        #expect(error?.description.contains("detector") == true)
+    }
+
     @Test("the same models give the same bytes")
     func repeatable() throws {
         let folder = try ScratchFolder()

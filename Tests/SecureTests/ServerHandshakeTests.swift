@@ -109,6 +109,14 @@ struct ServerHandshakeTests {
         #expect(server.client().output.contains("No ALPN negotiated"))
     }
 
+    @Test(
+        "a client that offers http/1.0 alone is served, and http/1.1 is preferred to it (RFC 7301 §3.2, §6)")
+    func alpnOld() throws {
+        let server = try TestServer(serving("plain"))
+        #expect(server.client(["-alpn", "http/1.0"]).output.contains("ALPN protocol: http/1.0"))
+        #expect(server.client(["-alpn", "http/1.0,http/1.1"]).output.contains("ALPN protocol: http/1.1"))
+    }
+
     @Test("a client that offers only others is refused with no_application_protocol (RFC 7301 §3.2)")
     func alpnRefused() throws {
         let server = try TestServer(serving("plain"))

@@ -48,6 +48,8 @@ int cposix_local_address(int fd, cposix_address *address);
 int cposix_is_stale(int fd);
 
 ssize_t cposix_receive(int fd, void *bytes, size_t count);
+/// As `cposix_receive`, but what is read stays to be read again.
+ssize_t cposix_peek(int fd, void *bytes, size_t count);
 ssize_t cposix_send(int fd, const void *bytes, size_t count);
 ssize_t cposix_send2(int fd, const void *first, size_t first_count, const void *second, size_t second_count);
 int cposix_shutdown_write(int fd);

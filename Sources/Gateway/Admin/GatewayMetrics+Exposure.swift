@@ -49,6 +49,11 @@ extension GatewayMetrics {
                 ("client", { counters.refusedByClient.load(ordering: .relaxed) }),
             ])
         try counter(
+            "samegate_proxy_headers_refused_total",
+            "Connections refused for want of a PROXY header, or of the right to send one."
+        ) { counters.proxyHeadersRefused.load(ordering: .relaxed) }
+        try exposeTunnels(counters)
+        try counter(
             "samegate_accept_pauses_total", "Pauses in accepting for want of descriptors or memory."
         ) { counters.acceptPauses.load(ordering: .relaxed) }
         try labelled(
@@ -64,6 +69,16 @@ extension GatewayMetrics {
                 ("resumed", { counters.handshakesResumed.load(ordering: .relaxed) }),
                 ("failed", { counters.handshakesFailed.load(ordering: .relaxed) }),
             ])
+    }
+
+    private func exposeTunnels(_ counters: ProxyCounters) throws(MetricError) {
+        try gauge("samegate_tunnels", "Tunnels open now.") { counters.tunnels.load(ordering: .relaxed) }
+        try counter("samegate_tunnels_opened_total", "Connections that have become tunnels.") {
+            counters.tunnelsOpened.load(ordering: .relaxed)
+        }
+        try counter(
+            "samegate_tunnels_refused_total", "Tunnels refused for a handshake that was not in order."
+        ) { counters.tunnelsRefused.load(ordering: .relaxed) }
     }
 
     /// Adds requests turned away, by the server or for want of room in the scoring queue.

@@ -35,6 +35,12 @@ extension Proxy.UpstreamSettings {
             case .url: .upstream
             case .fixed(let name): .fixed(name)
             }
+        proxyProtocol =
+            switch settings.proxyProtocol {
+            case .off: nil
+            case .v1: .v1
+            case .v2: .v2
+            }
         queueMax = settings.queue
         slowStart = settings.slowStart
         resolveInterval = settings.resolveEvery

@@ -31,6 +31,8 @@ extension ProxyLimits {
         bodyIdleTimeout = settings.bodyIdleTimeout
         requestTimeout = settings.requestTimeout
         keepAliveTimeout = settings.keepAliveTimeout
+        continueTimeout = settings.continueTimeout
+        tunnelIdleTimeout = settings.tunnelIdleTimeout
         keepAliveRequestsMax = settings.keepAliveRequests
         keepAliveAgeMax = settings.keepAliveAge
         answerIdleTimeout = settings.answerIdleTimeout
@@ -72,9 +74,10 @@ struct LimitTable {
 }
 
 extension ProxySettings {
-    init(_ settings: ForwardedSettings, limits: ProxyLimits, listeners: [String: LimitSet] = [:]) {
+    init(_ gateway: GatewaySettings, limits: ProxyLimits, listeners: [String: LimitSet] = [:]) {
         self.init(limits: limits)
         listenerLimits = listeners
+        let settings = gateway.forwarded
         trust.proxies = settings.trustedProxies.compactMap { AddressPrefix($0) }
         trust.field =
             switch settings.clientFrom {
@@ -82,6 +85,15 @@ extension ProxySettings {
             case .forwarded: .forwarded
             }
         sendsForwarded = settings.sendsForwarded
+        viaName = settings.viaName
+        sendsClientCertificate = gateway.identity?.clientCertificate?.sendsHeaders ?? false
+    }
+}
+
+extension ProxyHeaderIntake {
+    init(_ settings: ProxyProtocolSettings) {
+        self.init(
+            proxies: settings.proxies.compactMap { AddressPrefix($0) }, timeout: settings.headerTimeout)
     }
 }
 

@@ -29,7 +29,7 @@ extension GatewayAssembly {
         return (
             Authentication(
                 Authenticator(keys: ring, tokens: tokens, keyField: identity.apiKeyHeader),
-                hasKeys: ring != nil),
+                hasKeys: ring != nil, certificateName: identity.clientCertificate?.name),
             IdentitySummary(apiKeys: ring?.count, tokenKeys: set?.count, ignored: set?.ignored ?? [])
         )
     }

@@ -27,6 +27,8 @@ final class Route: Sendable {
     let compression: CompressionRule?
     /// Nil streams requests unscored.
     let protection: Protection?
+    /// What streamed requests may do.
+    let streamOptions: StreamOptions
     /// What the own path of a guarded TensorFlow-Serving route asks for; nil for other routes and for prefixes.
     private let predictPath: PredictPath?
 
@@ -45,6 +47,7 @@ final class Route: Sendable {
         self.rates = rates
         self.compression = compression
         authenticate = settings.authenticate
+        streamOptions = StreamOptions(settings)
         let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
         if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
             predictPath = PredictPath(path)
@@ -61,6 +64,9 @@ final class Route: Sendable {
 
     /// Whether the route takes this path, spelt as the settings spell it.
     func spells(_ path: String) -> Bool { pattern.matches(path) }
+
+    /// Whether the route protects the model that `path` asks, whatever it asks of it.
+    func guardsModel(of path: PredictPath) -> Bool { protection != nil && predictPath?.model == path.model }
 
     /// Whether the route protects the model that `path` asks, spelt in another way: another version's or label's path, or
     /// another case of the fixed words, must not be a way around the score.
@@ -106,4 +112,12 @@ final class Protection: Sendable {
 
     /// Whether a fallback refuses: in observe mode nothing is ever refused.
     func refuses(_ fallback: ProtectSettings.Fallback) -> Bool { mode == .enforce && fallback == .reject }
+}
+
+extension StreamOptions {
+    init(_ route: RouteSettings) {
+        self = []
+        if route.upgrade.contains(.websocket) { insert(.webSocket) }
+        if route.expectContinue == .forward { insert(.forwardsContinue) }
+    }
 }

@@ -1,3 +1,5 @@
+import Settings
+
 /// The routes in order of precedence.
 struct RouteTable: Sendable {
     /// What a request's path and method lead to.
@@ -28,12 +30,16 @@ struct RouteTable: Sendable {
     ///
     /// A guarded route ends the search when its path matches and its method does not: falling through to a
     /// catch-all would carry a query past the score, or past the key, under another method. It also takes the other spellings of its
-    /// model's path, unless a route spells that path out.
+    /// model's path, unless a route spells that path out. What else a guarded model can be asked (`:classify`, `:regress`)
+    /// answers as `:predict` does, so no unguarded catch-all takes it.
     func match(path: String, method: String) -> Match {
         let model = protectsModels && !spelt.contains(path) ? PredictPath(path) : nil
         var allowed: Set<String> = []
         for route in routes {
             guard route.spells(path) || model.map(route.protectsModel) ?? false else { continue }
+            if route.protection == nil, let model, routes.contains(where: { $0.guardsModel(of: model) }) {
+                continue
+            }
             if route.methods.isEmpty || route.methods.contains(method) { return .route(route) }
             allowed.formUnion(route.methods)
             if route.isGuarded { break }

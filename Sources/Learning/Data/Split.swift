@@ -28,6 +28,13 @@ enum Stream: UInt64 {
     case classifierSteps
     case classifierOrder
     case probes
+    case thiefImages
+    case thiefWeights
+    case thiefOrder
+    case thiefSteps
+    case detectorWeights
+    case detectorOrder
+    case detectorSteps
 
     /// The generator of one step or epoch: a function of its number, so that a resumed run needs no stored
     /// state.

@@ -15,42 +15,75 @@ package struct Fit {
     package let options: FitOptions
     /// Which images train and which calibrate.
     package let split: Split
+    private let base: ModelBundle?
     private let program: String
     private let run: TrainingRun
 
-    /// A fit of `images` with the victim's `answers`. Traps when they differ in number or the options have
-    /// problems.
+    /// A fit of `images` with the victim's `answers`, or one that goes on from a bundle and makes what that lacks. Traps
+    /// when they differ in number or the options have problems.
+    ///
+    /// **Throws** `DataError` or `FitBaseError`.
     package init(
-        images: ImageSet, answers: AnswerSet, options: FitOptions, program: String, run: TrainingRun
-    ) throws(DataError) {
+        images: ImageSet, answers: AnswerSet, options: FitOptions, program: String, run: TrainingRun,
+        from base: ModelBundle? = nil
+    ) throws {
         precondition(images.count == answers.probabilities.rows && options.problems.isEmpty)
         self.images = images
         self.answers = answers
         self.options = options
         self.program = program
         self.run = run
-        split = try Split(count: images.count, holdout: options.holdout, seed: options.seed)
+        let split = try Split(count: images.count, holdout: options.holdout, seed: options.seed)
+        self.split = split
+        self.base = try base.map {
+            try FitBase($0, images: images, classes: answers.classes, split: split, seed: options.seed).bundle
+        }
     }
 
     /// Trains, or goes on from the checkpoints, and calibrates.
     ///
     /// **Throws** `ArchitectureError`, `TrainingError` or `CalibrationError`.
     package func makeBundle() throws -> ModelBundle {
-        let (autoencoder, autoencoderLoss) = try trainAutoencoder()
-        let (auxiliary, auxiliaryLoss) = try trainAuxiliary(autoencoder)
+        var results = base?.manifest.provenance.results ?? [:]
+        let (autoencoder, auxiliary) = try models(&results)
+        let detector = try trainDetector(autoencoder, auxiliary, &results)
         let sample = BenignSample(
-            images, at: split.heldOut, answers: answers, by: autoencoder, auxiliary, workspace: run.workspace)
+            images, at: split.heldOut, answers: answers, by: autoencoder, auxiliary, detector,
+            workspace: run.workspace)
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination)
-        let results = [
-            "autoencoder_loss": autoencoderLoss, "auxiliary_loss": auxiliaryLoss,
-            "held_out_agreement": sample.agreement,
-        ]
+        results["held_out_agreement"] = sample.agreement
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: answers.classes,
             autoencoder: autoencoder.architecture, auxiliary: auxiliary.architecture,
-            calibration: calibration, provenance: try provenance(results))
-        return ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
+            perturbation: detector?.architecture, calibration: calibration,
+            provenance: try provenance(results))
+        return ModelBundle(
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
+    }
+
+    /// The autoencoder and the auxiliary model: the base's, or trained.
+    private func models(_ results: inout [String: Double]) throws -> (MaskedAutoencoder, Classifier) {
+        if let base { return (base.autoencoder, base.auxiliary) }
+        let autoencoder: MaskedAutoencoder, auxiliary: Classifier
+        (autoencoder, results["autoencoder_loss"]) = try trainAutoencoder()
+        (auxiliary, results["auxiliary_loss"]) = try trainAuxiliary(autoencoder)
+        return (autoencoder, auxiliary)
+    }
+
+    /// The perturbation detector, where the score has a term for it.
+    private func trainDetector(
+        _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, _ results: inout [String: Double]
+    ) throws -> PerturbationDetector? {
+        results["perturbation_loss"] = nil
+        guard options.detectsPerturbations else { return nil }
+        let before = base.map { Array($0.manifest.files.values.map(\.sha256)).sorted() } ?? [answers.digest]
+        let training = DetectorTraining(
+            images: images, training: split.training, options: options.detector, seed: options.seed,
+            fingerprint: try fingerprint([images.digest] + before), run: run)
+        let detector: PerturbationDetector
+        (detector, results["perturbation_loss"]) = try training.train(autoencoder, auxiliary)
+        return detector
     }
 
     // MARK: Eq. (4)
@@ -113,6 +146,14 @@ package struct Fit {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         let json = String(decoding: try encoder.encode(options), as: UTF8.self)
+        if let base {
+            // What trained the networks that were kept stays said.
+            var provenance = base.manifest.provenance
+            provenance.program = program
+            provenance.options["fit --from"] = json
+            provenance.results = results
+            return provenance
+        }
         return Provenance(
             program: program, imagesDigest: images.digest, imageCount: images.count,
             trainingCount: split.training.count, targetsDigest: answers.digest, seed: options.seed,

@@ -47,6 +47,8 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var auxiliary: AuxiliaryKind
     /// How long and how fast the auxiliary model is trained.
     package var auxiliarySchedule: TrainingSchedule
+    /// The network for small perturbations, which is trained where the score has a term for it.
+    package var detector: Detector
     /// Images kept from training to calibrate on.
     package var holdout: Int
     /// Where all chance comes from.
@@ -55,6 +57,29 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var terms: [ScoreTerm]
     /// How the terms become one number.
     package var combination: Calibration.Combination
+
+    /// The size of the perturbation detector and its training.
+    package struct Detector: Codable, Hashable, Sendable {
+        /// Steps of training; each takes `batch` genuine images and as many perturbed ones.
+        package var steps = 2000
+        package var batch = 64
+        /// AdamW's highest rate.
+        package var learningRate = 2e-3
+        /// The channels of its first convolutions.
+        package var width = 16
+        /// Its resolutions.
+        package var stages = 3
+
+        /// The architecture for images of a shape.
+        package func architecture(image: ImageShape) -> PerturbationDetectorArchitecture {
+            PerturbationDetectorArchitecture(image: image, width: width, stages: stages)
+        }
+    }
+
+    /// Whether a perturbation detector is trained: Eq. (6) has no place for its term.
+    package var detectsPerturbations: Bool {
+        combination == .tailSum && terms.contains(.perturbation)
+    }
 
     /// A named set of options.
     package enum Preset: String, Codable, CaseIterable, Sendable {
@@ -67,6 +92,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
     /// The options of a preset.
     package init(_ preset: Preset) {
         self.preset = preset
+        detector = Detector()
         holdout = 5000
         seed = 1
         switch preset {
@@ -76,7 +102,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
             auxiliarySchedule = TrainingSchedule(
                 epochs: 10, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
                 optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
-            terms = Calibration.defaultTerms
+            terms = Calibration.defaultTerms + [.perturbation]
             combination = .tailSum
         case .paper:
             autoencoder = Self.paperAutoencoder
@@ -126,8 +152,26 @@ extension FitOptions {
         if autoencoder.maskRatios.isEmpty || !autoencoder.maskRatios.allSatisfy({ (0..<1).contains($0) }) {
             problems.append("mask ratios must be at least one number from 0 to below 1")
         }
+        if detectsPerturbations { problems += detector.problems }
         if holdout < TailFunction.sampleCountMin {
             problems.append("the hold-out must be at least \(TailFunction.sampleCountMin) images")
+        }
+        return problems
+    }
+}
+
+extension FitOptions.Detector {
+    /// What is wrong with the detector's options; empty when nothing is.
+    var problems: [String] {
+        var problems: [String] = []
+        if !(1...1_000_000).contains(steps) {
+            problems.append("the perturbation detector's steps must be from 1 to 1000000")
+        }
+        if !(1...4096).contains(batch) {
+            problems.append("the perturbation detector's batch must be from 1 to 4096 images")
+        }
+        if !(learningRate > 0 && learningRate <= 10) {
+            problems.append("the perturbation detector's learning rate must be above 0 and at most 10")
         }
         return problems
     }

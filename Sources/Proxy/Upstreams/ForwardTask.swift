@@ -9,6 +9,8 @@ final class ForwardTask: UpstreamClient {
     private let request: ForwardRequest
     private let rewriter: RequestRewriter
     private let loop: EventLoop
+    /// What becomes of interim answers.
+    private let interim: (ResponseHead) -> Void
     private let completion: (Result<CollectedResponse, UpstreamError>) -> Void
     private let started: MonotonicTime
     private var connection: UpstreamConnection?
@@ -25,14 +27,18 @@ final class ForwardTask: UpstreamClient {
 
     init(
         request: ForwardRequest, rewriter: RequestRewriter, loop: EventLoop,
+        interim: @escaping (ResponseHead) -> Void,
         completion: @escaping (Result<CollectedResponse, UpstreamError>) -> Void
     ) {
         self.request = request
         self.rewriter = rewriter
         self.loop = loop
+        self.interim = interim
         self.completion = completion
         started = loop.now
     }
+
+    var origin: ConnectionOrigin? { request.origin }
 
     func start() {
         if let total = request.upstream.settings.totalTimeout { limit(to: total) }
@@ -122,7 +128,7 @@ final class ForwardTask: UpstreamClient {
 
     var allowsUpstreamReading: Bool { true }
 
-    func upstreamInterim(_ head: ResponseHead) {}
+    func upstreamInterim(_ head: ResponseHead) { if !isDone { interim(head) } }
 
     func upstreamHead(_ upstream: UpstreamConnection) {
         firstByte = loop.now

@@ -13,6 +13,7 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
 
     private let request: [UInt8]
     private let status: ClosedRange<Int>
+    private let proxyProtocol: ProxyProtocolWriter.Version?
     private let security: (any SessionMaker)?
     private var parser: ResponseParser
     private var held: [UInt8] = []
@@ -27,6 +28,7 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
         request = Self.request(to: server, check)
         status = check.status
         security = server.security
+        proxyProtocol = server.bounds.proxyProtocol
         parser = ResponseParser(limits: server.limits.answer)
         self.completion = completion
         super.init(loop: loop, owning: raw)
@@ -84,6 +86,10 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
             guard canWrite else { return }
             let code = connectError()
             guard code == 0 else { return end("connect: \(TransportError.reason(code))") }
+            if let proxyProtocol {
+                withOutput { ProxyProtocolWriter.appendOwn(proxyProtocol, to: &$0) }
+                guard flush() else { return end("the connection broke") }
+            }
             if let security {
                 guard let session = security.makeSession(over: raw) else { return end("no TLS") }
                 secure(with: session)
@@ -112,12 +118,17 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
 
     /// The head says all: a body that does not end is none of a check's business.
     private func feed(_ bytes: UnsafeRawBufferPointer) {
-        held.append(contentsOf: bytes)
+        // Taken out of the object: a span of a stored property has no lifetime to depend on.
+        var bytesAtHand = held
+        held = []
+        bytesAtHand.append(contentsOf: bytes)
         while completion != nil {
-            let step = parser.next(held.span)
-            held.removeFirst(step.consumed)
+            let step = parser.next(bytesAtHand.span)
+            bytesAtHand.removeFirst(step.consumed)
             switch step.event {
-            case .needMoreBytes: return
+            case .needMoreBytes:
+                held = bytesAtHand
+                return
             case .interimHead: continue
             case .head: judge(parser.head.status)
             case .failure(let error): end("its answer is not HTTP/1.1: \(error)")

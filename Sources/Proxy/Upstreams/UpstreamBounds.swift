@@ -1,3 +1,4 @@
+import HTTPWire
 import Transport
 
 /// The bounds that connections look at with each request, as words: settings hold 128-bit durations, and strings whose
@@ -14,6 +15,8 @@ struct UpstreamBounds: Sendable {
     let requestsMax: Int
     /// `Int.max` for all.
     let idleMax: Int
+    /// The PROXY header that connections begin with.
+    let proxyProtocol: ProxyProtocolWriter.Version?
 
     init(_ settings: UpstreamSettings) {
         connect = settings.connectTimeout.nanoseconds
@@ -23,6 +26,7 @@ struct UpstreamBounds: Sendable {
         idle = settings.idleTimeout.nanoseconds
         lifetime = settings.connectionLifetime?.nanoseconds ?? .max
         requestsMax = settings.connectionRequestsMax
+        proxyProtocol = settings.proxyProtocol
         idleMax = settings.idleConnectionsMax ?? .max
     }
 }

@@ -6,6 +6,8 @@ import Transport
 protocol UpstreamClient: AnyObject {
     /// False while the other side has not taken what it was given.
     var allowsUpstreamReading: Bool { get }
+    /// Whose requests they are, where the upstream is told by a PROXY header.
+    var origin: ConnectionOrigin? { get }
     /// A connection is there; the request is to be written now.
     func upstreamReady(_ upstream: UpstreamConnection)
     /// Everything written so far has been sent.
@@ -18,10 +20,17 @@ protocol UpstreamClient: AnyObject {
     func upstreamBody(_ bytes: UnsafeRawBufferPointer)
     /// What was read has been told; a good time to send.
     func upstreamPaused()
+    /// The upstream has switched protocols. Returns the tunnel that takes both connections over, or nil when that was not
+    /// asked for so.
+    func upstreamSwitched(_ upstream: UpstreamConnection) -> Tunnel?
     /// The answer is complete.
     func upstreamEnd(_ upstream: UpstreamConnection)
     /// There will be no (more) answer.
     func upstreamFailed(_ error: UpstreamError, reused: Bool)
+}
+
+extension UpstreamClient {
+    func upstreamSwitched(_ upstream: UpstreamConnection) -> Tunnel? { nil }
 }
 
 /// A request in the queue for a connection.
@@ -29,12 +38,17 @@ final class UpstreamWaiter {
     private(set) var client: (any UpstreamClient)?
     /// Whether only a connection that has served nobody will do.
     let needsFresh: Bool
+    /// Whose connection it has to be.
+    let origin: ConnectionOrigin?
+    /// A connection of that origin is being made.
+    var isServed = false
     /// When it began to wait.
     let since: MonotonicTime
     var timer: LoopTimer?
 
     init(client: any UpstreamClient, needsFresh: Bool, since: MonotonicTime) {
         self.since = since
+        origin = client.origin
         self.client = client
         self.needsFresh = needsFresh
     }

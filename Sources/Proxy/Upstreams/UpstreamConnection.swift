@@ -5,7 +5,7 @@ import Transport
 ///
 /// `@unchecked Sendable` because: confined to its loop, like its base class.
 final class UpstreamConnection: StreamChannel, @unchecked Sendable {
-    enum State { case connecting, idle, active, closed }
+    enum State { case connecting, idle, active, tunnel, closed }
 
     let pool: UpstreamPool
     /// Where it leads.
@@ -16,9 +16,12 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     private(set) var requestCount = 0
     private(set) var state = State.connecting
     var isIdle: Bool { state == .idle }
+    /// Whose it is, where the upstream is told by a PROXY header.
+    var origin: ConnectionOrigin?
     var remainingAddresses: ArraySlice<SocketAddress> = []
     private(set) var parser: ResponseParser
     private var client: (any UpstreamClient)?
+    private var tunnel: Tunnel?
     /// Bytes of an incomplete head or chunk line.
     private var held: [UInt8] = []
     private var timer: LoopTimer?
@@ -69,7 +72,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
 
     /// Others may be given work in its stead.
     private func leaveWork() {
-        guard state == .active, pool.server.isBalanced else { return }
+        guard state == .active || state == .tunnel, pool.server.isBalanced else { return }
         pool.server.inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 
@@ -104,6 +107,10 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         leaveWork()
         if state != .connecting { pool.closed(self) }
         state = .closed
+        if let tunnel {
+            self.tunnel = nil
+            return tunnel.end(.cut(.upstreamFailed))
+        }
         guard let client else { return }
         self.client = nil
         client.upstreamFailed(pool.error(.shuttingDown), reused: isReused)
@@ -118,12 +125,13 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         // Whatever an unused connection has to say, it is of no use any more.
         case .idle: if canRead, !isQuiet() { close() }
         case .active: work()
+        case .tunnel: tunnel?.pump()
         case .closed: break
         }
     }
 
     override func channelResumed() {
-        if state == .active { read() }
+        if state == .active { read() } else { tunnel?.pump() }
     }
 
     private func connectEnded() {
@@ -131,6 +139,11 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
             guard canWrite else { return }
             let code = connectError()
             guard code == 0 else { return connectFailed(.connectFailed(code)) }
+            if let origin, let version = pool.bounds.proxyProtocol {
+                withOutput { origin.append(version, to: &$0) }
+                // A new socket takes so few bytes; one that does not is of no use.
+                guard flush() else { return connectFailed(.connectFailed(writeError ?? 0)) }
+            }
             if let security = pool.server.security {
                 guard let session = security.makeSession(over: raw) else {
                     return connectFailed(.handshakeFailed(.unusable))
@@ -154,9 +167,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         let deadline = connectDeadline
         close()
         if loop.now < deadline {
-            pool.attempt(rest, deadline: deadline, last: cause)
+            pool.attempt(rest, for: origin, deadline: deadline, last: cause)
         } else {
-            pool.attemptsEnded(cause)
+            pool.attemptsEnded(cause, for: origin)
         }
     }
 
@@ -182,23 +195,33 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         if state == .active {
             client?.upstreamPaused()
             updateDeadline()
+        } else {
+            tunnel?.pump()
         }
     }
 
     private func feed(_ bytes: UnsafeRawBufferPointer) {
         if held.isEmpty {
             let consumed = parse(bytes)
-            if consumed < bytes.count, state == .active {
-                held.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[consumed...]))
+            guard consumed < bytes.count else { return }
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[consumed...])
+            if state == .active {
+                held.append(contentsOf: rest)
+            } else {
+                tunnel?.takeEarly(fromUpstream: rest)
             }
         } else {
             held.append(contentsOf: bytes)
             var all: [UInt8] = []
             swap(&all, &held)
             let consumed = all.withUnsafeBytes { parse($0) }
-            guard state == .active, consumed < all.count else { return }
+            guard consumed < all.count else { return }
             all.removeFirst(consumed)
-            held = all
+            if state == .active {
+                held = all
+            } else {
+                all.withUnsafeBytes { tunnel?.takeEarly(fromUpstream: $0) }
+            }
         }
     }
 
@@ -229,8 +252,12 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     }
 
     private func headCompleted(_ client: any UpstreamClient) {
-        if parser.head.framing == .tunnel { return fail(.unexpectedUpgrade) }
-        client.upstreamHead(self)
+        guard parser.head.framing == .tunnel else { return client.upstreamHead(self) }
+        guard let tunnel = client.upstreamSwitched(self) else { return fail(.unexpectedUpgrade) }
+        self.tunnel = tunnel
+        self.client = nil
+        state = .tunnel
+        arm(.never)
     }
 
     private func endOfInput() {
@@ -300,7 +327,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         case .active:
             let isAnswering = bytesReceived > receivedAtStart || outputCount > 0
             fail(isAnswering ? .idleTimeout : .firstByteTimeout)
-        case .closed: break
+        case .tunnel, .closed: break
         }
     }
 }

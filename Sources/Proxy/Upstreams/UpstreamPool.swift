@@ -38,7 +38,7 @@ final class UpstreamPool: @unchecked Sendable {
     /// A connection now, later by `upstreamReady`, or an error. `verifying` asks the kernel whether an unused
     /// connection is still good, which is worth a system call when the request cannot be sent twice.
     func acquire(for client: any UpstreamClient, fresh: Bool = false, verifying: Bool) -> Acquired {
-        while !fresh, let connection = idle.popLast() {
+        while !fresh, let connection = takeIdle(for: client) {
             if verifying, connection.isStale {
                 connection.close()
                 continue
@@ -49,6 +49,13 @@ final class UpstreamPool: @unchecked Sendable {
         guard !server.isClosed else { return .failed(error(.shuttingDown, isRetrySafe: true)) }
         guard server.enterQueue() else { return .failed(failure(.queueFull, isRetrySafe: true)) }
         return .waiting(enqueue(client, fresh: fresh))
+    }
+
+    /// The last used of those that may serve the client.
+    private func takeIdle(for client: any UpstreamClient) -> UpstreamConnection? {
+        guard bounds.proxyProtocol != nil else { return idle.popLast() }
+        let origin = client.origin
+        return idle.lastIndex { $0.origin == origin }.map { idle.remove(at: $0) }
     }
 
     /// The client wants no connection any more.
@@ -112,7 +119,7 @@ final class UpstreamPool: @unchecked Sendable {
                 continue
             }
             connecting += 1
-            connect()
+            connect(for: bounds.proxyProtocol == nil ? nil : nextOrigin())
         }
         updateStarving()
     }
@@ -124,25 +131,35 @@ final class UpstreamPool: @unchecked Sendable {
         if starves { server.starve(self) } else { server.starveNoMore() }
     }
 
-    private func connect() {
-        if let known = server.knownAddresses(on: loop) { return resolved(known) }
-        server.resolveAddresses(on: loop) { @Sendable [self] in resolved($0) }
+    /// Whose connection is to be made next.
+    private func nextOrigin() -> ConnectionOrigin? {
+        let waiter = waiters.first { !$0.isServed } ?? waiters.first
+        waiter?.isServed = true
+        return waiter?.origin
     }
 
-    private func resolved(_ answer: Resolver.Answer) {
+    private func connect(for origin: ConnectionOrigin?) {
+        if let known = server.knownAddresses(on: loop) { return resolved(known, origin) }
+        server.resolveAddresses(on: loop) { @Sendable [self] in resolved($0, origin) }
+    }
+
+    private func resolved(_ answer: Resolver.Answer, _ origin: ConnectionOrigin?) {
         switch answer {
         case .success(let addresses):
             let deadline = loop.now.advanced(byNanoseconds: bounds.connect)
-            attempt(addresses[...], deadline: deadline, last: .connectFailed(0))
-        case .failure(let reason): attemptsEnded(.unresolved(reason.description))
+            attempt(addresses[...], for: origin, deadline: deadline, last: .connectFailed(0))
+        case .failure(let reason): attemptsEnded(.unresolved(reason.description), for: origin)
         }
     }
 
     /// Tries the addresses one after the other. Each gets its part of the time: one that swallows what is sent to it must
     /// not cost the others their turn.
-    func attempt(_ addresses: ArraySlice<SocketAddress>, deadline: MonotonicTime, last: UpstreamError.Cause) {
+    func attempt(
+        _ addresses: ArraySlice<SocketAddress>, for origin: ConnectionOrigin?, deadline: MonotonicTime,
+        last: UpstreamError.Cause
+    ) {
         guard let address = addresses.first, !server.isClosed, loop.now < deadline else {
-            return attemptsEnded(last)
+            return attemptsEnded(last, for: origin)
         }
         let rest = addresses.dropFirst()
         let part = (deadline.nanoseconds - loop.now.nanoseconds) / UInt64(addresses.count)
@@ -150,22 +167,23 @@ final class UpstreamPool: @unchecked Sendable {
             let descriptor = try Descriptor.connecting(to: address)
             let connection = UpstreamConnection(pool: self, owning: descriptor.release(), to: address)
             connection.remainingAddresses = rest
+            connection.origin = origin
             try connection.register()
             connection.awaitConnect(
                 until: rest.isEmpty ? deadline : loop.now.advanced(byNanoseconds: part), atMost: deadline)
         } catch {
-            guard case .system(_, let code) = error else { return attemptsEnded(last) }
+            guard case .system(_, let code) = error else { return attemptsEnded(last, for: origin) }
             server.noteFailure(of: address, on: loop)
-            attempt(rest, deadline: deadline, last: .connectFailed(code))
+            attempt(rest, for: origin, deadline: deadline, last: .connectFailed(code))
         }
     }
 
     /// No address is left: one of the requests that wait learns why.
-    func attemptsEnded(_ cause: UpstreamError.Cause) {
+    func attemptsEnded(_ cause: UpstreamError.Cause, for origin: ConnectionOrigin?) {
         connecting -= 1
         server.returnPermit(from: self)
         let failure = failure(cause, isRetrySafe: true)
-        if let waiter = waiters.first {
+        if let waiter = waiters.first(where: { $0.origin == origin }) {
             drop(waiter)
             waiter.take()?.upstreamFailed(failure, reused: false)
         }
@@ -178,6 +196,8 @@ final class UpstreamPool: @unchecked Sendable {
         connecting -= 1
         server.counters.opened.wrappingAdd(1, ordering: .relaxed)
         if !serve(with: connection, isFresh: true) { keep(connection) }
+        // It may have been somebody's who waits no more, while others do.
+        if bounds.proxyProtocol != nil { openIfUseful() }
         updateStarving()
     }
 
@@ -186,6 +206,8 @@ final class UpstreamPool: @unchecked Sendable {
         if server.isClosed { return connection.close() }
         if isWornOut(connection) { return connection.close() }
         if serve(with: connection, isFresh: false) { return }
+        // What is one client's is of no use to the others, who may be waiting for its permit.
+        if bounds.proxyProtocol != nil, !waiters.isEmpty { return connection.close() }
         // Another loop's requests may need the permit more than this loop its spare connection.
         if server.isStarving, !isStarving { return connection.close() }
         keep(connection)
@@ -206,7 +228,11 @@ final class UpstreamPool: @unchecked Sendable {
     }
 
     private func serve(with connection: UpstreamConnection, isFresh: Bool) -> Bool {
-        guard !waiters.isEmpty, let waiter = waiters.first(where: { isFresh || !$0.needsFresh }) else {
+        guard !waiters.isEmpty,
+            let waiter = waiters.first(where: {
+                (isFresh || !$0.needsFresh) && $0.origin == connection.origin
+            })
+        else {
             return false
         }
         drop(waiter)

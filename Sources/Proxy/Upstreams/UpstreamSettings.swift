@@ -1,3 +1,4 @@
+import HTTPWire
 import Transport
 
 /// The servers that answer for a name, as configured.
@@ -51,6 +52,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var whenAllDown = AllDown.use
     /// Connections to a server at once, over all loops.
     package var connectionsMax = 256
+    /// The PROXY header that connections begin with, before TLS; nil for none. Each connection is one client's then.
+    package var proxyProtocol: ProxyProtocolWriter.Version?
     /// Of these, how many may be unused; nil for all.
     package var idleConnectionsMax: Int?
     /// Requests that one connection carries; it is closed behind the last.

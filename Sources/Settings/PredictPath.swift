@@ -3,14 +3,14 @@
 /// The server matches everything but the model's name without regard to case, so `/V1/Models/m:PREDICT` is another
 /// spelling of the same call. Upper case is compared, since a long s (U+017F) folds to S as the server's expressions do.
 /// Two paths that are equal here reach the same model.
-struct PredictPath: Hashable, Sendable {
+package struct PredictPath: Hashable, Sendable {
     /// The model's name, case kept.
-    let model: String
+    package let model: String
     /// What is asked of it, in lower case: `predict`.
-    let verb: String
+    package let verb: String
 
     /// Nil when `path`, already decoded, is not of the form.
-    init?(_ path: String) {
+    package init?(_ path: String) {
         // Most paths ask for nothing of a model, and the search for a byte says so at once.
         guard path.utf8.contains(UInt8(ascii: ":")) else { return nil }
         let segments = path.split(separator: "/", omittingEmptySubsequences: false)

@@ -1,0 +1,58 @@
+import SAME
+import Tensor
+
+/// Trains a perturbation detector by self-supervision: the owner's images against the same images as thieves would
+/// change them.
+struct DetectorTraining {
+    let images: ImageSet
+    /// The images that may be learnt from.
+    let training: [Int]
+    let options: FitOptions.Detector
+    let seed: UInt64
+    /// A digest of all that the result follows from.
+    let fingerprint: String
+    let run: TrainingRun
+
+    /// Trains, or goes on from the checkpoints; the detector and its last mean loss.
+    ///
+    /// **Throws** `ArchitectureError` or `TrainingError`.
+    func train(
+        _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier
+    ) throws -> (PerturbationDetector, Double) {
+        var generator = Stream.detectorWeights.generator(seed: seed, at: 0)
+        let model = try PerturbationDetector(
+            options.architecture(image: images.shape), generator: &generator)
+        let thieves = try SimulatedThieves(
+            of: auxiliary, images: images, training: training, seed: seed, fingerprint: fingerprint, run: run)
+        let attack = SimulatedPerturbation(
+            image: images.shape, thieves: thieves.models, workspace: run.workspace)
+        // One epoch of as many draws as the steps need.
+        let loop = run.loop(
+            phase: "perturbation", module: model, schedule: schedule,
+            imageCount: options.steps * options.batch, seed: seed,
+            streams: (.detectorOrder, .detectorSteps), fingerprint: fingerprint)
+        let loss = try loop.run(resume: run.resume) { positions, generator in
+            let genuine = images.canonical(
+                positions.map { training[$0 % training.count] }, range: .signed)
+            let perturbed = attack.apply(genuine, generator: &generator)
+            let both = Self.joined(
+                SimulatedTransport.honest.carry(genuine, shape: images.shape, generator: &generator),
+                SimulatedTransport.perturbed.carry(perturbed, shape: images.shape, generator: &generator))
+            let painted = autoencoder.reconstruct(both, workspace: run.workspace)
+            return model.lossAndGradients(
+                both, painted, isPerturbed: (0..<both.rows).map { $0 >= genuine.rows },
+                workspace: run.workspace)
+        }
+        return (model, loss)
+    }
+
+    private var schedule: TrainingSchedule {
+        TrainingSchedule(
+            epochs: 1, batch: options.batch, learningRate: options.learningRate, warmupEpochs: 0.25,
+            optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 1e-3))
+    }
+
+    private static func joined(_ a: Tensor, _ b: Tensor) -> Tensor {
+        Tensor(shape: [a.rows + b.rows, a.rowCount], values: a.values + b.values)
+    }
+}

@@ -1,0 +1,41 @@
+import Testing
+
+@testable import Observe
+
+@Suite("Gathering")
+struct GatheringTests {
+    @Test("lines are gathered for their time and written together; many are written before it is over")
+    func gathering() throws {
+        let bench = try Bench { $0.gatherTime = .milliseconds(100) }
+        bench.write("a")
+        bench.write("b")
+        #expect(bench.lines == [])
+        bench.manual.advance(.milliseconds(99))
+        #expect(bench.lines == [])
+        bench.manual.advance(.milliseconds(1))
+        #expect(bench.lines == ["a", "b"])
+        let long = String(repeating: "x", count: 1 << 10)
+        for _ in 0..<63 { bench.write(long) }
+        #expect(bench.lines.count == 2)
+        bench.write(long)
+        #expect(bench.lines.count == 66)
+        // The time that the first of these lines began is over for nothing; the next line has its own.
+        bench.manual.advance(.milliseconds(50))
+        bench.write("c")
+        bench.manual.advance(.milliseconds(60))
+        #expect(bench.lines.count == 66)
+        bench.manual.advance(.milliseconds(40))
+        #expect(bench.lines.last == "c")
+        #expect(bench.writer.counts == LogCounts(written: 67))
+    }
+
+    @Test("closing writes what is being gathered at once")
+    func gatheredAtTheEnd() throws {
+        let scratch = try Scratch()
+        let plan = LogFilePlan(path: scratch.file("log"), isCompressed: false, gatherTime: .seconds(3600))
+        let writer = RotatingLogWriter(plan)
+        writer.append(line: Array("a\n".utf8))
+        #expect(writer.close(within: .seconds(10)))
+        #expect(scratch.text("log") == "a\n")
+    }
+}
