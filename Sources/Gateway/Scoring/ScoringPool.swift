@@ -78,7 +78,6 @@ package final class ScoringPool: Sendable {
                 run(index)
                 finished.leave()
             }
-            thread.name = "scorer-\(index)"
             thread.stackSize = 1 << 20
             thread.start()
         }
@@ -137,6 +136,8 @@ package final class ScoringPool: Sendable {
     // MARK: Workers
 
     private func run(_ worker: Int) {
+        // What `top -H` and the kernel's files show; a name given to the thread before it starts does not get there.
+        Thread.current.name = "scorer-\(worker)"
         let scratch = ScoringScratch()
         var hasGathered = false
         while true {
