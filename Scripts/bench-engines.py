@@ -1,10 +1,11 @@
-"""Times the scoring engine and three others on the same masked autoencoder, one thread each, by turns.
+"""Times the scoring engine and three others on the same networks, one thread each, by turns.
 
-The engine writes its weights and images (`samegate bench score --export`), the autoencoder is built from them in
-PyTorch and exported to ONNX for the others. Every round measures each engine once, in an order that moves on by one,
+The engine writes its weights and images (`samegate bench score --export`), the autoencoder or the auxiliary ResNet-18
+is built from them in PyTorch and exported to ONNX for the others. Every round measures each engine once, in an order that moves on by one,
 so that whatever else the machine does meets all alike. Ratios are taken within a round; the median and the quartiles
-over the rounds are printed. The score error is the largest relative difference of an image's reconstruction loss from
-the one that float64 gives.
+over the rounds are printed, with the machine's load before and after. The score error of an autoencoder is the largest
+relative difference of an image's reconstruction loss from the one that float64 gives; that of the classifier the largest
+difference of a class probability from float64's for the same picture.
 """
 
 import argparse
@@ -19,11 +20,15 @@ import numpy as np
 import openvino
 import onnxruntime
 import torch
+import torch_models
 from torch import nn
 
 MODELS = {
     "p4": dict(architecture="paper-p4", shape=(1, 28, 28), patch=4, width=192, blocks=(12, 4), heads=3),
     "cifar": dict(architecture="paper-cifar", shape=(3, 32, 32), patch=2, width=192, blocks=(12, 4), heads=3),
+    "resnet18": dict(
+        architecture="resnet18", shape=(3, 32, 32), classifier=dict(blocks=[2, 2, 2, 2], width=64, stem="cifar"), classes=10
+    ),
     "small": dict(architecture="small", shape=(1, 28, 28), patch=4, width=32, blocks=(2, 1), heads=4),
 }
 
@@ -109,7 +114,7 @@ class Timed:
 def engines(model, network, folder, images, batch):
     """Every other engine's way to reconstruct `batch` images, and what it makes of all the images."""
     x = torch.from_numpy(images[:batch].copy())
-    path = os.path.join(folder, f"mae-{batch}.onnx")
+    path = os.path.join(folder, f"model-{batch}.onnx")
     torch.onnx.export(network, (x,), path, dynamo=False, opset_version=17, input_names=["x"], output_names=["y"])
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -144,8 +149,58 @@ def samegate(arguments, model, batch):
     return {row["precision"]: row["ms"] for row in map(json.loads, lines)}
 
 
-def losses(images, painted):
-    return ((images.astype(np.float64) - painted.astype(np.float64)) ** 2).reshape(len(images), -1).mean(axis=1)
+class Reconstruction:
+    """What is compared of an autoencoder."""
+
+    def __init__(self, model, folder):
+        self.folder, self.shape = folder, model["shape"]
+        self.network = Autoencoder(model).eval()
+        self.network.load_state_dict(read_safetensors(os.path.join(folder, "mae.safetensors")))
+        self.images = floats(folder, "images", self.shape)
+        self.exact = self.losses(in_float64(self.network, self.images))
+
+    def losses(self, painted):
+        difference = self.images.astype(np.float64) - painted.astype(np.float64)
+        return (difference**2).reshape(len(painted), -1).mean(axis=1)
+
+    def error(self, painted):
+        return float(np.max(np.abs(self.losses(painted) - self.exact) / self.exact))
+
+    def own_error(self, precision):
+        return self.error(floats(self.folder, f"reconstructions-{precision}", self.shape))
+
+
+class Classification:
+    """What is compared of the auxiliary model, which looks at reconstructions: each precision's at its own."""
+
+    def __init__(self, model, folder):
+        self.folder, self.model = folder, model
+        classifier = torch_models.ResNet(model["shape"], model["classes"], **model["classifier"])
+        state = read_safetensors(os.path.join(folder, "auxiliary.safetensors"))
+        missing, unexpected = classifier.load_state_dict(state, strict=False)
+        if unexpected or any(not name.endswith("num_batches_tracked") for name in missing):
+            raise SystemExit(f"the weights do not fit: missing {missing}, unexpected {unexpected}")
+        self.network = nn.Sequential(classifier, nn.Softmax(dim=1)).eval()
+        self.images = floats(folder, "reconstructions-f32", model["shape"])
+        self.exact = in_float64(self.network, self.images)
+
+    def error(self, probabilities):
+        return float(np.max(np.abs(probabilities - self.exact)))
+
+    def own_error(self, precision):
+        painted = floats(self.folder, f"reconstructions-{precision}", self.model["shape"])
+        found = floats(self.folder, f"probabilities-{precision}", (self.model["classes"],))
+        return float(np.max(np.abs(found - in_float64(self.network, painted))))
+
+
+def floats(folder, name, shape):
+    return np.fromfile(os.path.join(folder, f"{name}.f32"), dtype=np.float32).reshape(-1, *shape)
+
+
+def in_float64(network, images):
+    found = network.double()(torch.from_numpy(images.astype(np.float64))).numpy()
+    network.float()
+    return found
 
 
 def spread(values):
@@ -161,22 +216,19 @@ def compare(arguments, name):
     subprocess.run(
         [arguments.samegate, "bench", "score", "--architecture", model["architecture"], "--autoencoder-only",
          "--export", folder], check=True)
-    network = Autoencoder(model).eval()
-    network.load_state_dict(read_safetensors(os.path.join(folder, "mae.safetensors")))
-    images = np.fromfile(os.path.join(folder, "images.f32"), dtype=np.float32).reshape(-1, *model["shape"])
-    exact = losses(images, network.double()(torch.from_numpy(images.astype(np.float64))).numpy())
-    network.float()
-    error = lambda painted: float(np.max(np.abs(losses(images, painted) - exact) / exact))
+    compared = (Classification if "classifier" in model else Reconstruction)(model, folder)
+    images, network = compared.images, compared.network
     errors, times = {}, {}
     clock = time.process_time if arguments.processor_time else time.perf_counter
     for file in sorted(os.listdir(folder)):
         if file.startswith("reconstructions-"):
-            painted = np.fromfile(os.path.join(folder, file), dtype=np.float32).reshape(images.shape)
-            errors["samegate-" + file.split("-")[1].split(".")[0]] = error(painted)
+            precision = file.split("-")[1].split(".")[0]
+            errors[f"samegate-{precision}"] = compared.own_error(precision)
+    load = os.getloadavg()[0]
     others = {batch: engines(model, network, folder, images, batch) for batch in arguments.batches}
     for engine, run in others[arguments.batches[0]].items():
         step = arguments.batches[0]
-        errors[engine] = error(np.concatenate([run(images[i : i + step]) for i in range(0, len(images), step)]))
+        errors[engine] = compared.error(np.concatenate([run(images[i : i + step]) for i in range(0, len(images), step)]))
     for turn in range(arguments.rounds):
         for batch in arguments.batches:
             order = ["samegate"] + list(others[batch])
@@ -187,11 +239,11 @@ def compare(arguments, name):
                 else:
                     run = Timed(lambda: others[batch][engine](images[:batch]))
                     times.setdefault((engine, batch), []).append(run.milliseconds(batch, arguments.milliseconds, clock))
-    return report(name, arguments, times, errors)
+    return report(name, arguments, times, errors, (load, os.getloadavg()[0]))
 
 
-def report(name, arguments, times, errors):
-    print(f"\n{name}: {MODELS[name]['architecture']}, one thread, {arguments.rounds} rounds")
+def report(name, arguments, times, errors, load):
+    print(f"\n{name}: {MODELS[name]['architecture']}, one thread, {arguments.rounds} rounds, load {load[0]:.1f} … {load[1]:.1f}")
     print(f"{'engine':16} {'batch':>5}  {'ms/image':28} {'ratio to OpenVINO bf16':28} score error")
     ratios = {}
     for (engine, batch), values in sorted(times.items(), key=lambda item: (item[0][1], item[0][0])):
@@ -209,7 +261,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samegate", required=True)
     parser.add_argument("--folder", required=True)
-    parser.add_argument("--models", default="p4,cifar,small")
+    parser.add_argument("--models", default="p4,cifar,resnet18,small")
     parser.add_argument("--batches", default="1,8", type=lambda text: [int(size) for size in text.split(",")])
     parser.add_argument("--rounds", default=9, type=int)
     parser.add_argument("--milliseconds", default=150, type=int, help="how long one measurement takes")
@@ -222,9 +274,7 @@ def main():
         for name in arguments.models.split(","):
             os.makedirs(os.path.join(arguments.folder, name), exist_ok=True)
             result[name], f32[name], errors[name] = compare(arguments, name)
-    # No bundle holds a ResNet-18 yet.
-    result["resnet18"] = None
-    print(json.dumps({"vs_openvino_bf16": result, "f32_vs_openvino_f32": f32, "score_error": errors}))
+    print(json.dumps({"vs_openvino_bf16": result, "f32_vs_openvino_f32": f32, "score_error": errors}), flush=True)
 
 
 if __name__ == "__main__":

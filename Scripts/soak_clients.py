@@ -54,7 +54,13 @@ class Wire:
         coming = asyncio.open_connection(
             "127.0.0.1", place.tls_port if tls else place.port, ssl=context, server_hostname=name if tls else None,
             limit=1 << 17)
-        return Wire(*await asyncio.wait_for(coming, PATIENCE))
+        wire = Wire(*await asyncio.wait_for(coming, PATIENCE))
+        if tls:
+            # The first certificate is for every name that has none.
+            wanted = place.certificates.get(name, next(iter(place.certificates.values())))
+            shown = wire.writer.get_extra_info("ssl_object").getpeercert(True)
+            expect(shown == wanted, f"{name} was shown the certificate of another name")
+        return wire
 
     def send(self, data):
         """Sends bytes."""
@@ -147,7 +153,8 @@ class Place:
     def __init__(self, seed, port, tls_port, ledger, queries, payloads):
         self.seed, self.port, self.tls_port, self.ledger = seed, port, tls_port, ledger
         self.queries, self.payloads = queries, payloads
-        self.program = None
+        # The certificate of each name, in DER.
+        self.program, self.certificates = None, {}
         self.ending = asyncio.Event()
 
     @property

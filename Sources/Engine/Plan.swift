@@ -15,6 +15,11 @@ package final class Plan: @unchecked Sendable {
     package let image: ImageShape
     /// The number of class probabilities of an examined row.
     package var classes: Int { classifier.classes }
+    /// Multiplications and additions a row.
+    package let operations: Double
+    /// How many rows are worth examining together: no more of them pass through the blocks at once, so further ones would
+    /// only wait for each other.
+    package var rowsTogether: Int { autoencoder.stack.images }
     private let autoencoder: AutoencoderPlan
     private let classifier: ClassifierPlan
     private let detector: DetectorPlan?
@@ -49,6 +54,8 @@ package final class Plan: @unchecked Sendable {
         let store = WeightStore()
         self.precision = precision
         image = model.architecture.image
+        operations = Double(
+            model.architecture.flops + auxiliary.architecture.flops + (detector?.architecture.flops ?? 0))
         autoencoder = AutoencoderPlan(model, kernels, in: store, &layout)
         classifier = ClassifierPlan(auxiliary, kernels, in: store, &layout)
         var detectorPlan: DetectorPlan?

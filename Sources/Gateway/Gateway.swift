@@ -263,12 +263,10 @@ extension MemoryStore.Limits {
     }
 }
 
-extension ScoringSettings.Workers {
-    /// The number of threads on a machine of so many processors.
-    func count(processors: Int) -> Int {
-        switch self {
-        case .automatic: processors
-        case .exactly(let count): count
-        }
+extension ScoringSettings {
+    /// Whether a pool of these settings would be the same.
+    func makesSamePool(as other: ScoringSettings) -> Bool {
+        workers == other.workers && queue == other.queue && batch == other.batch
+            && batchWait == other.batchWait
     }
 }

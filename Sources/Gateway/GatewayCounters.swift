@@ -13,6 +13,10 @@ package final class GatewayCounters: Sendable {
     package let overloaded = Atomic<Int>(0)
     /// Those of them that were refused.
     package let overloadedRefused = Atomic<Int>(0)
+    /// Queries that waited for a scoring worker past their deadline.
+    package let scoringLate = Atomic<Int>(0)
+    /// Queries that had to leave the full scoring queue for a model with fewer rows in it.
+    package let scoringDisplaced = Atomic<Int>(0)
     /// Answers without readable probabilities.
     package let unreadableAnswers = Atomic<Int>(0)
     /// Proofs that were refused.

@@ -14,6 +14,8 @@ final class GatewayServices: Sendable {
     let tracer: Tracer
     let codings: CodingServices
     let scoring: ScoringPool
+    /// How long a query may wait for a scoring worker; nil for however long.
+    let scoringDeadline: Duration?
     let store: any StateStore
     let rates: RateTable
     let authority: ChallengeAuthority
@@ -34,7 +36,7 @@ final class GatewayServices: Sendable {
 
     init(
         limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, codings: CodingServices,
-        scoring: ScoringPool,
+        scoring: ScoringPool, scoringDeadline: Duration? = nil,
         store: any StateStore,
         rates: RateTable,
         authority: ChallengeAuthority, retired: ChallengeAuthority? = nil,
@@ -48,6 +50,7 @@ final class GatewayServices: Sendable {
         self.tracer = tracer
         self.codings = codings
         self.scoring = scoring
+        self.scoringDeadline = scoringDeadline
         self.store = store
         self.rates = rates
         self.authority = authority

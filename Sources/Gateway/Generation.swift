@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 import Policy
 import Proxy
@@ -35,7 +34,7 @@ final class Generation: Sendable {
         number = (earlier?.number ?? 0) + 1
         listeners = sockets.listeners
         adminListeners = sockets.adminListeners
-        scoring = Self.pool(settings.scoring, after: earlier)
+        scoring = Self.pool(settings.scoring, state.clock, after: earlier)
         let metrics = try GatewayMetrics(
             routes: assembly.routes.map(\.name),
             protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name),
@@ -45,7 +44,9 @@ final class Generation: Sendable {
             limits: assembly.limits, authentication: assembly.authentication,
             tracer: Tracer(settings.tracing),
             codings: CodingServices(settings.limits, after: earlier?.services.codings),
-            scoring: scoring.part, store: state.store, rates: state.rates,
+            scoring: scoring.part,
+            scoringDeadline: settings.scoring.deadline == .zero ? nil : settings.scoring.deadline,
+            store: state.store, rates: state.rates,
             authority: authorities.present, retired: authorities.retired,
             perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,
             journal: DecisionJournal(settings.logs, log: state.log, reusing: earlier?.services.journal),
@@ -80,15 +81,22 @@ final class Generation: Sendable {
         try metrics.expose(state.reloads)
     }
 
-    private static func pool(_ settings: ScoringSettings, after earlier: Generation?) -> Lease<ScoringPool> {
-        if let earlier, earlier.assembly.settings.scoring.workers == settings.workers,
-            earlier.assembly.settings.scoring.queue == settings.queue
-        {
+    private static func pool(
+        _ settings: ScoringSettings, _ clock: any LoopClock, after earlier: Generation?
+    ) -> Lease<ScoringPool> {
+        if let earlier, earlier.assembly.settings.scoring.makesSamePool(as: settings) {
             return earlier.scoring
         }
-        let processors = ProcessInfo.processInfo.activeProcessorCount
+        let workers =
+            switch settings.workers {
+            case .automatic: ProcessorAllowance(root: "/").workers
+            case .exactly(let count): count
+            }
+        var turnRowsMax: Int?
+        if case .exactly(let rows) = settings.batch { turnRowsMax = rows }
         let pool = ScoringPool(
-            workers: settings.workers.count(processors: processors), queueRowsMax: settings.queue)
+            workers: workers, queueRowsMax: settings.queue, turnRowsMax: turnRowsMax,
+            turnWait: settings.batchWait, clock: clock)
         return Lease(pool) { $0.stop() }
     }
 

@@ -1,4 +1,4 @@
-/// Upper bounds of a latency histogram's buckets, in rising order. **Units**: nanoseconds, exposed as seconds.
+/// Upper bounds of a histogram's buckets, in rising order. **Units**: nanoseconds, exposed as seconds; or sizes.
 package struct HistogramBuckets: Hashable, Sendable {
     /// More buckets than this only make scrapes longer.
     package static let countMax = 64
@@ -7,6 +7,8 @@ package struct HistogramBuckets: Hashable, Sendable {
     package let nanoseconds: [UInt64]
     /// The `le` value of each bound.
     let labels: [String]
+    /// Whether values are sizes, each unit kept as a second.
+    let areSizes: Bool
 
     /// `count` bounds: `first`, `first · factor`, `first · factor²`, …; nil unless `first` is positive, `factor` is
     /// above 1, all are finite, and they stay apart when rounded to nanoseconds.
@@ -26,6 +28,15 @@ package struct HistogramBuckets: Hashable, Sendable {
         }
         nanoseconds = bounds
         labels = bounds.map { (Double($0) / 1e9).description }
+        areSizes = false
+    }
+
+    /// Whole numbers instead of durations: 1, 2, 4, … up to 2 to the power of `exponent` (at most 32).
+    package init(powersOfTwoTo exponent: Int) {
+        let bounds = (0...min(max(exponent, 0), 32)).map { UInt64(1) << UInt64($0) }
+        nanoseconds = bounds.map { $0 * 1_000_000_000 }
+        labels = bounds.map(\.description)
+        areSizes = true
     }
 
     /// From 100 µs to 52 s, each twice the one before: both a pass-through request and a slow victim are resolved.
@@ -60,6 +71,9 @@ package struct Histogram: Sendable {
         record(
             nanoseconds: overflow ? .max >> 1 : scaled &+ UInt64(attoseconds / 1_000_000_000), shard: shard)
     }
+
+    /// Counts one size, in a histogram of sizes.
+    package func record(size: Int) { record(nanoseconds: UInt64(min(max(size, 0), 1 << 32)) * 1_000_000_000) }
 
     /// Counts one duration in nanoseconds; `trace` may become the bucket's exemplar.
     package func record(nanoseconds: UInt64, shard: Int = 0, trace: TraceMark? = nil) {

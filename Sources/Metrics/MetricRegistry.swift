@@ -70,14 +70,14 @@ package final class MetricRegistry: Sendable {
         return GaugeFamily(series: series, cells: cells)
     }
 
-    /// A latency histogram; its name ends in `_seconds`. One that keeps exemplars shows them in OpenMetrics.
+    /// A histogram; the name of one of latencies ends in `_seconds`. One that keeps exemplars shows them in OpenMetrics.
     ///
     /// Throws: `MetricError` for a name, label or size that cannot be exposed.
     package func histogram(
         _ name: String, help: String, labels: [MetricLabel] = [], buckets: HistogramBuckets = .latency,
         keepsExemplars: Bool = false
     ) throws(MetricError) -> HistogramFamily {
-        guard name.hasSuffix("_seconds") else {
+        guard buckets.areSizes || name.hasSuffix("_seconds") else {
             throw .badName(name, reason: "a latency histogram ends in _seconds")
         }
         let series = try checked(name, labels)

@@ -36,6 +36,9 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package var scoringMaskRatio: Double
     /// What benign queries score.
     package var calibration: Calibration
+    /// What lower precisions do to the scores, by their names; nil where none was measured. Bundles from before there was
+    /// such a thing load without.
+    package var precisions: [String: PrecisionShift]?
     /// What it was made from.
     package var provenance: Provenance
     /// Size and digest of each weights file, by name.
@@ -90,6 +93,9 @@ package struct BundleManifest: Codable, Hashable, Sendable {
             try perturbation?.validate()
         } catch {
             return error.description
+        }
+        for (name, shift) in (precisions ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if let defect = shift.defect { return "precisions.\(name): \(defect)" }
         }
         return calibration.defect.map { "calibration: \($0)" }
     }

@@ -46,8 +46,9 @@ private let sizeUnits: [(name: String, bytes: Int)] = [
     ("B", 1), ("", 1),
 ]
 
-private let durationUnits: [(name: String, milliseconds: Int)] = [
-    ("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
+private let durationUnits: [(name: String, microseconds: Int)] = [
+    ("us", 1), ("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
 ]
 
 /// The whole number before a unit and the unit; nil when there is no number or it overflows.
@@ -69,8 +70,8 @@ private func parseDuration(_ text: String) -> Duration? {
     guard let (value, name) = amount(text), let unit = durationUnits.first(where: { $0.name == name }) else {
         return nil
     }
-    let (milliseconds, overflow) = value.multipliedReportingOverflow(by: unit.milliseconds)
-    return overflow ? nil : .milliseconds(milliseconds)
+    let (microseconds, overflow) = value.multipliedReportingOverflow(by: unit.microseconds)
+    return overflow ? nil : .microseconds(microseconds)
 }
 
 /// A size in the largest unit that divides it.
@@ -82,7 +83,7 @@ func renderSize(_ bytes: Int) -> String {
 /// A duration in the largest unit that divides it.
 func renderDuration(_ duration: Duration) -> String {
     let parts = duration.components
-    let milliseconds = Int(parts.seconds) * 1_000 + Int(parts.attoseconds / 1_000_000_000_000_000)
-    let unit = durationUnits.last { milliseconds > 0 && milliseconds.isMultiple(of: $0.milliseconds) }
-    return unit.map { "\(milliseconds / $0.milliseconds)\($0.name)" } ?? "\(milliseconds)ms"
+    let microseconds = Int(parts.seconds) * 1_000_000 + Int(parts.attoseconds / 1_000_000_000_000)
+    let unit = durationUnits.last { microseconds > 0 && microseconds.isMultiple(of: $0.microseconds) }
+    return unit.map { "\(microseconds / $0.microseconds)\($0.name)" } ?? "0ms"
 }

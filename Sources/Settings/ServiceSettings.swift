@@ -1,8 +1,8 @@
 /// The threads that score and how many queries may wait for them.
 package struct ScoringSettings: Sendable, Equatable {
-    /// How many threads score.
-    package enum Workers: Sendable, Equatable {
-        /// One for each processor.
+    /// A number that the program may choose.
+    package enum Count: Sendable, Equatable {
+        /// What suits the machine or the model.
         case automatic
         /// So many.
         case exactly(Int)
@@ -14,25 +14,46 @@ package struct ScoringSettings: Sendable, Equatable {
         case f32
         /// bfloat16 products, where the processor has them.
         case bf16
+        /// 8-bit products, where the processor has them and the bundle says that its scores stay what they are.
+        case int8
     }
 
     /// Threads that score.
-    package var workers: Workers
+    package var workers: Count
     /// Queries that may wait; past it `on_overload` decides.
     package var queue: Int
+    /// Rows that one worker takes at once.
+    package var batch: Count
+    /// How long a worker waits for so many while all others are at work.
+    package var batchWait: Duration
+    /// How long a query may wait for a worker; zero for however long.
+    package var deadline: Duration
     /// What products are computed in.
     package var precision: Precision
 
     init(reading section: Section) {
         workers = section.value(
-            "workers", .workers(in: 1...1_024), default: .automatic,
-            "Threads that score; `auto` is one for each processor.")
+            "workers", .count(in: 1...1_024), default: .automatic,
+            "Threads that score; `auto` is one for each processor that the process may use: by its affinity, the nodes of its memory and its control group's quota."
+        )
         queue = section.value(
             "queue", .integer(in: 1...1_000_000), default: 256,
             "Queries that may wait to be scored; past it a route's `on_overload` decides.")
+        batch = section.value(
+            "batch", .count(in: 1...4_096), default: .automatic,
+            "Rows that a worker takes at once, of whatever queries wait then; `auto` is as many as the model gains from."
+        )
+        batchWait = section.value(
+            "batch_wait", .duration(in: .zero ... .seconds(1)), default: .zero,
+            "How long a worker waits for so many rows while all others are at work; a lone query is never held back."
+        )
+        deadline = section.value(
+            "deadline", .duration(in: .zero ... .seconds(3_600)), default: .zero,
+            "How long a query may wait for a worker; past it a route's `on_overload` decides. 0ms for however long."
+        )
         precision = section.value(
             "precision", .choice(), default: .f32,
-            "What the networks compute in; `bf16` is faster where the processor has it, and moves scores a little."
+            "What the networks compute in; `bf16` and `int8` are faster where the processor has them, and refused for a bundle whose scores they were measured to move too far; `int8` also for one that was not measured."
         )
     }
 }
@@ -101,9 +122,9 @@ package struct ShutdownSettings: Sendable, Equatable {
     }
 }
 
-extension Kind where Value == ScoringSettings.Workers {
+extension Kind where Value == ScoringSettings.Count {
     /// `auto`, or a whole number within bounds.
-    static func workers(in range: ClosedRange<Int>) -> Kind {
+    static func count(in range: ClosedRange<Int>) -> Kind {
         let number = Kind<Int>.integer(in: range)
         return Kind(
             name: "integer or auto", bounds: "auto, or \(number.bounds)", sample: .automatic,
@@ -115,7 +136,7 @@ extension Kind where Value == ScoringSettings.Workers {
             },
             read: { reading in
                 if case .scalar(let scalar) = reading.node, scalar.string == "auto" { return .automatic }
-                return number.read(reading).map(ScoringSettings.Workers.exactly)
+                return number.read(reading).map(ScoringSettings.Count.exactly)
             })
     }
 }

@@ -7,7 +7,10 @@ import SAME
 struct BundleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bundle", abstract: "Show a bundle; import its networks from PyTorch, or export them.",
-        subcommands: [BundleShowCommand.self, BundleImportCommand.self, BundleExportCommand.self])
+        subcommands: [
+            BundleShowCommand.self, BundleImportCommand.self, BundleExportCommand.self,
+            BundleMeasureCommand.self,
+        ])
 }
 
 /// `samegate bundle export`: a bundle's networks under PyTorch's names.
@@ -95,6 +98,10 @@ struct BundleText {
         for percentile in [95.0, 99, 99.9] {
             let score = String(format: "%.4f", calibration.threshold(percentile: percentile))
             lines.append("              p\(percentile) at \(score)")
+        }
+        for (name, shift) in (manifest.precisions ?? [:]).sorted(by: { $0.key < $1.key }) {
+            lines.append("\(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(shift.summary)")
+            lines += shift.excesses.map { "              outside the tolerances: \($0)" }
         }
         lines.append("made by       \(manifest.provenance.program)")
         for (name, value) in manifest.provenance.options.sorted(by: { $0.key < $1.key }) {

@@ -63,7 +63,8 @@ struct BundleImportCommand: ParsableCommand {
             images: images, answers: answers,
             terms: try terms.map(ScoreTerm.list) ?? Calibration.defaultTerms,
             combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
-            workspace: run.workspace)
+            workspace: run.workspace
+        ).measuringPrecisions(images, at: Array(0..<images.count), answers)
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(FitCommand.summary(bundle, output))

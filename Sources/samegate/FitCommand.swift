@@ -54,7 +54,7 @@ struct FitCommand: ParsableCommand {
         let fit = try Fit(
             images: images, answers: answers, options: options, program: TrainData.program, run: run,
             from: base)
-        let bundle = try fit.makeBundle()
+        let bundle = try fit.makeBundle().measuringPrecisions(images, at: fit.split.heldOut, answers)
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(Self.summary(bundle, output))

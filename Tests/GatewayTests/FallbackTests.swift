@@ -123,6 +123,44 @@ struct FallbackTests {
         #expect(try fixture.verdicts() == ["reject", "pass"])
     }
 
+    @Test(
+        "a query whose deadline passes in the queue is dealt with as overload, the victim's answer or not",
+        arguments: ["pass", "reject"])
+    func deadline(onOverload: String) throws {
+        let clock = ManualClock()
+        var plan = Plan(onOverload: onOverload)
+        plan.scoring = ", deadline: 50ms"
+        let fixture = try GatewayFixture.make(plan, clock: clock)
+        let pool = fixture.gateway.services.scoring
+        let (started, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        _ = pool.submit(rows: 1) { _ in
+            started.signal()
+            gate.wait()
+        }
+        started.wait()
+        let bodies = try [99.0..<100, 5..<45].map { fixture.body([try fixture.model.picture($0)]) }
+        let endpoint = try Endpoint(parsing: fixture.gateway.addresses[0])
+        // The second request shows that the connection goes on as usual.
+        let asked = Background {
+            let client = HTTPClient(endpoint, timeout: .seconds(60))
+            return try bodies.map { try client.send(.post, "/v1/models/m:predict", body: $0) }
+        }
+        #expect(eventually("a query in the queue") { pool.queuedRows == 1 })
+        #expect(eventually("the victim asked") { fixture.victim.answers.count == 1 })
+        clock.advance(by: .milliseconds(51))
+        gate.signal()
+        let answers = try asked.value()
+        let answer = answers[0]
+        #expect(answers[1].status == 200)
+        #expect(answer.status == (onOverload == "pass" ? 200 : 503))
+        if onOverload == "pass" { #expect(answer.body == fixture.victim.answers[0]) }
+        #expect(fixture.gateway.counters.scoringLate.load(ordering: .relaxed) == 1)
+        let lines = try fixture.lines("decisions")
+        #expect(lines.count == 2 && lines[0]["reason"] as? String == "the scoring deadline passed")
+        #expect(lines[0]["verdict"] as? String == (onOverload == "pass" ? "unscored" : "reject"))
+        #expect(lines[1]["verdict"] as? String == "pass")
+    }
+
     // MARK: The victim's answer
 
     static let unreadable: [ScriptedVictim.Script] = [

@@ -108,13 +108,8 @@ struct ProxyHeaderTests {
 
             """.utf8
         ).write(to: URL(fileURLWithPath: folder + "/c"))
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-        process.arguments = ["30", "haproxy", "-db", "-f", folder + "/c"]
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        defer { process.terminate() }
+        let haproxy = try RunningProgram("/usr/sbin/haproxy", ["-db", "-f", folder + "/c"])
+        defer { haproxy.stop() }
         let address = try #require(SocketAddress(host: "127.0.0.1", port: port))
         #expect(eventually("HAProxy listens") { BlockingSocket.canConnect(to: address) })
         let client = BlockingSocket.connect(to: address)

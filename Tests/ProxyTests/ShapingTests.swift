@@ -59,7 +59,7 @@ struct ShapingTests {
         #expect(first.body == (isWanted ? "BY LENGTH!" : "by length"))
         #expect(first.field("x-seen") == "/length")
         #expect((first.field("content-length") == nil) == isWanted)
-        client.send("GET /chunked HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.send("GET /chunked HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: TE, close\r\n\r\n")
         let text = client.receiveAll()
         #expect(text.contains(isWanted ? "ABC" : "abc") && text.contains("X-Kept: 1"))
         #expect(text.contains("sha-256") == !isWanted)

@@ -314,13 +314,9 @@ struct TunnelTests {
             s.listen(0, '127.0.0.1', () => console.log(s.address().port));
             setTimeout(() => process.exit(0), 20000);
             """
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["node", "-e", script]
         let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        defer { process.terminate() }
+        let node = try RunningProgram("/usr/bin/node", ["-e", script], output: output)
+        defer { node.stop() }
         let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
         let port = try #require(UInt16(line.trimmingCharacters(in: .whitespacesAndNewlines)))
         let upstream = Upstream(

@@ -87,12 +87,8 @@ struct UpstreamProxyHeaderTests {
             }
             """
         try Data(config.utf8).write(to: URL(fileURLWithPath: folder + "/c"))
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/timeout")
-        process.arguments = ["30", "nginx", "-p", folder, "-c", folder + "/c"]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        defer { process.terminate() }
+        let nginx = try RunningProgram("/usr/sbin/nginx", ["-p", folder, "-c", folder + "/c"])
+        defer { nginx.stop() }
         let address = try #require(SocketAddress(host: "127.0.0.1", port: port))
         #expect(eventually("nginx listens") { BlockingSocket.canConnect(to: address) })
         var settings = UpstreamSettings(name: "nginx", endpoint: Endpoint(host: "127.0.0.1", port: port))

@@ -124,6 +124,7 @@ extension GatewayMetrics {
         try gauge("samegate_scoring_queue_limit_rows", "Rows that may wait for a scoring worker.") {
             scoring.queueRowsMax
         }
+        try gauge("samegate_scoring_workers", "Threads that score.") { scoring.workers }
     }
 
     private func exposeRefusals(_ counters: GatewayCounters) throws(MetricError) {
@@ -139,6 +140,13 @@ extension GatewayMetrics {
         try counter("samegate_overloaded_total", "Queries that found the scoring queue full.") {
             counters.overloaded.load(ordering: .relaxed)
         }
+        try counter(
+            "samegate_scoring_deadline_missed_total", "Queries that waited for a worker past their deadline."
+        ) { counters.scoringLate.load(ordering: .relaxed) }
+        try counter(
+            "samegate_scoring_displaced_total",
+            "Queries that left the full scoring queue for a model with fewer rows in it."
+        ) { counters.scoringDisplaced.load(ordering: .relaxed) }
         try counter("samegate_unreadable_answers_total", "Answers without readable probabilities.") {
             counters.unreadableAnswers.load(ordering: .relaxed)
         }

@@ -14,6 +14,7 @@ final class GatewayMetrics: Sendable {
     private let durations: HistogramFamily
     private let upstreamLatencies: HistogramFamily
     private let bodyBytes: CounterFamily
+    private let turns: HistogramFamily
     /// Of protected routes, by name.
     private let places: [String: Int]
     /// The number of requests that no route took.
@@ -52,6 +53,10 @@ final class GatewayMetrics: Sendable {
         bodyBytes = try registry.counter(
             "samegate_body_bytes_total", help: "Bytes of bodies received from clients and sent to them.",
             labels: [MetricLabel("direction", ["received", "sent"])])
+        turns = try registry.histogram(
+            "samegate_scoring_batch_rows",
+            help: "Rows that a scoring worker examined at once, of one query or several.",
+            buckets: HistogramBuckets(powersOfTwoTo: 12))
     }
 
     /// What is counted of protected routes, when there are any.
@@ -104,6 +109,9 @@ final class GatewayMetrics: Sendable {
             histogram.record(nanoseconds: UInt64(max(0, milliseconds) * 1e6), trace: trace)
         }
     }
+
+    /// Counts a turn of a scoring worker.
+    func recordTurn(rows: Int) { turns.histogram(at: 0).record(size: rows) }
 
     /// Counts an exchange. **Runs on** its loop, whose cells it takes.
     func record(_ outcome: ExchangeOutcome) {

@@ -157,6 +157,7 @@ package struct GatewayAssembly: Sendable {
             switch settings.scoring.precision {
             case .f32: .f32
             case .bf16: .bf16
+            case .int8: .int8
             }
         var models: [String: LoadedModel] = [:]
         for model in settings.models {
@@ -169,6 +170,11 @@ package struct GatewayAssembly: Sendable {
                     continue
                 }
                 let bundle = try ModelBundle(contentsOf: model.bundle)
+                if let objection = bundle.objection(to: precision) {
+                    let message = "model \(model.name): \(objection)"
+                    problems.append(AssemblyProblem(path: "scoring.precision", message: message))
+                    continue
+                }
                 do throws(PlanError) {
                     let plan = try Plan(bundle, precision: precision)
                     models[model.name] = LoadedModel(scorer: Scorer(bundle), plan: plan)

@@ -6,7 +6,6 @@ import Proxy
 import Query
 import SAME
 import Synchronization
-import Tensor
 import Transport
 
 /// One request on a protected route, from its head to its verdict.
@@ -28,6 +27,10 @@ final class ProtectedExchange: @unchecked Sendable {
 
     var batch: QueryBatch?
     var examinations: [Examination]?
+    /// When the query was given to the scoring pool.
+    var submitted = MonotonicTime.never
+    /// The pool has given the query up, and the route lets it by without a score.
+    var isUnscored = false
     var answered: CollectedResponse?
     /// What is held of the route's rates until the rows are scored.
     var ticket: RateLimitTicket?
@@ -53,6 +56,10 @@ final class ProtectedExchange: @unchecked Sendable {
     /// connections. **Units** bytes.
     static let decodeInlineBytesMax = 64 << 10
 
+    /// What decoding counts for beside the networks where the two share the scoring workers: 10 ns a byte, in which the
+    /// networks do about so many operations.
+    static let operationsPerDecodedByte = 1_000.0
+
     init(
         _ exchange: Exchange, _ note: RequestNote, route: Route, protection: Protection,
         services: GatewayServices
@@ -65,7 +72,7 @@ final class ProtectedExchange: @unchecked Sendable {
         started = exchange.loop.now
     }
 
-    /// Starts the first phase. **Runs on** the exchange's loop, as everything here but `examine`.
+    /// Starts the first phase. **Runs on** the exchange's loop, as everything here.
     func begin() {
         exchange.onCancel { self.cancelled($0) }
         guard agreesOnCodings() else { return }
@@ -93,7 +100,8 @@ final class ProtectedExchange: @unchecked Sendable {
             latencies.parse = took
             return decoded(result, body)
         }
-        let admission = services.scoring.submit(rows: 1) { [self] _ in
+        let operations = Double(body.count) * Self.operationsPerDecodedByte
+        let admission = services.scoring.submit(rows: 1, operations: operations) { [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let (result, took) = timed { decode(body) }
             exchange.loop.execute { @Sendable in
@@ -156,25 +164,48 @@ final class ProtectedExchange: @unchecked Sendable {
     // MARK: Scoring beside the victim
 
     private func score(_ batch: QueryBatch, _ body: [UInt8]) {
-        let submitted = services.clock.now()
-        let admission = services.scoring.submit(rows: batch.rows) { [self] scratch in
-            examine(batch, scratch, submitted: submitted)
-        }
-        guard admission == .accepted else { return overloaded(body) }
+        let query = ScoringQuery(
+            protection.plan, rows: batch.rows, values: batch.values, submitted: services.clock.now(),
+            patience: services.scoringDeadline,
+            isWanted: { [self] in !isAbandoned.load(ordering: .relaxed) },
+            completion: { [self] outcome in
+                exchange.loop.execute { @Sendable in self.scored(outcome) }
+            })
+        guard services.scoring.submit(query) == .accepted else { return overloaded(body) }
+        submitted = query.submitted
         forward(body) { self.answered($0) }
     }
 
-    /// **Runs on** a scoring worker.
-    private func examine(_ batch: QueryBatch, _ scratch: ScoringScratch, submitted: MonotonicTime) {
-        guard !isAbandoned.load(ordering: .relaxed) else { return }
-        let begun = services.clock.now()
-        let rows = Tensor(shape: [batch.rows, batch.shape.count], values: batch.values)
-        let examinations = protection.plan.examine(rows, arena: scratch.arena(for: protection.plan))
-        let ended = services.clock.now()
-        exchange.loop.execute { @Sendable [self] in
-            latencies.queue = begun.duration(since: submitted)
-            latencies.score = ended.duration(since: begun)
-            self.examinations = examinations
+    private func scored(_ outcome: ScoringQuery.Outcome) {
+        switch outcome {
+        case .examined(let examined):
+            latencies.queue = examined.begun.duration(since: submitted)
+            latencies.score = examined.ended.duration(since: examined.begun)
+            for rows in examined.turns { services.metrics.recordTurn(rows: rows) }
+            examinations = examined.rows
+            join()
+        case .late:
+            services.counters.scoringLate.wrappingAdd(1, ordering: .relaxed)
+            unscored("the scoring deadline passed")
+        case .displaced:
+            services.counters.scoringDisplaced.wrappingAdd(1, ordering: .relaxed)
+            unscored("displaced from the full scoring queue")
+        }
+    }
+
+    /// A query that was accepted gets no score, while the victim is asked already.
+    private func unscored(_ reason: String) {
+        guard !isOver else { return }
+        latencies.queue = services.clock.now().duration(since: submitted)
+        recordUnscored(reason, as: .fallback(protection.onOverload))
+        // The victim's work may have been done: the estimate is charged, whatever becomes of the answer.
+        settleEstimate()
+        if protection.refuses(protection.onOverload) {
+            isOver = true
+            services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
+            respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
+        } else {
+            isUnscored = true
             join()
         }
     }
@@ -236,9 +267,14 @@ final class ProtectedExchange: @unchecked Sendable {
         respond(ProblemDocument(status: error.status), retryAfterSeconds: error.status == 503 ? 1 : nil)
     }
 
-    /// Goes on once both the examination and the answer are there.
+    /// Goes on once the answer and the examination are there, or none is to come.
     private func join() {
-        guard !isOver, let batch, let answered, let examinations else { return }
+        guard !isOver, let batch, let answered else { return }
+        if isUnscored {
+            isOver = true
+            return deliver(answered.response)
+        }
+        guard let examinations else { return }
         isOver = true
         decide(Joined(batch: batch, examinations: examinations, response: answered))
     }

@@ -1,114 +1,204 @@
 import Dispatch
+import Engine
 import Foundation
+import SAME
 import Synchronization
+import Tensor
+import Transport
 
 /// A bounded queue before a fixed set of worker threads: the only place where networks run.
 ///
 /// The bound counts rows, not jobs, since a batch of a hundred queries is a hundred times the work of one. A full queue is
 /// an answer (`Admission.overloaded`), never a wait: what then happens to the query is the route's `on_overload`.
 ///
+/// A free worker takes what waits then, from several requests where there are several; it waits for more only where
+/// `turnWait` says so and all others are busy.
+///
 /// **Runs on** `submit` and `stop` on any thread; jobs on the pool's own threads.
 package final class ScoringPool: Sendable {
     /// Work for one worker: it gets that worker's private scratch memory.
     package typealias Job = @Sendable (ScoringScratch) -> Void
 
-    /// What became of a submitted job.
+    /// What became of what was submitted.
     package enum Admission: Sendable, Equatable {
         /// A worker will run it, exactly once.
         case accepted
-        /// The queue holds as many rows as it may: the job is dropped.
+        /// The queue holds as many rows as it may: the work is dropped.
         case overloaded
-        /// The pool is stopping: the job is dropped.
+        /// The pool is stopping: the work is dropped.
         case stopped
     }
 
-    private struct Waiting {
-        var jobs: [(rows: Int, job: Job)?]
-        var head = 0
-        var count = 0
-        var rows = 0
+    private struct State {
+        var queue: ScoringQueue
+        /// Workers that sleep; the last to fall asleep, whose caches are warmest, is woken first.
+        var idle: [Int] = []
+        /// The worker that waits for a fuller turn.
+        var gathering: Int?
         var isStopped = false
     }
 
-    private let waiting: Mutex<Waiting>
-    private let available = DispatchSemaphore(value: 0)
+    private enum Step {
+        case run(ScoringQueue.Turn?)
+        case sleep
+        case gather
+        case end
+    }
+
+    private let state: Mutex<State>
+    /// One for each worker, signalled once each time it is taken out of `idle` or `gathering`.
+    private let wake: [DispatchSemaphore]
     private let finished = DispatchGroup()
     private let refused = Atomic<UInt64>(0)
-    private let workers: Int
+    private let clock: any LoopClock
+    private let turnWait: Duration
 
     /// The most rows that may wait for a worker.
     package let queueRowsMax: Int
 
-    /// Starts `workers` threads before a queue of at most `queueRowsMax` rows.
-    package init(workers: Int, queueRowsMax: Int) {
+    /// The number of threads.
+    package var workers: Int { wake.count }
+
+    /// Starts `workers` threads before a queue of at most `queueRowsMax` rows, of which one takes at most `turnRowsMax` at
+    /// once (as many as a plan gains from, where nil), and waits up to `turnWait` for so many while all others work.
+    package init(
+        workers: Int, queueRowsMax: Int, turnRowsMax: Int? = nil, turnWait: Duration = .zero,
+        clock: any LoopClock = SystemClock()
+    ) {
         precondition(workers > 0 && queueRowsMax > 0, "settings are validated before a pool is made")
-        self.workers = workers
         self.queueRowsMax = queueRowsMax
-        waiting = Mutex(Waiting(jobs: Array(repeating: nil, count: queueRowsMax)))
+        self.turnWait = turnWait
+        self.clock = clock
+        wake = (0..<workers).map { _ in DispatchSemaphore(value: 0) }
+        let queue = ScoringQueue(rowsMax: queueRowsMax, turnRowsMax: turnRowsMax)
+        state = Mutex(State(queue: queue))
         for index in 0..<workers {
             finished.enter()
             let thread = Thread { [self] in
-                run()
+                run(index)
                 finished.leave()
             }
-            thread.name = "scorer-\(index)"
             thread.stackSize = 1 << 20
             thread.start()
         }
     }
 
-    /// Queues `job`, which stands for `rows` rows (at least 1).
-    ///
-    /// A job larger than the whole queue is taken when nothing waits: otherwise no batch of that size could ever be scored.
-    package func submit(rows: Int, _ job: @escaping Job) -> Admission {
+    /// Queues `job`, which stands for `rows` rows (at least 1) and about so many operations: what it counts for beside the
+    /// models' rows.
+    package func submit(rows: Int, operations: Double = 0, _ job: @escaping Job) -> Admission {
         precondition(rows > 0, "a job has at least one row")
-        let admission = waiting.withLock { waiting -> Admission in
-            if waiting.isStopped { return .stopped }
-            let fits = waiting.rows + rows <= queueRowsMax || waiting.count == 0
-            guard fits else { return .overloaded }
-            waiting.jobs[(waiting.head + waiting.count) % waiting.jobs.count] = (rows, job)
-            waiting.count += 1
-            waiting.rows += rows
+        return submit(.job(rows: rows, operations: operations, job))
+    }
+
+    /// Queues a query.
+    package func submit(_ query: ScoringQuery) -> Admission { submit(.query(query)) }
+
+    private func submit(_ work: ScoringQueue.Work) -> Admission {
+        var displaced: [ScoringQuery] = []
+        var woken: Int?
+        let admission = state.withLock { state -> Admission in
+            if state.isStopped { return .stopped }
+            guard let found = state.queue.add(work) else { return .overloaded }
+            displaced = found
+            woken = state.idle.popLast() ?? gathered(&state)
             return .accepted
         }
-        switch admission {
-        case .accepted: available.signal()
-        case .overloaded, .stopped: refused.add(1, ordering: .relaxed)
-        }
+        if let woken { wake[woken].signal() }
+        for query in displaced { query.end(.displaced) }
+        if admission != .accepted { refused.add(1, ordering: .relaxed) }
         return admission
     }
 
-    /// Rows that wait for a worker now.
-    package var queuedRows: Int { waiting.withLock { $0.rows } }
+    /// The worker that waits for a fuller turn, once it need not any more.
+    private func gathered(_ state: inout State) -> Int? {
+        guard let worker = state.gathering, state.queue.hasWholeTurn else { return nil }
+        state.gathering = nil
+        return worker
+    }
 
-    /// Jobs that were refused since the pool started.
+    /// Rows that wait for a worker now.
+    package var queuedRows: Int { state.withLock { $0.queue.rows } }
+
+    /// Jobs and queries that were refused since the pool started.
     package var refusedJobs: UInt64 { refused.load(ordering: .relaxed) }
 
-    /// Lets queued jobs finish, takes no more, and waits for the workers to end. May be called more than once.
+    /// Lets queued work finish, takes no more, and waits for the workers to end. May be called more than once.
     package func stop() {
-        let first = waiting.withLock { waiting in
-            defer { waiting.isStopped = true }
-            return !waiting.isStopped
+        let sleepers = state.withLock { state -> [Int] in
+            state.isStopped = true
+            defer { (state.idle, state.gathering) = ([], nil) }
+            return state.idle + (state.gathering.map { [$0] } ?? [])
         }
-        if first { for _ in 0..<workers { available.signal() } }
+        for worker in sleepers { wake[worker].signal() }
         finished.wait()
     }
 
-    private func run() {
+    // MARK: Workers
+
+    private func run(_ worker: Int) {
+        // What `top -H` and the kernel's files show; a name given to the thread before it starts does not get there.
+        Thread.current.name = "scorer-\(worker)"
         let scratch = ScoringScratch()
-        while let job = next() { job(scratch) }
+        var hasGathered = false
+        while true {
+            var late: [ScoringQuery] = []
+            switch step(worker, hasGathered, &late) {
+            case .end: return
+            case .sleep: wake[worker].wait()
+            case .gather:
+                gather(worker)
+                hasGathered = true
+                continue
+            case .run(let turn):
+                for query in late { query.end(.late) }
+                switch turn {
+                case .job(let job): job(scratch)
+                case .rows(let plan, let slices): scratch.examine(slices, by: plan, clock)
+                case nil: break
+                }
+            }
+            hasGathered = false
+        }
     }
 
-    /// The next job, or nil when the pool is stopped and nothing is left.
-    private func next() -> Job? {
-        available.wait()
-        return waiting.withLock { waiting in
-            guard waiting.count > 0, let entry = waiting.jobs[waiting.head] else { return nil }
-            waiting.jobs[waiting.head] = nil
-            waiting.head = (waiting.head + 1) % waiting.jobs.count
-            waiting.count -= 1
-            waiting.rows -= entry.rows
-            return entry.job
+    /// What a worker does next.
+    private func step(_ worker: Int, _ hasGathered: Bool, _ late: inout [ScoringQuery]) -> Step {
+        let now = clock.now()
+        var woken: Int?
+        let step = state.withLock { state -> Step in
+            if state.queue.isEmpty {
+                if state.isStopped { return .end }
+                state.idle.append(worker)
+                return .sleep
+            }
+            if !hasGathered, turnWait > .zero, mayGather(state) {
+                state.gathering = worker
+                return .gather
+            }
+            let turn = state.queue.take(now: now, workers: 1 + state.idle.count, late: &late)
+            // Work that is left over is another's: a submission wakes one worker, though it may have brought many rows.
+            if !state.queue.isEmpty { woken = state.idle.popLast() }
+            return .run(turn)
         }
+        if let woken { wake[woken].signal() }
+        return step
+    }
+
+    /// A query is held back only where no worker is free for the next one, and others are at work.
+    private func mayGather(_ state: borrowing State) -> Bool {
+        wake.count > 1 && state.idle.isEmpty && state.gathering == nil && !state.isStopped
+            && !state.queue.hasWholeTurn
+    }
+
+    private func gather(_ worker: Int) {
+        let nanoseconds = Int(clamping: turnWait.nanoseconds)
+        guard wake[worker].wait(timeout: .now() + .nanoseconds(nanoseconds)) == .timedOut else { return }
+        let isSignalled = state.withLock { state in
+            guard state.gathering == worker else { return true }
+            state.gathering = nil
+            return false
+        }
+        // Whoever took it out of `gathering` signals, if it has not yet.
+        if isSignalled { wake[worker].wait() }
     }
 }

@@ -1,4 +1,7 @@
 import Engine
+import SAME
+import Tensor
+import Transport
 
 /// What one scoring worker keeps between jobs: each model's working memory.
 ///
@@ -13,6 +16,33 @@ package final class ScoringScratch {
 
     /// Nothing yet: memory is made with a model's first query.
     package init() {}
+
+    /// Examines slices of queries together and gives each query its part.
+    func examine(_ slices: [ScoringQueue.Slice], by plan: Plan, _ clock: any LoopClock) {
+        let begun = clock.now()
+        let count = slices.reduce(0) { $0 + $1.rows.count }
+        let rows = Tensor(shape: [count, plan.image.count], values: values(of: slices, plan.image.count))
+        let found = plan.examine(rows, arena: arena(for: plan))
+        let ended = clock.now()
+        var start = 0
+        for slice in slices {
+            let part = found[start..<start + slice.rows.count]
+            slice.query.keep(
+                part, from: slice.rows.lowerBound, begun: begun, ended: ended, turn: start == 0 ? count : nil)
+            start += slice.rows.count
+        }
+    }
+
+    /// The slices' rows one after the other; a whole query's own memory where it is alone.
+    private func values(of slices: [ScoringQueue.Slice], _ width: Int) -> [Float] {
+        if slices.count == 1, slices[0].rows.count == slices[0].query.rows { return slices[0].query.values }
+        var values: [Float] = []
+        values.reserveCapacity(slices.reduce(0) { $0 + $1.rows.count * width })
+        for slice in slices {
+            values += slice.query.values[slice.rows.lowerBound * width..<slice.rows.upperBound * width]
+        }
+        return values
+    }
 
     /// This worker's memory for `plan`.
     func arena(for plan: Plan) -> PlanArena {

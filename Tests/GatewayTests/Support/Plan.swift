@@ -15,6 +15,8 @@ struct Plan: Sendable {
     var answerKind = "probabilities"
     var withheld = "{answers: 100, bytes: 16MiB, lifetime: 5m}"
     var queue = 64
+    /// More keys of `scoring`, each with a comma before it.
+    var scoring = ""
     /// What comes after the upstream's port.
     var base = ""
     /// More keys of the upstream, each with a comma before it.
@@ -84,7 +86,7 @@ struct Plan: Sendable {
           - {name: rest, path: "\(catchAll)", upstream: victim\(restKeys)}
         policies:
           default: {bands: \(bands)}
-        scoring: {workers: 1, queue: \(queue)}
+        scoring: {workers: 1, queue: \(queue)\(scoring)}
         secrets: {key_file: gateway.key}
         withheld: \(withheld)
         logs:

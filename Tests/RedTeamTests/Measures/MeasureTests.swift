@@ -134,7 +134,8 @@ struct MeasureTests {
         let calibration = try EvaluationTests.bundle().manifest.calibration
         var generator = RandomGenerator(seed: 10)
         let honest = (0..<400).map { _ -> ScoreBench.Row in
-            var terms = TermValues(reconstruction: Float(generator.uniform()), deviation: 0.1, doubt: 0.2)
+            var terms = TermValues(
+                reconstruction: Float(generator.uniform()), perturbation: 0.3, deviation: 0.1, doubt: 0.2)
             terms.excess = Float(generator.uniform())
             terms.doubt = Float(generator.uniform())
             return ScoreBench.Row(surprise: 0, scores: [:], terms: terms, features: [])

@@ -1,0 +1,91 @@
+import Engine
+import SAME
+import Synchronization
+import Transport
+
+/// One request's rows on their way through the scoring pool.
+///
+/// Its rows may be examined in several turns, by several workers at once; `completion` is told once, when the last of
+/// them is. What a row gives does not depend on the turn it was in.
+package final class ScoringQuery: Sendable {
+    /// What became of a query that was accepted.
+    package enum Outcome: Sendable {
+        /// All rows are examined.
+        case examined(Examined)
+        /// Its deadline passed while it waited.
+        case late
+        /// It had to leave the full queue for a model that had fewer rows in it.
+        case displaced
+    }
+
+    /// The examinations of all rows, in order, and when they were made.
+    package struct Examined: Sendable {
+        package let rows: [Examination]
+        /// When the first turn began and the last one ended.
+        package let begun: MonotonicTime
+        package let ended: MonotonicTime
+        /// The rows of each turn that this query was the first of; so each turn is told of once.
+        package let turns: [Int]
+    }
+
+    private struct Progress {
+        var examinations: [Examination?]
+        var missing: Int
+        var begun = MonotonicTime.never
+        var turns: [Int] = []
+    }
+
+    let plan: Plan
+    /// **Shapes** (rows, C·H·W), canonical values.
+    let values: [Float]
+    let rows: Int
+    let submitted: MonotonicTime
+    let deadline: MonotonicTime
+    /// Whether anybody still waits for it. Called with the queue's lock held: it may read an atomic, no more.
+    let isWanted: @Sendable () -> Bool
+    private let completion: @Sendable (Outcome) -> Void
+    private let progress: Mutex<Progress>
+
+    /// A query of `rows` rows that must not wait for its first turn longer than `patience`, where given.
+    ///
+    /// `completion` is called once on a worker's thread, or on that which displaced the query; never for one that nobody
+    /// wants any more, nor for one that was not accepted.
+    package init(
+        _ plan: Plan, rows: Int, values: [Float], submitted: MonotonicTime, patience: Duration? = nil,
+        isWanted: @escaping @Sendable () -> Bool = { true },
+        completion: @escaping @Sendable (Outcome) -> Void
+    ) {
+        precondition(rows > 0 && values.count == rows * plan.image.count, "a query is whole rows")
+        self.plan = plan
+        self.rows = rows
+        self.values = values
+        self.submitted = submitted
+        deadline = patience.map { submitted.advanced(by: $0) } ?? .never
+        self.isWanted = isWanted
+        self.completion = completion
+        progress = Mutex(Progress(examinations: Array(repeating: nil, count: rows), missing: rows))
+    }
+
+    /// Ends a query without a score.
+    func end(_ outcome: Outcome) { completion(outcome) }
+
+    /// Keeps the examinations of the rows from `first` on; the last ones end the query.
+    func keep(
+        _ found: ArraySlice<Examination>, from first: Int, begun: MonotonicTime, ended: MonotonicTime,
+        turn: Int?
+    ) {
+        let whole = progress.withLock { progress -> Examined? in
+            for (offset, examination) in found.enumerated() {
+                progress.examinations[first + offset] = examination
+            }
+            progress.missing -= found.count
+            progress.begun = min(progress.begun, begun)
+            if let turn { progress.turns.append(turn) }
+            guard progress.missing == 0 else { return nil }
+            return Examined(
+                rows: progress.examinations.compactMap(\.self), begun: progress.begun, ended: ended,
+                turns: progress.turns)
+        }
+        if let whole { completion(.examined(whole)) }
+    }
+}

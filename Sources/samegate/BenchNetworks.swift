@@ -1,0 +1,112 @@
+import ArgumentParser
+import Engine
+import Foundation
+import Neural
+import SAME
+import Tensor
+
+/// Networks to measure without training any.
+enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
+    /// The paper's sizes over 4×4 patches of 28×28 images.
+    case paperP4 = "paper-p4"
+    /// The paper's own for 32×32×3 images: 2×2 patches.
+    case paperCIFAR = "paper-cifar"
+    /// What `fit` makes unless told otherwise, without its perturbation detector.
+    case small
+    /// The auxiliary model by itself: ResNet-18 with the stem for 32×32×3 images, behind an autoencoder that costs next to
+    /// nothing.
+    case resnet18
+
+    static var allNames: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+    /// The sizes of the autoencoder.
+    var autoencoder: MaskedAutoencoderArchitecture {
+        switch self {
+        case .paperP4:
+            var sizes = MaskedAutoencoderArchitecture.paper(image: image)
+            sizes.patch = 4
+            return sizes
+        case .paperCIFAR: return .paper(image: image)
+        case .small:
+            return MaskedAutoencoderArchitecture(
+                image: image, patch: 4, embedding: 32, encoderDepth: 2, encoderHeads: 4, decoderDepth: 1,
+                decoderHeads: 4)
+        case .resnet18:
+            return MaskedAutoencoderArchitecture(
+                image: image, patch: 16, embedding: 8, encoderDepth: 1, encoderHeads: 1, decoderDepth: 1,
+                decoderHeads: 1)
+        }
+    }
+
+    private var image: ImageShape {
+        switch self {
+        case .paperCIFAR, .resnet18: ImageShape(channels: 3, height: 32, width: 32)
+        case .paperP4, .small: ImageShape(channels: 1, height: 28, width: 28)
+        }
+    }
+
+    /// The auxiliary model: but for ``resnet18`` Conv3, as wide as the presets have it.
+    private var auxiliary: ClassifierArchitecture {
+        switch self {
+        case .paperP4, .paperCIFAR: .conv3(image: image, classes: 10, width: 32)
+        case .small: .conv3(image: image, classes: 10, width: 16)
+        case .resnet18: .resnet(image: image, classes: 10, sizes: .resnet18(stem: .cifar))
+        }
+    }
+
+    /// Networks with random weights.
+    func networks(autoencoderOnly: Bool) throws -> BenchNetworks {
+        var generator = RandomGenerator(seed: 1)
+        let auxiliary =
+            autoencoderOnly && self != .resnet18
+            ? ClassifierArchitecture.mlp(image: image, classes: 2, hidden: 1) : self.auxiliary
+        return BenchNetworks(
+            autoencoder: try MaskedAutoencoder(autoencoder, generator: &generator),
+            auxiliary: try Classifier(auxiliary, generator: &generator))
+    }
+}
+
+/// The networks that a query passes through.
+struct BenchNetworks {
+    let autoencoder: MaskedAutoencoder
+    let auxiliary: Classifier
+    var detector: PerturbationDetector?
+
+    /// Multiplications and additions a query.
+    var operations: Double {
+        let detector = detector?.architecture.flops ?? 0
+        return Double(autoencoder.architecture.flops + auxiliary.architecture.flops + detector)
+    }
+}
+
+extension BenchNetworks {
+    /// Writes what another engine needs to compute the same, and what this one computes: `mae.safetensors`,
+    /// `auxiliary.safetensors`, `images.f32` and for each precision `reconstructions-….f32` (64, C·H·W) and
+    /// `probabilities-….f32` (64, classes).
+    func export(to directory: String, _ precisions: [Plan.Precision]) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        func write(_ bytes: [UInt8], _ name: String) throws {
+            try Data(bytes).write(to: URL(fileURLWithPath: directory + "/" + name))
+        }
+        func write(_ values: [Float], _ name: String) throws {
+            try write(values.withUnsafeBytes { Array($0) }, name)
+        }
+        try write(Safetensors(tensors: autoencoder.stateDict).bytes, "mae.safetensors")
+        try write(Safetensors(tensors: auxiliary.stateDict).bytes, "auxiliary.safetensors")
+        var generator = RandomGenerator(seed: 2)
+        let (count, pixels) = (64, autoencoder.architecture.image.count)
+        let images = (0..<count * pixels).map { _ in generator.uniform(-1..<1) }
+        try write(images, "images.f32")
+        for precision in precisions {
+            let plan = try Plan(autoencoder, auxiliary, precision: precision)
+            var (losses, painted) = ([Float](repeating: 0, count: count), images)
+            var probabilities = [Float](repeating: 0, count: count * plan.classes)
+            plan.examine(
+                rows: images, count: count, arena: plan.makeArena(), losses: &losses,
+                probabilities: &probabilities,
+                reconstructions: &painted)
+            try write(painted, "reconstructions-\(precision.rawValue).f32")
+            try write(probabilities, "probabilities-\(precision.rawValue).f32")
+        }
+    }
+}
