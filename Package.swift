@@ -9,7 +9,7 @@ let strict: [SwiftSetting] = [
 ]
 
 /// The rooms whose classes are confined to a loop's queue. At run time each access to a property of theirs would be checked
-/// for overlapping with another, which is a sixth of the user instructions of a proxied request (64,000 to 53,000); the
+/// for overlapping with another, which was a sixth of the user instructions of a proxied request (Scripts/bench-proxy --instructions); the
 /// compiler's own checks stay, and debug builds, in which every test runs, keep those at run time too.
 let loopConfined: [SwiftSetting] =
     strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
