@@ -8,6 +8,13 @@ package struct PrecisionShift: Codable, Hashable, Sendable {
         /// In 32 bits, and in the lower precision.
         package let reference: Double
         package let found: Double
+
+        /// Shares of the sample in 0…1.
+        package init(percentile: Double, reference: Double, found: Double) {
+            self.percentile = percentile
+            self.reference = reference
+            self.found = found
+        }
     }
 
     /// The percentiles that are held.
