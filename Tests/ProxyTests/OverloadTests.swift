@@ -67,7 +67,7 @@ struct OverloadTests {
         let clients = (0..<64).map { _ in server.connect() }
         for client in clients {
             client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: \(8 << 20)\r\n\r\n")
-            let end = DispatchTime.now() + .seconds(1)
+            let end = DispatchTime.now() + .milliseconds(100)
             var sent = 0
             while sent < body.count, DispatchTime.now() < end {
                 let count = client.sendWithoutWaiting(Array(body[sent...]))
@@ -75,7 +75,8 @@ struct OverloadTests {
             }
         }
         #expect(server.server.counters.shed[.memory] > 0)
-        #expect(server.server.counters.bufferedBytes <= limits.bufferBytesMax)
+        // Each of the two loops looks before it reads, and a read brings 64 KiB at most.
+        #expect(server.server.counters.bufferedBytes <= limits.bufferBytesMax + 2 * (64 << 10))
         // Arrays double as they grow, so half as much again may have been copied at the same time, on each loop.
         #expect(residentBytes() - before < 3 * limits.bufferBytesMax)
         let refused = clients.filter { client in client.answer()?.status == 503 }
