@@ -170,7 +170,7 @@ public final class EventLoop: @unchecked Sendable {
 
     private func drain() {
         // Work in the queue comes first, but events must not wait for a lull in it.
-        guard mailbox.attend() else { return deliver(poll(milliseconds: 0), isFirst: true) }
+        guard mailbox.attend() else { return catchUp() }
         isDraining = true
         for round in 0..<Self.roundsMax {
             guard turn(milliseconds: round == 0 ? 0 : lingerMilliseconds, isFirst: round == 0) else { break }
@@ -200,6 +200,12 @@ public final class EventLoop: @unchecked Sendable {
         load.publish(late, at: now)
     }
 
+    /// Does what is ready now. **Runs on** the loop.
+    func catchUp() {
+        assertOnLoop()
+        deliver(poll(milliseconds: 0), isFirst: true)
+    }
+
     private func poll(milliseconds: Int32) -> Int32 {
         let begin = clock.now()
         let count = cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
@@ -209,7 +215,7 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private func deliver(_ count: Int32, isFirst: Bool) {
-        guard count > 0 else { return late.noteIdle() }
+        guard count > 0 else { return late.noteIdle(at: now) }
         noteLag(isFirst: isFirst, leavesMore: Int(count) == events.count)
         for event in events[0..<Int(count)] {
             table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))

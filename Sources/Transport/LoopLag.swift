@@ -26,8 +26,11 @@ struct LoopLag {
         if !leavesMore { caughtUp = time }
     }
 
-    /// Notes that nothing was ready.
-    mutating func noteIdle() { isBehind = false }
+    /// Notes that at `now` nothing was ready.
+    mutating func noteIdle(at now: MonotonicTime) {
+        isBehind = false
+        caughtUp = now.nanoseconds
+    }
 
     /// What is left of a lateness after so many nanoseconds.
     static func decayed(_ value: UInt64, over elapsed: UInt64) -> UInt64 {

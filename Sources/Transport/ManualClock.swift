@@ -25,13 +25,13 @@ package final class ManualClock: LoopClock {
 
     func unregister(_ loop: EventLoop) { state.withLock { $0.loops.removeAll { $0 === loop } } }
 
-    /// Moves the time forward and returns when every loop has fired the timers that became due.
+    /// Moves the time forward and returns when every loop has fired the timers that became due. What is ready before is
+    /// taken up in the time before.
     /// **Runs on** any thread but a loop's own.
     package func advance(by duration: Duration) {
-        let loops = state.withLock { state in
-            state.time = state.time.advanced(by: duration)
-            return state.loops
-        }
+        let loops = state.withLock { $0.loops }
+        for loop in loops { loop.sync { @Sendable in loop.catchUp() } }
+        state.withLock { $0.time = $0.time.advanced(by: duration) }
         for loop in loops {
             loop.sync { @Sendable in loop.fireTimers() }
         }

@@ -17,6 +17,17 @@ struct LoopLagTests {
         #expect(lag.nanoseconds == 40_000_000)
     }
 
+    @Test("waiting is no lateness, neither once nor again and again while only timers fire")
+    func waiting() {
+        var lag = LoopLag()
+        lag.note(at: at(1000), isFirst: true, leavesMore: false)
+        for time: UInt64 in [1100, 1200, 1300, 1400] { lag.noteIdle(at: at(time)) }
+        lag.note(at: at(1500), waited: 100_000_000, isFirst: false, leavesMore: false)
+        #expect(lag.nanoseconds == 0)
+        lag.note(at: at(1600), waited: 90_000_000, isFirst: false, leavesMore: false)
+        #expect(lag.nanoseconds == 10_000_000)
+    }
+
     @Test(
         "events that full batches leave behind count on from the first of them, also over a hand-over of the thread"
     )
@@ -34,10 +45,10 @@ struct LoopLagTests {
         var lag = LoopLag()
         lag.note(at: at(1000), isFirst: true, leavesMore: false)
         lag.note(at: at(1100), isFirst: false, leavesMore: false)
-        lag.noteIdle()
+        lag.noteIdle(at: at(1101))
         lag.note(at: at(1225), isFirst: true, leavesMore: false)
         #expect(lag.nanoseconds == 50_000_000)
-        lag.noteIdle()
+        lag.noteIdle(at: at(1226))
         lag.note(at: at(1500), isFirst: true, leavesMore: false)
         #expect(lag.nanoseconds == 0)
     }
