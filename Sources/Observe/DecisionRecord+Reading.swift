@@ -14,7 +14,8 @@ extension DecisionRecord {
             time: time, requestID: object["request_id"] as? String ?? "",
             client: object["client"] as? String ?? "", route: route, row: object["row"] as? Int ?? 0,
             rows: object["rows"] as? Int ?? 1, reconstruction: object["reconstruction"] as? Double,
-            deviation: object["deviation"] as? Double, score: object["score"] as? Double,
+            deviation: object["deviation"] as? Double, excess: object["excess"] as? Double,
+            perturbation: object["perturbation"] as? Double, score: object["score"] as? Double,
             percentile: object["percentile"] as? Double, verdict: Verdict(rawValue: verdict),
             isEnforced: mode == "enforce", difficulty: (object["difficulty"] as? Int).map(Int64.init),
             latencies: Latencies(

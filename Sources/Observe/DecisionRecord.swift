@@ -63,6 +63,10 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
     package var reconstruction: Double?
     /// The deviation of the auxiliary model from the answer.
     package var deviation: Double?
+    /// The reconstruction loss beyond what the query's roughness lets expect.
+    package var excess: Double?
+    /// The perturbation detector's logit; nil where the bundle has none.
+    package var perturbation: Double?
     /// The combined score.
     package var score: Double?
     /// The share of benign queries that score lower, in percent.
@@ -89,8 +93,8 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
     /// A record; what is left out is written as null.
     package init(
         time: WallTime, requestID: String, client: String, route: String, row: Int = 0, rows: Int = 1,
-        reconstruction: Double? = nil, deviation: Double? = nil, score: Double? = nil,
-        percentile: Double? = nil,
+        reconstruction: Double? = nil, deviation: Double? = nil, excess: Double? = nil,
+        perturbation: Double? = nil, score: Double? = nil, percentile: Double? = nil,
         verdict: Verdict, isEnforced: Bool, difficulty: Int64? = nil, latencies: Latencies = Latencies(),
         digest: String? = nil, terms: [String] = [], reason: String? = nil,
         trace: String? = nil, requestCoding: String? = nil
@@ -103,6 +107,8 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         self.rows = rows
         self.reconstruction = reconstruction
         self.deviation = deviation
+        self.excess = excess
+        self.perturbation = perturbation
         self.score = score
         self.percentile = percentile
         self.verdict = verdict
@@ -126,6 +132,8 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         line.field("rows", rows)
         line.field("reconstruction", reconstruction)
         line.field("deviation", deviation)
+        line.field("excess", excess)
+        line.field("perturbation", perturbation)
         line.field("score", score)
         line.field("percentile", percentile)
         line.field("verdict", verdict.rawValue)

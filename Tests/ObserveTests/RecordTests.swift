@@ -17,7 +17,9 @@ struct RecordTests {
         let record = DecisionRecord(
             time: WallTime(milliseconds: 1_800_000_000_123), requestID: "ab", client: "10.0.0.1",
             route: "predict",
-            row: 2, rows: 3, reconstruction: 0.1, deviation: 1e-9, score: 3.25, percentile: 99.5,
+            row: 2, rows: 3, reconstruction: 0.1, deviation: 1e-9, excess: -0.25, perturbation: -7.5,
+            score: 3.25,
+            percentile: 99.5,
             verdict: .proofOfWork, isEnforced: true, difficulty: 1 << 40,
             latencies: .init(queue: 0.0004, score: 1.23456, upstream: nil, total: 10), digest: "00ff",
             terms: ["reconstruction", "deviation"], reason: "why", trace: "4bf92f35")
@@ -25,6 +27,7 @@ struct RecordTests {
         #expect(object["time"] as? String == "2027-01-15T08:00:00.123Z")
         #expect(object["row"] as? Int == 2 && object["rows"] as? Int == 3)
         #expect(object["deviation"] as? Double == 1e-9)
+        #expect(object["excess"] as? Double == -0.25 && object["perturbation"] as? Double == -7.5)
         #expect(object["verdict"] as? String == "proof-of-work")
         #expect(object["mode"] as? String == "enforce")
         #expect(object["difficulty"] as? Int == 1 << 40)
@@ -33,8 +36,9 @@ struct RecordTests {
         #expect(spans["upstream"] is NSNull)
         #expect(object["terms"] as? [String] == ["reconstruction", "deviation"])
         #expect(object["trace"] as? String == "4bf92f35")
-        #expect(Set(object.keys).count == 19)
-        #expect(DecisionRecord(line: record.line())?.trace == "4bf92f35")
+        #expect(Set(object.keys).count == 21)
+        let back = DecisionRecord(line: record.line())
+        #expect(back?.trace == "4bf92f35" && back?.excess == -0.25 && back?.perturbation == -7.5)
     }
 
     @Test("a decision read back is the decision written")

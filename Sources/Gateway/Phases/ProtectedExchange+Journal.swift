@@ -19,6 +19,8 @@ extension ProtectedExchange {
                 batch: joined.batch)
             record.reconstruction = Double(score.values.reconstruction)
             record.deviation = score.values.deviation.map(Double.init)
+            record.excess = score.values.excess.map(Double.init)
+            record.perturbation = score.values.perturbation.map(Double.init)
             record.score = score.raw
             record.percentile = score.percentile
             record.terms = score.terms.map(\.rawValue)
