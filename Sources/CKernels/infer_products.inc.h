@@ -28,20 +28,21 @@ INLINE sum multiply_add(sum s, uint32_t a, words b) {
 enum { PANEL = 2 * SG_LANES };
 
 // A row's runs; `run` and `stride` in words. `skip` vectors of the panel lie between two runs': the weights of what a
-// run leaves out. Where `pace` is not 0 each step along a run asks for memory `pace` bytes further on from `ahead`: weights
-// that are needed soon are there in time, and never so many are asked for at once that loads have to wait.
+// run leaves out. Where `ahead` is given, each step along a run asks for the next vectors of memory from there on: weights
+// that are needed soon are there in time, and never are so many asked for at once that loads have to wait.
 typedef struct {
     ptrdiff_t runs, run, stride, skip;
-    const char *ahead;
-    ptrdiff_t pace;
+    const words *ahead;
 } reach;
 
-// left and right += rows of a times a panel. rows and vectors are constants where this is inlined.
-INLINE void multiply(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
+// left and right += rows of a times a panel; each step asks for `asked` vectors. rows, vectors and asked are constants
+// where this is inlined.
+INLINE void multiply(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row,
                      const words *panel, sum *left, sum *right) {
     const uint32_t *third[(SG_TILE + 2) / 3];
-    // What is there already costs a request nothing.
-    const char *ahead = r.pace ? r.ahead : (const char *)panel;
+    // What is there already costs a request next to nothing, a branch in the loop more.
+    const words *ahead = r.ahead ? r.ahead : panel;
+    const ptrdiff_t pace = r.ahead ? asked : 0;
     for (ptrdiff_t run = 0; run < r.runs; run++, a += r.stride, panel += r.skip) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i += 3) third[i / 3] = a + i * a_row;
@@ -49,8 +50,9 @@ INLINE void multiply(const int rows, const int vectors, reach r, const uint32_t 
         for (ptrdiff_t k = 0; k < r.run; k++) {
             const words b0 = panel[0], b1 = vectors == 2 ? panel[1] : (words){0};
             panel += vectors;
-            __builtin_prefetch(ahead, 0, 2);
-            ahead += r.pace;
+            if (asked > 0) __builtin_prefetch(ahead, 0, 2);
+            if (asked > 1) __builtin_prefetch(ahead + 1, 0, 2);
+            ahead += pace;
 #pragma clang loop unroll(full)
             for (int i = 0; i < rows; i++) {
                 const uint32_t x = third[i / 3][(i % 3) * a_row];
@@ -68,7 +70,7 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
     sum left[SG_TILE], right[SG_TILE];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
-    multiply(rows, vectors, r, a, a_row, panel, left, right);
+    multiply(rows, vectors, 0, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         sums[i * sums_row] = left[i];
@@ -216,7 +218,7 @@ INLINE void whole_tile(const int rows, const int activation, const int kind, con
         left[i] = first_terms.bias, right[i] = second_terms.bias;
 #endif
     }
-    multiply(rows, 2, r, a, a_row, panel, left, right);
+    multiply(rows, 2, 1, r, a, a_row, panel, left, right);
     const addition add = {adds ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
     ptrdiff_t at = column, add_at = column;
 #pragma clang loop unroll(full)
@@ -248,15 +250,14 @@ static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_
     const int ending = vectors == 2 ? ending_of(t) : THROUGH_MEMORY;
     const value *a = (const value *)t->a + line * t->a_line;
     const size_t c_size = t->c_kind == SG_KIND_BF16 ? 2 : 4;
-    // The next panel, to be asked for by the tiles of the first line. After the last one comes what was packed next: the
-    // weights needed then.
-    r.ahead = (const char *)(panel + vectors * (t->w->depth / GROUP));
-    ptrdiff_t wanted = line == 0 ? r.ahead - (const char *)panel : 0;
+    // The next panel, which the first tiles ask for. After the last one comes what was packed next: the weights needed then.
+    const words *ahead = panel + vectors * (t->w->depth / GROUP);
+    ptrdiff_t wanted = line == 0 ? ahead - panel : 0;
     sum sums[2 * SG_TILE];
     for (ptrdiff_t i = 0; i < t->rows;) {
         const int rows = tile_rows(t->rows - i);
         const ptrdiff_t row = line * t->rows + i;
-        r.pace = wanted > 0 ? 64 : 0;
+        r.ahead = wanted > 0 ? ahead : NULL;
         const uint32_t *from = (const uint32_t *)(const void *)(a + i * t->a_row);
         char *to = (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row);
         switch (ending) {
@@ -269,8 +270,8 @@ static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_
                 finish(sums, rows, vectors, t, column, row, add, to);
             }
         }
-        r.ahead += 64 * r.runs * r.run;
-        wanted -= 64 * r.runs * r.run;
+        ahead += r.runs * r.run;
+        wanted -= r.runs * r.run;
         i += rows;
     }
 }
