@@ -143,6 +143,7 @@ extension ServerConnection: UpstreamClient {
     }
 
     func upstreamHead(_ upstream: UpstreamConnection) {
+        if exchange.target?.retriesAnswers == true, triesElsewhere(upstream) { return }
         if exchange.rare != nil, let shaper = exchange.shaper {
             begin(shaped(upstream.parser.head, by: shaper))
         } else {
@@ -211,11 +212,7 @@ extension ServerConnection: UpstreamClient {
         exchange.waiter = nil
         exchange.continueDeadline = .never
         guard phase == .exchanging else { return }
-        switch nextAttempt(after: error, reused: reused) {
-        case .again(let server): return acquire(server, fresh: true)
-        case .other(let server): return acquire(server, fresh: false)
-        case nil: break
-        }
+        if let next = nextAttempt(after: error, reused: reused) { return take(next) }
         exchange.upstreamError = error
         fail(
             ProblemDocument(status: error.status, detail: "the upstream gave no answer"), .upstreamFailed,
@@ -227,13 +224,36 @@ extension ServerConnection: UpstreamClient {
         guard !exchange.isHeadSent, exchange.hasRequest, let target = exchange.target else {
             return nil
         }
-        let facts = Attempts.Request(
-            isIdempotent: parser.head.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
         let key = clientNumber(for: target)
-        let next = exchange.attempts.next(
+        return exchange.attempts.next(
             target, after: error, reused: reused, facts, on: loop, key: key)
+    }
+
+    private var facts: Attempts.Request {
+        Attempts.Request(
+            isIdempotent: parser.head.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
+    }
+
+    /// Whether the answer that begins is not taken, and another server is asked for one.
+    private func triesElsewhere(_ upstream: UpstreamConnection) -> Bool {
+        guard exchange.hasRequest, let target = exchange.target else { return false }
+        let next = exchange.attempts.next(
+            target, answered: upstream.parser.head.status, facts, on: loop,
+            key: clientNumber(for: target))
+        guard let next else { return false }
+        exchange.upstream = nil
+        exchange.continueDeadline = .never
+        upstream.declineAnswer()
+        take(next)
+        return true
+    }
+
+    private func take(_ next: Attempts.Next) {
         // What comes of the body in the meantime stays where it is.
-        if next != nil { exchange.sink = .hold }
-        return next
+        exchange.sink = .hold
+        switch next {
+        case .again(let server): acquire(server, fresh: true)
+        case .other(let server): acquire(server, fresh: false)
+        }
     }
 }
