@@ -66,7 +66,8 @@ let package = Package(
         .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
         .target(name: "Metrics", swiftSettings: loopConfined),
         .target(
-            name: "Observe", dependencies: ["Buffers", "Coding", .product(name: "Logging", package: "swift-log")],
+            name: "Observe",
+            dependencies: ["Buffers", "Coding", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
 
@@ -75,11 +76,13 @@ let package = Package(
         .target(name: "Client", dependencies: ["CPosix", "HTTPWire", "Transport"], swiftSettings: strict),
 
         // MARK: The daemon and the program
-        .target(name: "Proxy", dependencies: ["Buffers", "HTTPWire", "Transport"], swiftSettings: loopConfined),
+        .target(
+            name: "Proxy", dependencies: ["Buffers", "HTTPWire", "Transport"], swiftSettings: loopConfined),
         .target(
             name: "Gateway",
             dependencies: [
-                "Buffers", "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings",
+                "Buffers", "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe",
+                "Settings",
                 "SAME",
                 "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest", "Coding",
                 .product(name: "Logging", package: "swift-log"),

@@ -31,7 +31,9 @@ extension AccessRecord {
     }
 
     private func appendRequestLine(to line: inout ByteBuffer) {
-        if let startLine = rare?.startLine { return startLine.withUnsafeBufferPointer { append($0, to: &line) } }
+        if let startLine = rare?.startLine {
+            return startLine.withUnsafeBufferPointer { append($0, to: &line) }
+        }
         guard !method.isEmpty else { return append(nil, to: &line) }
         append(method, to: &line)
         line.append(UInt8(ascii: " "))

@@ -22,7 +22,8 @@ extension ServerConnection {
     }
 
     private func sendPending() {
-        guard phase == .exchanging, exchange.hasPending, !exchange.isHeadSent, let response = exchange.pending else { return }
+        guard phase == .exchanging, exchange.hasPending, !exchange.isHeadSent, let response = exchange.pending
+        else { return }
         exchange.pending = nil
         send(response)
     }

@@ -133,7 +133,8 @@ extension ServerConnection {
 
     /// Whether the body that the head announces may be as long as that; otherwise the client is told.
     func mayHaveBody() -> Bool {
-        guard exchange.hasRequest, case .length(let count) = parser.head.framing, count > UInt64(limits.requestBodyBytesMax)
+        guard exchange.hasRequest, case .length(let count) = parser.head.framing,
+            count > UInt64(limits.requestBodyBytesMax)
         else { return true }
         exchange.framingError = .bodyTooLarge
         shard.counters.framingErrors.count(.bodyTooLarge)

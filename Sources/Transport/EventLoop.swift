@@ -4,7 +4,7 @@ import Dispatch
 
 /// One shard: a serial queue, an epoll, and the one Dispatch source that tells when the epoll has something.
 ///
-/// A connection belongs to one loop for life, so nothing here locks. One source a loop rather than one a
+/// A connection belongs to one loop at a time and changes it between two requests at most, so nothing here locks. One source a loop rather than one a
 /// descriptor halves the CPU a request costs: libdispatch re-arms a source after each handler, and an epoll
 /// drained inside one handler amortises that over every ready connection.
 ///

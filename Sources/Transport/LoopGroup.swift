@@ -71,7 +71,9 @@ package final class LoopGroup: Sendable {
         var most = -1
         for loop in loops {
             let count = loop.load.count
-            guard count < Self.fill, count > most, loop.load.utilisation(at: now) < Self.busy else { continue }
+            guard count < Self.fill, count > most, loop.load.utilisation(at: now) < Self.busy else {
+                continue
+            }
             best = loop
             most = count
         }

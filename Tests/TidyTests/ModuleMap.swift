@@ -68,7 +68,8 @@ struct ModuleMap {
         "Proxy": ["Buffers", "HTTPWire", "Transport"],
         "Gateway": [
             "Service",
-            "Buffers", "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+            "Buffers", "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings",
+            "SAME",
             "Engine", "Tensor", "Digest", "Identity", "Metrics", "Secure", "Coding", "Logging",
         ],
     ]
