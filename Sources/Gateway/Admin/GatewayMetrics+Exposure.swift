@@ -151,6 +151,19 @@ extension GatewayMetrics {
             "samegate_scoring_displaced_total",
             "Queries that left the full scoring queue for a model with fewer rows in it."
         ) { counters.scoringDisplaced.load(ordering: .relaxed) }
+        try counter("samegate_scoring_settled_total", "Rows that the reconstruction alone decided.") {
+            counters.settledEarly.load(ordering: .relaxed)
+        }
+        try counter(
+            "samegate_scoring_cache_hits_total", "Rows whose examination was kept from an earlier query."
+        ) {
+            counters.cacheHits.load(ordering: .relaxed)
+        }
+        try counter(
+            "samegate_scoring_cache_misses_total", "Rows that were looked for in vain among those kept."
+        ) {
+            counters.cacheMisses.load(ordering: .relaxed)
+        }
         try counter("samegate_unreadable_answers_total", "Answers without readable probabilities.") {
             counters.unreadableAnswers.load(ordering: .relaxed)
         }
