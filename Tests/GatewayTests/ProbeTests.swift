@@ -18,8 +18,8 @@ struct ProbeTests {
     }
 
     private func free() throws -> Settings.SocketAddress {
-        let any = try #require(Transport.SocketAddress(host: "127.0.0.1", port: 0))
-        let listener = try Listener(binding: any)
+        let any = Transport.SocketAddress(host: "127.0.0.1", port: 0)
+        let listener = try Listener(binding: try #require(any))
         defer { listener.close() }
         return Settings.SocketAddress(host: "127.0.0.1", port: listener.localAddress.port)
     }
