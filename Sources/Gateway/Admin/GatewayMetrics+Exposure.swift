@@ -52,6 +52,10 @@ extension GatewayMetrics {
             "samegate_proxy_headers_refused_total",
             "Connections refused for want of a PROXY header, or of the right to send one."
         ) { counters.proxyHeadersRefused.load(ordering: .relaxed) }
+        try counter(
+            "samegate_connections_retired_total",
+            "Connections cut because their configuration was older than limits.generations allows."
+        ) { counters.retired.load(ordering: .relaxed) }
         try exposeTunnels(counters)
         try counter(
             "samegate_accept_pauses_total", "Pauses in accepting for want of descriptors or memory."
