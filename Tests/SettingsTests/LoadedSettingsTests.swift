@@ -50,12 +50,12 @@ struct LoadedSettingsTests {
 
     @Test("nothing is kept of earlier queries nor cut short unless asked for, and the cache is bounded")
     func savings() throws {
-        let plain = try load(base(""))
+        let plain = try load(base()).settings
         #expect(plain.scoring.cache == 0 && !plain.scoring.exitsEarly)
-        let both = try load(base("scoring: {cache: 4096, early_exit: true}"))
+        let both = try load(base("scoring: {cache: 4096, early_exit: true}")).settings
         #expect(both.scoring.cache == 4096 && both.scoring.exitsEarly)
-        #expect(throws: (any Error).self) { try load(base("scoring: {cache: 1000001}")) }
-        #expect(throws: (any Error).self) { try load(base("scoring: {cache: -1}")) }
+        #expect(throws: (any Error).self) { try load(base("scoring: {cache: 1000001}")).settings }
+        #expect(throws: (any Error).self) { try load(base("scoring: {cache: -1}")).settings }
     }
 
     @Test("the protected fixture means what it says")
