@@ -16,28 +16,17 @@ struct AutoencoderPlan {
     private let decoder: [BlockPlan]
     private let head: PackedLayer
 
-    /// How many images pass through the blocks together: as many as leave the activations in a usual second-level
-    /// cache, beside the weights where those are small enough to stay there too.
-    ///
-    /// More than that was measured and lost: at 50 tokens by 192 channels, eight images together took 6 (Float32) to
-    /// 18 % (8 bits) longer each than one by one, though the weights were read only once.
-    private static func imagesTogether(_ a: MaskedAutoencoderArchitecture, _ kernels: KernelSet) -> Int {
-        let weights =
-            (a.encoderDepth + a.decoderDepth) * 12 * a.embedding * a.embedding * kernels.mainKind.size
-        let activations = StackPlan.bytes(kernels, channels: a.embedding, tokens: a.patches + 1)
-        let allowed = weights <= 512 << 10 ? 128 << 10 : 512 << 10
-        return max(1, min(Plan.imagesAtOnce, allowed / activations))
-    }
-
     init(_ model: MaskedAutoencoder, _ kernels: KernelSet, in store: WeightStore, _ layout: inout ArenaLayout)
     {
         let (a, weights) = (model.architecture, Weights(tensors: model.stateDict))
         architecture = a
+        let together = Together(
+            kernels, channels: a.embedding, tokens: a.patches + 1, blocks: a.encoderDepth + a.decoderDepth)
         stack = StackPlan(
             kernels, channels: a.embedding, tokens: a.patches + 1, heads: [a.encoderHeads, a.decoderHeads],
-            images: Self.imagesTogether(a, kernels), &layout)
-        patches = layout.reserve(rows: stack.images * a.patches, a.patchCount, .f32)
-        painted = layout.reserve(rows: stack.images * a.patches, a.patchCount, .f32)
+            together: together, &layout)
+        patches = layout.reserve(rows: together.imagesAtOnce * a.patches, a.patchCount, .f32)
+        painted = layout.reserve(rows: together.imagesAtOnce * a.patches, a.patchCount, .f32)
         decoderPositions = TokenPlan.table("decoder.pos_embedding", channels: a.embedding, weights, in: store)
         tokens = TokenPlan("encoder.", image: a.image, patch: a.patch, weights, kernels, in: store)
         func blocks(_ name: String, _ depth: Int, _ heads: Int) -> [BlockPlan] {
@@ -54,20 +43,20 @@ struct AutoencoderPlan {
     /// The number of floats that an image's patches take.
     var patchesCount: Int { architecture.patches * roundUp(architecture.patchCount) }
 
-    /// Reconstructs up to `stack.images` images: fills `patches` and `painted`.
+    /// Reconstructs up to `stack.together.imagesAtOnce` images: fills `patches` and `painted`.
     func run(_ images: UnsafePointer<Float>, _ count: Int, _ arena: PlanArena) {
         for image in 0..<count {
             tokens.run(
                 images + image * architecture.image.count,
                 patches: arena.floats(patches) + image * patchesCount,
-                into: stream(image, arena), row: stack.row)
+                into: stack.stream(image, arena), row: stack.row)
         }
         for block in encoder { block.run(stack, images: count, arena) }
         for image in 0..<count { norm.run(stack, image: image, adding: decoderPositions, arena) }
         for block in decoder { block.run(stack, images: count, arena) }
         for image in 0..<count {
             // The class token, the first row of each image, paints nothing.
-            let features = stream(image, arena) + stack.row
+            let features = stack.stream(image, arena) + stack.row
             let to = arena.floats(painted) + image * patchesCount
             head.run(head.product(features, rows: architecture.patches, into: to, .f32))
         }
@@ -103,9 +92,5 @@ struct AutoencoderPlan {
             sg_infer_join(
                 $0, arena.floats(painted) + at, room + shape.channels, shape.width * pixel, pixel, 1)
         }
-    }
-
-    private func stream(_ image: Int, _ arena: PlanArena) -> UnsafeMutablePointer<Float> {
-        arena.floats(stack.x) + image * stack.tokens * stack.row
     }
 }

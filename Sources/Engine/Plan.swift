@@ -19,7 +19,7 @@ package final class Plan: @unchecked Sendable {
     package let operations: Double
     /// How many rows are worth examining together: no more of them pass through the blocks at once, so further ones would
     /// only wait for each other.
-    package var rowsTogether: Int { autoencoder.stack.images }
+    package var rowsTogether: Int { autoencoder.stack.together.imagesAtOnce }
     private let autoencoder: AutoencoderPlan
     private let classifier: ClassifierPlan
     private let detector: DetectorPlan?
@@ -80,75 +80,69 @@ package final class Plan: @unchecked Sendable {
     /// **Shapes** rows and reconstructions (count, C·H·W), canonical values −1…1; losses and logits (count);
     /// probabilities (count, classes).
     /// **Runs on** the thread that has the arena; blocks for the whole computation.
+    ///
+    /// `settles` is asked about each row's loss, by its index; where it says yes the row gets neither probabilities (they
+    /// are not numbers) nor a logit.
     package func examine(
         rows: UnsafePointer<Float>, count: Int, arena: PlanArena, losses: UnsafeMutablePointer<Float>,
         probabilities: UnsafeMutablePointer<Float>, logits: UnsafeMutablePointer<Float>? = nil,
-        reconstructions: UnsafeMutablePointer<Float>? = nil
+        reconstructions: UnsafeMutablePointer<Float>? = nil, settles: ((Int, Float) -> Bool)? = nil
     ) {
         precondition(arena.bytesHeld == layout.bytes, "the arena is another plan's")
         var start = 0
         while start < count {
             let size = min(Self.imagesAtOnce, count - start)
             let at = start * image.count
-            examineSome(
+            let settled = examineSome(
                 rows + at, size, arena, losses + start, logits.map { $0 + start },
-                reconstructions.map { $0 + at })
-            classifier.classify(size, into: probabilities + start * classes, arena)
+                reconstructions.map { $0 + at }, settles.map { settles in { settles(start + $0, $1) } })
+            if settled.count < size {
+                classifier.classify(size, into: probabilities + start * classes, arena)
+            }
+            for row in settled {
+                (probabilities + (start + row) * classes).update(repeating: .nan, count: classes)
+            }
             start += size
         }
     }
 
-    /// All but the last, linear layers of the auxiliary model for at most ``imagesAtOnce`` rows.
+    /// All but the last, linear layers of the auxiliary model for at most ``imagesAtOnce`` rows; those that are settled
+    /// before it.
     private func examineSome(
         _ rows: UnsafePointer<Float>, _ count: Int, _ arena: PlanArena, _ losses: UnsafeMutablePointer<Float>,
-        _ logits: UnsafeMutablePointer<Float>?, _ reconstructions: UnsafeMutablePointer<Float>?
-    ) {
+        _ logits: UnsafeMutablePointer<Float>?, _ reconstructions: UnsafeMutablePointer<Float>?,
+        _ settles: ((Int, Float) -> Bool)?
+    ) -> [Int] {
+        var settled: [Int] = []
         var start = 0
         while start < count {
-            let size = min(autoencoder.stack.images, count - start)
+            let size = min(autoencoder.stack.together.imagesAtOnce, count - start)
             autoencoder.run(rows + start * image.count, size, arena)
             for index in 0..<size {
                 losses[start + index] = Float(autoencoder.distance(index, arena) / Double(image.count))
-                autoencoder.join(
-                    index, into: classifier.room(arena), channelsLast: classifier.channelsLast, arena)
-                classifier.describe(start + index, arena)
-                if let detector, let logits {
-                    autoencoder.joinBoth(index, into: detector.room(arena), arena)
-                    logits[start + index] = detector.run(arena)
-                }
                 if let reconstructions {
                     let room = reconstructions + (start + index) * image.count
                     autoencoder.join(index, into: room, channelsLast: false, arena)
                 }
+                if let settles, settles(start + index, losses[start + index]) {
+                    settled.append(start + index)
+                } else {
+                    examineFurther(index, as: start + index, logits, arena)
+                }
             }
             start += size
         }
+        return settled
     }
-}
 
-extension Plan {
-    /// The examination of each row, as ``Scorer/examine(_:workspace:)`` gives it; allocates the results alone.
-    ///
-    /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values −1…1.
-    package func examine(_ rows: Tensor, arena: PlanArena) -> [Examination] {
-        precondition(rows.rowCount == image.count, "a row has \(rows.rowCount) values")
-        var losses = [Float](repeating: 0, count: rows.rows)
-        var probabilities = [Float](repeating: 0, count: rows.rows * classes)
-        var logits = [Float](repeating: 0, count: detectsPerturbations ? rows.rows : 0)
-        rows.values.withUnsafeBufferPointer {
-            guard rows.rows > 0, let base = $0.baseAddress else { return }
-            logits.withUnsafeMutableBufferPointer { logits in
-                examine(
-                    rows: base, count: rows.rows, arena: arena, losses: &losses,
-                    probabilities: &probabilities,
-                    logits: detectsPerturbations ? logits.baseAddress : nil)
-            }
-        }
-        return losses.indices.map {
-            Examination(
-                reconstructionLoss: losses[$0], roughness: Scorer.roughness(rows.row($0), image),
-                perturbation: detectsPerturbations ? logits[$0] : nil,
-                auxiliaryProbabilities: Array(probabilities[$0 * classes..<($0 + 1) * classes]))
-        }
+    /// What the auxiliary model and the detector make of a reconstruction.
+    private func examineFurther(
+        _ index: Int, as row: Int, _ logits: UnsafeMutablePointer<Float>?, _ arena: PlanArena
+    ) {
+        autoencoder.join(index, into: classifier.room(arena), channelsLast: classifier.channelsLast, arena)
+        classifier.describe(row, arena)
+        guard let detector, let logits else { return }
+        autoencoder.joinBoth(index, into: detector.room(arena), arena)
+        logits[row] = detector.run(arena)
     }
 }

@@ -107,7 +107,7 @@ package struct Calibration: Codable, Hashable, Sendable {
         return ExpectedLoss(losses: sample.map(\.reconstruction), roughnesses: roughnesses)
     }
 
-    private static func filled(_ values: TermValues, _ expected: ExpectedLoss?) -> TermValues {
+    static func filled(_ values: TermValues, _ expected: ExpectedLoss?) -> TermValues {
         guard let expected, let roughness = values.roughness else { return values }
         var values = values
         // A loss that is no number stays none: a logarithm's floor must not make it a small one.
@@ -137,7 +137,7 @@ package struct Calibration: Codable, Hashable, Sendable {
         try TailFunction(sample: sample.map { Float(combine($0, terms, combination)) })
     }
 
-    private static func combine(_ values: TermValues, _ terms: [Term], _ combination: Combination) -> Double {
+    static func combine(_ values: TermValues, _ terms: [Term], _ combination: Combination) -> Double {
         switch combination {
         case .tailSum:
             let sum = terms.reduce(0) { $0 + $1.heard(Double(values[$1.term] ?? 0)) }

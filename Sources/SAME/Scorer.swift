@@ -10,8 +10,12 @@ package struct Examination: Hashable, Sendable {
     package var roughness: Float
     /// The perturbation detector's logit; nil without one.
     package var perturbation: Float?
-    /// A(x̂), one probability a class.
+    /// A(x̂), one probability a class; empty where the reconstruction alone was enough, and neither the auxiliary model
+    /// nor the detector was asked.
     package var auxiliaryProbabilities: [Float]
+
+    /// Whether the reconstruction alone was enough.
+    package var isSettled: Bool { auxiliaryProbabilities.isEmpty }
 
     /// An examination as measured.
     package init(
@@ -64,8 +68,21 @@ package final class Scorer: Sendable {
 
     /// The calibrated score of an examined query. Without an answer, or with one that is no distribution over
     /// the classes, the terms that need it are left out and the others are judged by their own calibration.
+    ///
+    /// Of an examination that the reconstruction settled it is the least that the score can be.
     package func assess(_ examination: Examination, answer: [Float]?) -> AnomalyScore {
-        calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
+        if examination.isSettled,
+            let floor = calibration.floor(
+                loss: examination.reconstructionLoss, roughness: examination.roughness)
+        {
+            return floor
+        }
+        return calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
+    }
+
+    /// The least that the score of a query with this reconstruction can be; nil where the loss is no number.
+    package func floor(loss: Float, roughness: Float) -> AnomalyScore? {
+        calibration.floor(loss: loss, roughness: roughness)
     }
 
     /// The raw score that `percentile` per cent of benign queries stay below.

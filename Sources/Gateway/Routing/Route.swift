@@ -80,6 +80,10 @@ final class Protection: Sendable {
     let scorer: Scorer
     /// The scorer's networks, compiled for this processor.
     let plan: Plan
+    /// Examinations of earlier queries; nil keeps none.
+    let cache: ExaminationCache?
+    /// Whether a reconstruction, its loss and roughness, decides alone; nil where whole scores are wanted.
+    let settles: (@Sendable (Float, Float) -> Bool)?
     let decoder: QueryDecoder
     let reader: AnswerReader
     let policy: PolicyEngine
@@ -93,8 +97,8 @@ final class Protection: Sendable {
     let acceptEncoding: ProtectSettings.UpstreamCoding
 
     init(
-        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, decoder: QueryDecoder, reader: AnswerReader,
-        policy: PolicyEngine
+        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, cache: ExaminationCache?,
+        exitsEarly: Bool, decoder: QueryDecoder, reader: AnswerReader, policy: PolicyEngine
     ) {
         model = settings.model
         self.scorer = scorer
@@ -102,6 +106,8 @@ final class Protection: Sendable {
         self.decoder = decoder
         self.reader = reader
         self.policy = policy
+        self.cache = cache
+        settles = exitsEarly && settings.mode == .enforce ? policy.settling(by: scorer) : nil
         mode = settings.mode == .enforce ? .enforce : .observe
         onUndecodable = settings.onUndecodable
         onUnreadableAnswer = settings.onUnreadableAnswer
@@ -112,6 +118,18 @@ final class Protection: Sendable {
 
     /// Whether a fallback refuses: in observe mode nothing is ever refused.
     func refuses(_ fallback: ProtectSettings.Fallback) -> Bool { mode == .enforce && fallback == .reject }
+}
+
+extension PolicyEngine {
+    /// Tells of a reconstruction's loss and roughness whether the row will be rejected whatever else is found; nil where
+    /// the policy never rejects.
+    func settling(by scorer: Scorer) -> (@Sendable (Float, Float) -> Bool)? {
+        guard let bound = rejectsAbove else { return nil }
+        return { loss, roughness in
+            guard let floor = scorer.floor(loss: loss, roughness: roughness) else { return false }
+            return bound.isExceeded(by: Assessment(floor))
+        }
+    }
 }
 
 extension StreamOptions {
