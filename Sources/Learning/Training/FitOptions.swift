@@ -57,11 +57,14 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var terms: [ScoreTerm]
     /// How the terms become one number.
     package var combination: Calibration.Combination
+    /// Whether what each term counts for in a tail-sum is chosen on simulated queries; else every nat of every term counts
+    /// for one.
+    package var choosesVoices = true
 
     /// The size of the perturbation detector and its training.
     package struct Detector: Codable, Hashable, Sendable {
         /// Steps of training; each takes `batch` genuine images and as many perturbed ones.
-        package var steps = 2000
+        package var steps = 4000
         package var batch = 64
         /// AdamW's highest rate.
         package var learningRate = 2e-3
