@@ -4,7 +4,8 @@ import SAME
 
 /// The sizes and schedules of what `fit` trains: a preset, and whatever is said to differ from it.
 struct FitModelOptions: ParsableArguments {
-    @Option(help: "tiny, small (both minutes on two cores), medium (hours), or paper (the authors' sizes: days).")
+    @Option(
+        help: "tiny, small (both minutes on two cores), medium (hours), or paper (the authors' sizes: days).")
     var preset: FitPreset = .small
     @Option(help: "Passes of the autoencoder through the images.")
     var epochs: Int?
