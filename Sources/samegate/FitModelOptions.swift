@@ -5,7 +5,7 @@ import SAME
 /// The sizes and schedules of what `fit` trains: a preset, and whatever is said to differ from it.
 struct FitModelOptions: ParsableArguments {
     @Option(
-        help: "tiny, small (both minutes on two cores), medium (hours), or paper (the authors' sizes: days).")
+        help: "tiny, small (both minutes on two cores), or paper (the authors' sizes: days).")
     var preset: FitPreset = .small
     @Option(help: "Passes of the autoencoder through the images.")
     var epochs: Int?
@@ -128,14 +128,13 @@ extension ScoreTerm {
 
 /// The presets that can be asked for.
 enum FitPreset: String, ExpressibleByArgument {
-    case tiny, small, medium, paper
+    case tiny, small, paper
 
     /// The preset of the options.
     var preset: FitOptions.Preset {
         switch self {
         case .tiny: .tiny
         case .small: .small
-        case .medium: .medium
         case .paper: .paper
         }
     }

@@ -90,8 +90,6 @@ package struct FitOptions: Codable, Hashable, Sendable {
         case tiny
         /// A few minutes on two cores, and the better scorer: mask ratios are mixed in training.
         case small
-        /// About fifteen times the small one's work a query: hours on two cores.
-        case medium
         /// The authors' sizes and schedules: days on two cores.
         case paper
     }
@@ -103,7 +101,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
         holdout = 5000
         seed = 1
         switch preset {
-        case .tiny, .small, .medium:
+        case .tiny, .small:
             autoencoder = Self.ownAutoencoder(preset)
             auxiliary = preset == .tiny ? .mlp(hidden: 64) : .conv3(width: 16)
             if preset == .tiny { detector.width = 6 }
@@ -131,13 +129,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
             schedule: TrainingSchedule(
                 epochs: 40, batch: 128, learningRate: 2e-3, warmupEpochs: 2,
                 optimizer: .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05)))
-        switch preset {
-        case .tiny: (small.patch, small.embedding, small.encoderDepth, small.heads) = (7, 16, 1, 2)
-        case .medium:
-            (small.embedding, small.encoderDepth, small.decoderDepth, small.heads) = (96, 6, 2, 3)
-            small.schedule.learningRate = 1e-3
-        case .small, .paper: break
-        }
+        if preset == .tiny { (small.patch, small.embedding, small.encoderDepth, small.heads) = (7, 16, 1, 2) }
         return small
     }
 
