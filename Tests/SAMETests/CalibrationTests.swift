@@ -138,6 +138,8 @@ struct CalibrationTests {
                 }
             }
             #expect(abs(voiced.score(values).raw - expected) < 1e-9)
+            let floor = voiced.floor(loss: values.reconstruction, roughness: values.roughness)
+            #expect(try #require(floor).raw <= expected + 1e-9)
         }
         let rate = Double(fresh.count { voiced.score($0).percentile > 99 }) / 20_000
         #expect(abs(rate - 0.01) < 4.5 * (0.0099 * (1.0 / 8000 + 1.0 / 20_000)).squareRoot())

@@ -20,7 +20,9 @@ struct Ablation {
             entries.append(entry(key, "all terms, plain sum", plain, attack, honest))
         }
         for term in own {
-            entries.append(entry(key, "only \(term.term.rawValue)", [term], attack, honest))
+            // Alone a floor would only make ties.
+            let alone = Calibration.Term(term: term.term, tail: term.tail)
+            entries.append(entry(key, "only \(term.term.rawValue)", [alone], attack, honest))
             guard own.count > 1 else { continue }
             let rest = own.filter { $0.term != term.term }
             entries.append(entry(key, "without \(term.term.rawValue)", rest, attack, honest))
