@@ -58,12 +58,13 @@ func run(_ program: String, _ arguments: [String], in folder: String? = nil) -> 
 }
 
 extension GatewayFixture {
-    /// One request by curl over TLS, with the certificate of `client` if any; what it prints is the status, then the body.
+    /// One request by curl, with the certificate of `client` if any; it prints the body, then the status on a line.
     func curl(
         as client: String? = nil, path: String, _ arguments: [String] = [], from source: String? = nil
     ) throws -> Ran {
         let pki = Certificates.shared
-        var all = ["-sS", "--noproxy", "*", "-w", "\n%{http_code}", "--cacert", pki.path("ca.pem")] + arguments
+        var all =
+            ["-sS", "--noproxy", "*", "-w", "\n%{http_code}", "--cacert", pki.path("ca.pem")] + arguments
         if let client { all += ["--cert", pki.path("\(client).pem"), "--key", pki.path("\(client).key")] }
         if let source { all += ["--interface", source] }
         let scheme = settings.listeners[0].tls == nil ? "http" : "https"
