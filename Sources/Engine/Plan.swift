@@ -19,7 +19,7 @@ package final class Plan: @unchecked Sendable {
     package let operations: Double
     /// How many rows are worth examining together: no more of them pass through the blocks at once, so further ones would
     /// only wait for each other.
-    package var rowsTogether: Int { autoencoder.stack.together.imagesAtOnce }
+    package var rowsTogether: Int { autoencoder.stack.together.images }
     private let autoencoder: AutoencoderPlan
     private let classifier: ClassifierPlan
     private let detector: DetectorPlan?
@@ -116,7 +116,7 @@ package final class Plan: @unchecked Sendable {
         var settled: [Int] = []
         var start = 0
         while start < count {
-            let size = min(autoencoder.stack.together.imagesAtOnce, count - start)
+            let size = min(autoencoder.stack.together.images, count - start)
             autoencoder.run(rows + start * image.count, size, arena)
             for index in 0..<size {
                 losses[start + index] = Float(autoencoder.distance(index, arena) / Double(image.count))

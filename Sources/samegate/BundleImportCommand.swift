@@ -20,6 +20,10 @@ struct BundleImportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The auxiliary model.", valueName: "file"))
     var auxiliary: String
     @Option(
+        help: ArgumentHelp(
+            "The detector of small perturbations, where there is one.", valueName: "file"))
+    var perturbation: String?
+    @Option(
         help: ArgumentHelp("Heads of the autoencoder, where its file does not say.", valueName: "n[,decoder]")
     )
     var maeHeads: String?
@@ -31,7 +35,8 @@ struct BundleImportCommand: ParsableCommand {
     var output: String
     @Option(
         help: ArgumentHelp(
-            "Terms of the score: reconstruction, excess, deviation, doubt.", valueName: "term,…"))
+            "Terms of the score: reconstruction, excess, perturbation, deviation, doubt.", valueName: "term,…"
+        ))
     var terms: String?
     @Option(
         help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
@@ -53,7 +58,7 @@ struct BundleImportCommand: ParsableCommand {
         let images = try TrainData.images(images)
         printer.say("\(images.count) images of \(images.shape)")
         let source = BundleImport.Source(
-            autoencoder: mae, auxiliary: auxiliary, autoencoderHeads: try heads(),
+            autoencoder: mae, auxiliary: auxiliary, detector: perturbation, autoencoderHeads: try heads(),
             auxiliaryHeads: auxiliaryHeads)
         // Before the victim is asked anything.
         let networks = try BundleImport(source, image: images.shape)
@@ -61,7 +66,7 @@ struct BundleImportCommand: ParsableCommand {
         let answers = try await victim.answers(to: images, run: run)
         let bundle = try networks.makeBundle(
             images: images, answers: answers,
-            terms: try terms.map(ScoreTerm.list) ?? Calibration.defaultTerms,
+            terms: try terms.map(ScoreTerm.list) ?? networks.defaultTerms,
             combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
             workspace: run.workspace
         ).measuringPrecisions(images, at: Array(0..<images.count), answers)
