@@ -92,6 +92,8 @@ package struct ExchangeOutcome: Sendable {
     package var shed: ShedReason?
     /// The beginning of what a malformed request began with, up to its first line's end.
     package var startLine: [UInt8] = []
+    /// Whether there is nothing to tell but a request in clear text and its whole answer: what is rare need not be looked for.
+    package var isPlain = false
     /// What TLS had agreed on; nil in clear text.
     package var security: SecureConnection?
     /// Whether it became a tunnel.

@@ -93,6 +93,10 @@ extension ServerConnection {
         outcome.shed = exchange.shed
         outcome.startLine = exchange.startLine
         if isSecure { outcome.security = secureConnection }
+        outcome.isPlain =
+            end == .answered && exchange.hasRequest && exchange.rare == nil && exchange.shed == nil
+            && !isSecure
+            && !exchange.asksForTunnel
         generation.handler.finished(outcome)
     }
 

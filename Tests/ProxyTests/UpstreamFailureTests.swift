@@ -167,7 +167,9 @@ struct UpstreamFailureTests {
             guard connection.receive(through: "\r\n\r\n") != nil else { return }
             requests.forgotten.add(1, ordering: .relaxed)
             connection.send(ok("x"))
-            if connection.receive(through: "\r\n\r\n") != nil { requests.forgotten.add(1, ordering: .relaxed) }
+            if connection.receive(through: "\r\n\r\n") != nil {
+                requests.forgotten.add(1, ordering: .relaxed)
+            }
         }
     }
 

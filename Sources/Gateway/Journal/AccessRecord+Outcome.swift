@@ -77,6 +77,7 @@ extension ExchangeOutcome {
     }
 
     private var hasRare: Bool {
+        if isPlain { return false }
         if case .cut = end { return true }
         return framingError != nil || upstreamError != nil || shed != nil || isTunnel || security != nil
             || request == nil
