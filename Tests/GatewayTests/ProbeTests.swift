@@ -30,7 +30,7 @@ struct ProbeTests {
             Plan(upstream: ", health: {path: /x, status: 200}"))
         let before = fixture.victim.seen.count
         let found = try probe(fixture) { _ in }
-        #expect(found.allSatisfy(\.works), "\(found)")
+        #expect(found.allSatisfy { $0.works }, "\(found)")
         #expect(
             found.map(\.path) == [
                 "upstreams.victim", "listen[0].address", "admin.address", "logs.decisions", "logs.access",

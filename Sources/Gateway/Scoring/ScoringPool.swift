@@ -1,7 +1,6 @@
 import Dispatch
 import Engine
 import Foundation
-import Glibc
 import SAME
 import Synchronization
 import Tensor
@@ -136,9 +135,14 @@ package final class ScoringPool: Sendable {
 
     // MARK: Workers
 
+    /// Names the calling thread as `top -H` and the kernel's files show it, where Foundation's own name does not get; at most
+    /// 15 bytes. A thread without a name works as well.
+    private static func nameThread(_ name: String) {
+        FileHandle(forWritingAtPath: "/proc/thread-self/comm")?.write(Data(name.utf8))
+    }
+
     private func run(_ worker: Int) {
-        // What `top -H` and the kernel's files show; a name given to Foundation's thread does not get there.
-        _ = pthread_setname_np(pthread_self(), "scorer-\(worker)")
+        Self.nameThread("scorer-\(worker)")
         let scratch = ScoringScratch()
         var hasGathered = false
         while true {
