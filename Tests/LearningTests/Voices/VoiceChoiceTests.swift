@@ -75,6 +75,13 @@ struct VoiceChoiceTests {
         }
     }
 
+    @Test("no kind of stranger that terms are weighed by is one that a detector learns from")
+    func unmet() {
+        let (met, unmet) = (SimulatedStrangers.training, SimulatedStrangers.validating)
+        #expect(Set(met).isDisjoint(with: unmet) && Set(met + unmet) == Set(SimulatedStrangers.Kind.allCases))
+        #expect(!SimulatedThieves.training.overlaps(SimulatedThieves.validating))
+    }
+
     @Test("turned by quarters the picture's values are only moved")
     func turned() {
         var generator = RandomGenerator(seed: 5)
