@@ -5,7 +5,8 @@ import Tensor
 struct StackPlan {
     let kernels: KernelSet
     let channels: Int
-    let tokens: Int
+    /// The rows of an image in the stream; fewer where some of its patches are hidden.
+    private(set) var tokens: Int
     /// Images that pass through at once.
     let images: Int
     /// The residual stream, Float32.
@@ -53,6 +54,14 @@ struct StackPlan {
     /// The bytes of activations that one image needs.
     static func bytes(_ kernels: KernelSet, channels: Int, tokens: Int) -> Int {
         tokens * roundUp(channels) * (4 + 4 * kernels.mainKind.size + 8 * kernels.innerKind.size)
+    }
+
+    /// The same memory for images of fewer tokens.
+    func with(tokens: Int) -> StackPlan {
+        precondition(tokens <= self.tokens, "the regions hold no more")
+        var stack = self
+        stack.tokens = tokens
+        return stack
     }
 
     /// The number of values from row to row of the stream.

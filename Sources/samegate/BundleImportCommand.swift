@@ -31,7 +31,8 @@ struct BundleImportCommand: ParsableCommand {
     var output: String
     @Option(
         help: ArgumentHelp(
-            "Terms of the score: reconstruction, excess, deviation, doubt.", valueName: "term,…"))
+            "Terms of the score, of those that need no detector: reconstruction, excess, masked, energy, neighbour, deviation, doubt.",
+            valueName: "term,…"))
     var terms: String?
     @Option(
         help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
@@ -41,7 +42,9 @@ struct BundleImportCommand: ParsableCommand {
 
     func validate() throws {
         _ = try heads()
-        _ = try terms.map(ScoreTerm.list)
+        if try terms.map(ScoreTerm.list)?.contains(.perturbation) ?? false {
+            throw ValidationError("an imported bundle has no detector yet: add one with fit --from")
+        }
     }
 
     func run() throws {

@@ -165,8 +165,8 @@ final class ProtectedExchange: @unchecked Sendable {
 
     private func score(_ batch: QueryBatch, _ body: [UInt8]) {
         let query = ScoringQuery(
-            protection.plan, rows: batch.rows, values: batch.values, submitted: services.clock.now(),
-            patience: services.scoringDeadline,
+            protection.plan, rows: batch.rows, values: batch.values, seeds: protection.seeds(batch),
+            submitted: services.clock.now(), patience: services.scoringDeadline,
             isWanted: { [self] in !isAbandoned.load(ordering: .relaxed) },
             completion: { [self] outcome in
                 exchange.loop.execute { @Sendable in self.scored(outcome) }

@@ -1,3 +1,4 @@
+import Digest
 import Engine
 import HTTPWire
 import Policy
@@ -80,6 +81,8 @@ final class Protection: Sendable {
     let scorer: Scorer
     /// The scorer's networks, compiled for this processor.
     let plan: Plan
+    /// What decides which patches of a query are hidden; nil where the plan masks nothing.
+    private let masks: MaskSecret?
     let decoder: QueryDecoder
     let reader: AnswerReader
     let policy: PolicyEngine
@@ -93,9 +96,10 @@ final class Protection: Sendable {
     let acceptEncoding: ProtectSettings.UpstreamCoding
 
     init(
-        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, decoder: QueryDecoder, reader: AnswerReader,
-        policy: PolicyEngine
+        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, key: HMACKey, decoder: QueryDecoder,
+        reader: AnswerReader, policy: PolicyEngine
     ) {
+        masks = plan.masks ? MaskSecret(key) : nil
         model = settings.model
         self.scorer = scorer
         self.plan = plan
@@ -108,6 +112,12 @@ final class Protection: Sendable {
         onOverload = settings.onOverload
         forwardsEncoded = settings.forwardsEncoded
         acceptEncoding = settings.acceptEncoding
+    }
+
+    /// What the masks of a batch's rows are drawn from; empty where nothing is masked.
+    func seeds(_ batch: QueryBatch) -> [UInt64] {
+        guard let masks else { return [] }
+        return batch.digests.map(masks.seed)
     }
 
     /// Whether a fallback refuses: in observe mode nothing is ever refused.

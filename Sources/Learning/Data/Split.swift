@@ -35,6 +35,7 @@ enum Stream: UInt64 {
     case detectorWeights
     case detectorOrder
     case detectorSteps
+    case references
 
     /// The generator of one step or epoch: a function of its number, so that a resumed run needs no stored
     /// state.

@@ -10,16 +10,15 @@ package struct BenignSample: Sendable {
 
     /// Measures the images at `indices` with the victim's answers to them.
     package init(
-        _ images: ImageSet, at indices: [Int], answers: AnswerSet, by autoencoder: MaskedAutoencoder,
-        _ auxiliary: Classifier, _ detector: PerturbationDetector? = nil, workspace: Workspace
+        _ images: ImageSet, at indices: [Int], answers: AnswerSet, by networks: ScoringNetworks,
+        secret: MaskSecret, workspace: Workspace
     ) {
         var values: [TermValues] = []
         var agreeing = 0
         for start in stride(from: 0, to: indices.count, by: 256) {
             let part = indices[start..<min(start + 256, indices.count)]
             let examined = Scorer.examine(
-                images.canonical(part, range: .signed), by: autoencoder, auxiliary, detector,
-                workspace: workspace)
+                images.canonical(part, range: .signed), by: networks, secret: secret, workspace: workspace)
             for (index, examination) in zip(part, examined) {
                 let answer = Array(answers.probabilities.row(index))
                 values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))

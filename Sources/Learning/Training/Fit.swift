@@ -47,8 +47,11 @@ package struct Fit {
         var results = base?.manifest.provenance.results ?? [:]
         let (autoencoder, auxiliary) = try models(&results)
         let detector = try trainDetector(autoencoder, auxiliary, &results)
+        let networks = ScoringNetworks(
+            autoencoder, auxiliary, detector, references: makeReferences(autoencoder, auxiliary),
+            maskedPass: options.maskedPass)
         let sample = BenignSample(
-            images, at: split.heldOut, answers: answers, by: autoencoder, auxiliary, detector,
+            images, at: split.heldOut, answers: answers, by: networks, secret: MaskSecret(seed: options.seed),
             workspace: run.workspace)
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination)
@@ -56,10 +59,23 @@ package struct Fit {
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: answers.classes,
             autoencoder: autoencoder.architecture, auxiliary: auxiliary.architecture,
-            perturbation: detector?.architecture, calibration: calibration,
-            provenance: try provenance(results))
+            perturbation: detector?.architecture, references: networks.references?.shape,
+            maskedPass: networks.maskedPass, calibration: calibration, provenance: try provenance(results))
         return ModelBundle(
-            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
+            references: networks.references)
+    }
+
+    /// Features of training images, drawn at random, where the score has a term for them.
+    private func makeReferences(
+        _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier
+    ) -> ReferenceFeatures? {
+        guard options.comparesFeatures else { return nil }
+        var generator = Stream.references.generator(seed: options.seed, at: 0)
+        let chosen = generator.permutation(split.training.count).prefix(options.references.count)
+        return options.references.make(
+            images, at: chosen.sorted().map { split.training[$0] }, by: autoencoder, auxiliary,
+            workspace: run.workspace)
     }
 
     /// The autoencoder and the auxiliary model: the base's, or trained.
@@ -77,10 +93,9 @@ package struct Fit {
     ) throws -> PerturbationDetector? {
         results["perturbation_loss"] = nil
         guard options.detectsPerturbations else { return nil }
-        let before = base.map { Array($0.manifest.files.values.map(\.sha256)).sorted() } ?? [answers.digest]
         let training = DetectorTraining(
             images: images, training: split.training, options: options.detector, seed: options.seed,
-            fingerprint: try fingerprint([images.digest] + before), run: run)
+            fingerprint: try detectorFingerprint(), run: run)
         let detector: PerturbationDetector
         (detector, results["perturbation_loss"]) = try training.train(autoencoder, auxiliary)
         return detector
@@ -96,7 +111,7 @@ package struct Fit {
         let loop = run.loop(
             phase: "autoencoder", module: model, schedule: options.autoencoder.schedule,
             imageCount: split.training.count, seed: options.seed,
-            streams: (.autoencoderOrder, .autoencoderSteps), fingerprint: try fingerprint([images.digest]))
+            streams: (.autoencoderOrder, .autoencoderSteps), fingerprint: try autoencoderFingerprint())
         let loss = try loop.run(resume: run.resume) { positions, generator in
             let batch = images.canonical(positions.map { split.training[$0] }, range: .signed)
             let ratio = ratios[generator.integer(below: ratios.count)]
@@ -121,7 +136,7 @@ package struct Fit {
             phase: "auxiliary", module: model, schedule: options.auxiliarySchedule,
             imageCount: split.training.count, seed: options.seed,
             streams: (.classifierOrder, .classifierSteps),
-            fingerprint: try fingerprint([images.digest, answers.digest]))
+            fingerprint: try auxiliaryFingerprint())
         let loss = try loop.run(resume: run.resume) { positions, _ in
             let targets = answers.probabilities.gathering(rows: positions.map { split.training[$0] })
             return model.lossAndGradients(
@@ -133,12 +148,33 @@ package struct Fit {
 
     // MARK: Provenance
 
-    private func fingerprint(_ parts: [String]) throws -> String {
+    // A phase's fingerprint has what shapes that phase and those before it, nothing else: an autoencoder can be trained
+    // before the victim has answered, and a change of the score's terms leaves hours of training usable.
+
+    private func autoencoderFingerprint() throws -> String {
+        try Self.fingerprint(
+            of: options.autoencoder, ["autoencoder", images.digest, "\(options.seed)", "\(options.holdout)"])
+    }
+
+    private func auxiliaryFingerprint() throws -> String {
+        let before = try autoencoderFingerprint()
+        let kind = try Self.fingerprint(of: options.auxiliary, [])
+        return try Self.fingerprint(of: options.auxiliarySchedule, [before, kind, answers.digest])
+    }
+
+    private func detectorFingerprint() throws -> String {
+        let before =
+            try base.map { [images.digest] + $0.manifest.files.values.map(\.sha256).sorted() }
+            ?? [auxiliaryFingerprint()]
+        return try Self.fingerprint(of: options.detector, before)
+    }
+
+    private static func fingerprint(of options: some Encodable, _ parts: [String]) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         var hasher = SHA256Hasher()
         hasher.update(Array(try encoder.encode(options)))
-        for part in parts { hasher.update(part) }
+        for part in parts { hasher.update("\n" + part) }
         return hasher.finish().hex
     }
 
