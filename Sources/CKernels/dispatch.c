@@ -1,12 +1,53 @@
 // The choice of kernels, and each kernel's entry.
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "kernel_table.h"
 
-static _Atomic(int) best = -1;
 static _Thread_local int lowered = -1;
+static _Thread_local int hidden = 0;
 
-int sg_level_best(void) {
+// MARK: What the environment allows
+
+// By the name that reports give them: the best level, and what is hidden at that level.
+static const struct {
+    const char *name;
+    int level, hidden;
+} limits[] = {
+    {"plain", SG_PLAIN, SG_HIDE_BF16 | SG_HIDE_VNNI},
+    {"avx2", SG_AVX2, SG_HIDE_BF16 | SG_HIDE_VNNI},
+    {"avx512", SG_AVX512, SG_HIDE_BF16 | SG_HIDE_VNNI},
+    {"avx512-bf16", SG_AVX512, SG_HIDE_VNNI},
+    {"avx512-vnni", SG_AVX512, SG_HIDE_BF16},
+};
+enum { LIMITS = sizeof limits / sizeof limits[0], NO_LIMIT = -1, BAD_LIMIT = -2, NOT_READ = -3 };
+static _Atomic(int) limit = NOT_READ;
+
+// The limit's place; the environment is read once, since a later change could split a run between two.
+static int find_limit(void) {
+    int found = atomic_load_explicit(&limit, memory_order_relaxed);
+    if (found != NOT_READ) return found;
+    const char *text = getenv(SG_INSTRUCTIONS_VARIABLE);
+    found = text && *text ? BAD_LIMIT : NO_LIMIT;
+    for (int i = 0; found == BAD_LIMIT && i < LIMITS; i++)
+        if (strcmp(text, limits[i].name) == 0) found = i;
+    atomic_store_explicit(&limit, found, memory_order_relaxed);
+    return found;
+}
+
+int sg_instructions_unknown(void) { return find_limit() == BAD_LIMIT; }
+
+int sg_hidden(void) {
+    const int place = find_limit();
+    return hidden | (place >= 0 ? limits[place].hidden : 0);
+}
+
+void sg_hide(int features) { hidden = features; }
+
+// MARK: What the processor has
+
+static int processor_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return SG_PLAIN;
@@ -19,15 +60,18 @@ int sg_level_best(void) {
 #endif
 }
 
-int sg_level(void) {
-    if (lowered >= 0) return lowered;
+int sg_level_best(void) {
+    static _Atomic(int) best = -1;
     int level = atomic_load_explicit(&best, memory_order_relaxed);
-    if (level < 0) {
-        level = sg_level_best();
-        atomic_store_explicit(&best, level, memory_order_relaxed);
-    }
+    if (level >= 0) return level;
+    const int place = find_limit();
+    level = processor_level();
+    if (place >= 0 && limits[place].level < level) level = limits[place].level;
+    atomic_store_explicit(&best, level, memory_order_relaxed);
     return level;
 }
+
+int sg_level(void) { return lowered >= 0 ? lowered : sg_level_best(); }
 
 int sg_level_set(int level) {
     const int most = sg_level_best();

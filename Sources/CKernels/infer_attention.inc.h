@@ -168,8 +168,8 @@ static room rooms(const sg_attention *t) {
 
 static void attend(const sg_attention *t, room r, const value *queries, value *out, ptrdiff_t row, int rows) {
     const ptrdiff_t channels = t->channels / t->heads, qkv_row = t->qkv_row / GROUP;
-    const reach over_channels = {1, channels / GROUP, 0, 0};
-    const reach over_tokens = {1, (t->tokens + GROUP - 1) / GROUP, 0, 0};
+    const reach over_channels = {.runs = 1, .run = channels / GROUP};
+    const reach over_tokens = {.runs = 1, .run = (t->tokens + GROUP - 1) / GROUP};
     sum sums[2 * SG_TILE];
     float inverse[SG_TILE];
     for (ptrdiff_t j = 0; j < t->tokens; j += PANEL) {

@@ -42,7 +42,8 @@ static void finish_places(const sg_convolution *t, const sg_linear *how, const s
 
 static void rectangle(const sg_convolution *t, span y, span x, const words *panel, ptrdiff_t column, int vectors) {
     const ptrdiff_t c = t->channels, line = t->width * c;
-    const reach r = {y.taps, x.taps * c / GROUP, line / GROUP, (t->side - x.taps) * c / GROUP * vectors};
+    const reach r = {.runs = y.taps, .run = x.taps * c / GROUP, .stride = line / GROUP,
+                     .skip = (t->side - x.taps) * c / GROUP * vectors};
     const value *corner = (const value *)t->x + (y.first * t->stride - t->padding + y.tap) * line +
                           (x.first * t->stride - t->padding + x.tap) * c;
     panel += (y.tap * t->side + x.tap) * c / GROUP * vectors;
@@ -76,7 +77,7 @@ INLINE void tile_more(const int rows, const int vectors, reach r, const uint32_t
         left[i] = sums[2 * place[i]];
         if (vectors == 2) right[i] = sums[2 * place[i] + 1];
     }
-    multiply(rows, vectors, r, a, a_row, panel, left, right);
+    multiply(rows, vectors, vectors, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         sums[2 * place[i]] = left[i];
@@ -128,11 +129,13 @@ static gathered gather_pixels(const sg_convolution *t) {
 static void small_panel(const sg_convolution *t, const gathered *g, const words *panel, ptrdiff_t column,
                         int vectors) {
     const ptrdiff_t outputs = t->out_height * t->out_width, taps = t->side * t->side, depth = t->channels / GROUP;
-    const reach r = {1, depth, 0, 0};
     memset(g->sums, 0, sizeof(sum) * (size_t)(2 * outputs));
     for (ptrdiff_t tap = 0; tap < taps; tap++, panel += depth * vectors)
         for (ptrdiff_t i = g->first[tap]; i < g->first[tap + 1];) {
             const int rows = tile_rows(g->first[tap + 1] - i);
+            // Few rows use a place's weights: the first of them ask for the next place's.
+            const words *ahead = i == g->first[tap] ? panel + depth * vectors : NULL;
+            const reach r = {.runs = 1, .run = depth, .ahead = ahead};
             const uint32_t *a = (const uint32_t *)(const void *)(g->pixels + i * t->channels);
             add_sums(rows, vectors, r, a, depth, panel, g->sums, g->places + i);
             i += rows;

@@ -28,15 +28,21 @@ INLINE sum multiply_add(sum s, uint32_t a, words b) {
 enum { PANEL = 2 * SG_LANES };
 
 // A row's runs; `run` and `stride` in words. `skip` vectors of the panel lie between two runs': the weights of what a
-// run leaves out.
+// run leaves out. Where `ahead` is given, each step along a run asks for the next vectors of memory from there on: weights
+// that are needed soon are there in time, and never are so many asked for at once that loads have to wait.
 typedef struct {
     ptrdiff_t runs, run, stride, skip;
+    const words *ahead;
 } reach;
 
-// left and right += rows of a times a panel. rows and vectors are constants where this is inlined.
-INLINE void multiply(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
+// left and right += rows of a times a panel; each step asks for `asked` vectors. rows, vectors and asked are constants
+// where this is inlined.
+INLINE void multiply(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row,
                      const words *panel, sum *left, sum *right) {
     const uint32_t *third[(SG_TILE + 2) / 3];
+    // What is there already costs a request next to nothing, a branch in the loop more.
+    const words *ahead = r.ahead ? r.ahead : panel;
+    const ptrdiff_t pace = r.ahead ? asked : 0;
     for (ptrdiff_t run = 0; run < r.runs; run++, a += r.stride, panel += r.skip) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i += 3) third[i / 3] = a + i * a_row;
@@ -44,6 +50,9 @@ INLINE void multiply(const int rows, const int vectors, reach r, const uint32_t 
         for (ptrdiff_t k = 0; k < r.run; k++) {
             const words b0 = panel[0], b1 = vectors == 2 ? panel[1] : (words){0};
             panel += vectors;
+            if (asked > 0) __builtin_prefetch(ahead, 0, 2);
+            if (asked > 1) __builtin_prefetch(ahead + 1, 0, 2);
+            ahead += pace;
 #pragma clang loop unroll(full)
             for (int i = 0; i < rows; i++) {
                 const uint32_t x = third[i / 3][(i % 3) * a_row];
@@ -61,7 +70,7 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
     sum left[SG_TILE], right[SG_TILE];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
-    multiply(rows, vectors, r, a, a_row, panel, left, right);
+    multiply(rows, vectors, 0, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         sums[i * sums_row] = left[i];
@@ -123,15 +132,16 @@ typedef struct {
     ptrdiff_t row;
 } addition;
 
-// activation, kind and the addend's presence are constants where this is inlined.
-INLINE void finish_one(const int activation, const int kind, const int adds, sum s, column_terms w,
+// activation, kind, the addend's presence and whether the sum began with the bias are constants where this is inlined.
+INLINE void finish_one(const int activation, const int kind, const int adds, const int biased, sum s, column_terms w,
                        const sg_linear *t, ptrdiff_t row, addition add, ptrdiff_t add_at, void *c, ptrdiff_t at) {
 #if SG_KIND == 2
+    (void)biased;
     row *= t->scale_row;
     const vec x0 = FMA(all(t->a_zero[row]), w.offset, w.bias);
     vec x = FMA(__builtin_convertvector(s, vec), t->a_scale[row] * w.scale, x0);
 #else
-    vec x = s + w.bias;
+    vec x = biased ? s : s + w.bias;
     (void)t, (void)row;
 #endif
     if (activation == SG_ACTIVATION_GELU) x = gelu(x);
@@ -146,9 +156,9 @@ INLINE void finish_as(const int activation, const int kind, const int vectors, c
     const column_terms left = terms(t->w, column), right = terms(t->w, column + (vectors == 2 ? SG_LANES : 0));
     ptrdiff_t at = column, add_at = column;
     for (int i = 0; i < rows; i++, sums += 2, at += t->c_row, add_at += add.row) {
-        finish_one(activation, kind, adds, sums[0], left, t, row + i, add, add_at, c, at);
+        finish_one(activation, kind, adds, 0, sums[0], left, t, row + i, add, add_at, c, at);
         if (vectors == 2)
-            finish_one(activation, kind, adds, sums[1], right, t, row + i, add, add_at + SG_LANES, c, at + SG_LANES);
+            finish_one(activation, kind, adds, 0, sums[1], right, t, row + i, add, add_at + SG_LANES, c, at + SG_LANES);
     }
 }
 
@@ -176,40 +186,98 @@ static __attribute__((noinline)) void finish(const sum *sums, int rows, int vect
     }
 }
 
-// Asks for a share of what the next panel needs, so that weights that lie in the third cache are there in time.
-INLINE void prefetch(const char *next, const char *end, ptrdiff_t share, ptrdiff_t shares) {
-    const ptrdiff_t lines = (end - next + 63) / 64;
-    for (ptrdiff_t line = lines * share / shares; line < lines * (share + 1) / shares; line++)
-        __builtin_prefetch(next + 64 * line, 0, 2);
+// MARK: Tiles that are finished in the registers
+
+// What the layers of a transformer make of their sums; everything else goes through memory.
+enum { THROUGH_MEMORY, PLAIN_ENDING, GELU_ENDING, ADDING_ENDING };
+// What such a layer leaves for the next one.
+#if SG_KIND == 0 || !SG_WIDE
+enum { OWN_KIND = SG_KIND_F32 };
+#else
+enum { OWN_KIND = SG_KIND_BF16 };
+#endif
+
+static int ending_of(const sg_linear *t) {
+    const int plain = t->activation == SG_ACTIVATION_NONE;
+    if (t->addend) return plain && t->c_kind == SG_KIND_F32 ? ADDING_ENDING : THROUGH_MEMORY;
+    if (t->c_kind != OWN_KIND) return THROUGH_MEMORY;
+    return plain ? PLAIN_ENDING : t->activation == SG_ACTIVATION_GELU ? GELU_ENDING : THROUGH_MEMORY;
 }
+
+// c of a tile of two vectors. rows, activation, kind and adds are constants where this is inlined.
+INLINE void whole_tile(const int rows, const int activation, const int kind, const int adds, reach r,
+                       const uint32_t *a, ptrdiff_t a_row, const words *panel, const sg_linear *t, ptrdiff_t column,
+                       ptrdiff_t row, void *c) {
+    sum left[SG_TILE], right[SG_TILE];
+    const column_terms first_terms = terms(t->w, column), second_terms = terms(t->w, column + SG_LANES);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+#if SG_KIND == 2
+        left[i] = right[i] = (sum){0};
+#else
+        left[i] = first_terms.bias, right[i] = second_terms.bias;
+#endif
+    }
+    multiply(rows, 2, 1, r, a, a_row, panel, left, right);
+    const addition add = {adds ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
+    ptrdiff_t at = column, add_at = column;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++, at += t->c_row, add_at += add.row) {
+        finish_one(activation, kind, adds, 1, left[i], first_terms, t, row + i, add, add_at, c, at);
+        finish_one(activation, kind, adds, 1, right[i], second_terms, t, row + i, add, add_at + SG_LANES, c, at + SG_LANES);
+    }
+}
+
+#undef CASE
+#define CASE(R, ENDING)                                                                                            \
+    case R: whole_tile(R, ENDING == GELU_ENDING ? SG_ACTIVATION_GELU : SG_ACTIVATION_NONE,                         \
+                       ENDING == ADDING_ENDING ? SG_KIND_F32 : OWN_KIND, ENDING == ADDING_ENDING, r, a, a_row, panel, \
+                       t, column, row, c); break;
+#define WHOLE_TILE(NAME, ENDING)                                                                                   \
+    static __attribute__((noinline)) void NAME(int rows, reach r, const uint32_t *a, ptrdiff_t a_row,               \
+                                               const words *panel, const sg_linear *t, ptrdiff_t column,            \
+                                               ptrdiff_t row, void *c) {                                            \
+        switch (rows) { CASES(ENDING) }                                                                            \
+    }
+WHOLE_TILE(plain_tile, PLAIN_ENDING)
+WHOLE_TILE(gelu_tile, GELU_ENDING)
+WHOLE_TILE(adding_tile, ADDING_ENDING)
 
 // All rows of one line times one panel.
 static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_t column, ptrdiff_t line) {
     const ptrdiff_t word = GROUP;
     const int vectors = t->w->columns - column >= PANEL ? 2 : 1;
+    const int ending = vectors == 2 ? ending_of(t) : THROUGH_MEMORY;
     const value *a = (const value *)t->a + line * t->a_line;
     const size_t c_size = t->c_kind == SG_KIND_BF16 ? 2 : 4;
-    const char *next = (const char *)(panel + vectors * (t->w->depth / GROUP));
-    // After the last panel comes what was packed next: the weights needed then.
-    const char *end = next + (next - (const char *)panel);
-    const ptrdiff_t tiles = (t->rows + SG_TILE - 1) / SG_TILE;
-    ptrdiff_t done = 0;
+    // The next panel, which the first tiles ask for. After the last one comes what was packed next: the weights needed then.
+    const words *ahead = panel + vectors * (t->w->depth / GROUP);
+    ptrdiff_t wanted = line == 0 ? ahead - panel : 0;
     sum sums[2 * SG_TILE];
     for (ptrdiff_t i = 0; i < t->rows;) {
         const int rows = tile_rows(t->rows - i);
         const ptrdiff_t row = line * t->rows + i;
-        tile_sums(rows, vectors, r, (const uint32_t *)(const void *)(a + i * t->a_row), t->a_row / word, panel, sums,
-                  2);
-        if (line == 0) prefetch(next, end, done++, tiles);
-        const addition add = {t->addend ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
-        finish(sums, rows, vectors, t, column, row, add,
-               (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row));
+        r.ahead = wanted > 0 ? ahead : NULL;
+        const uint32_t *from = (const uint32_t *)(const void *)(a + i * t->a_row);
+        char *to = (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row);
+        switch (ending) {
+            case PLAIN_ENDING: plain_tile(rows, r, from, t->a_row / word, panel, t, column, row, to); break;
+            case GELU_ENDING: gelu_tile(rows, r, from, t->a_row / word, panel, t, column, row, to); break;
+            case ADDING_ENDING: adding_tile(rows, r, from, t->a_row / word, panel, t, column, row, to); break;
+            default: {
+                const addition add = {t->addend ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
+                tile_sums(rows, vectors, r, from, t->a_row / word, panel, sums, 2);
+                finish(sums, rows, vectors, t, column, row, add, to);
+            }
+        }
+        ahead += r.runs * r.run;
+        wanted -= r.runs * r.run;
         i += rows;
     }
 }
 
 static void linear(const sg_linear *t) {
-    const reach r = {t->segments, t->segment / GROUP, t->segment_stride / GROUP, 0};
+    const reach r = {.runs = t->segments, .run = t->segment / GROUP, .stride = t->segment_stride / GROUP};
     const words *panel = t->w->panels;
     for (ptrdiff_t column = 0; column < t->w->columns; column += PANEL) {
         const int vectors = t->w->columns - column >= PANEL ? 2 : 1;

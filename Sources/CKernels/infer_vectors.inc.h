@@ -133,9 +133,9 @@ INLINE vec gelu(vec x) {
 #else
     // The one nearer to 0 of |x| and the bound, with x's sign.
     const vec held = (vec)_mm512_range_ps((__m512)x, (__m512)all(3.874f), 2);
-    const vec shifted = FMA(held, all(4.0f), all(12582912.0f)), t = FMA(held, all(4.0f), 12582912.0f - shifted);
-    vec p = FMA(look(gelu_coarse[2], shifted), t, look(gelu_coarse[1], shifted));
-    p = FMA(p, t, look(gelu_coarse[0], shifted));
+    const vec shifted = FMA(held, all(4.0f), all(12582912.0f));
+    vec p = FMA(look(gelu_coarse[2], shifted), held, look(gelu_coarse[1], shifted));
+    p = FMA(p, held, look(gelu_coarse[0], shifted));
     return p * x;
 #endif
 }

@@ -11,7 +11,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -117,6 +119,12 @@ static int from_system(const struct sockaddr *from, cposix_address *to) {
         memcpy(to->bytes, &v6->sin6_addr, 16);
         return 0;
     }
+    if (from->sa_family == AF_UNIX) {
+        to->version = 4;
+        to->bytes[0] = 127;
+        to->bytes[3] = 1;
+        return 0;
+    }
     return -EAFNOSUPPORT;
 }
 
@@ -143,6 +151,69 @@ int cposix_listen(const cposix_address *address, int backlog) {
     if (bind(fd, (struct sockaddr *)&storage, length) < 0) return closing(fd);
     if (listen(fd, backlog) < 0) return closing(fd);
     return fd;
+}
+
+static int local_address_of(const char *path, struct sockaddr_un *address) {
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    size_t length = strlen(path);
+    if (length == 0 || length >= sizeof address->sun_path) return -ENAMETOOLONG;
+    memcpy(address->sun_path, path, length);
+    return 0;
+}
+
+int cposix_unlink_socket(const char *path) {
+    struct stat status;
+    if (lstat(path, &status) < 0) return -errno;
+    if (!S_ISSOCK(status.st_mode)) return -EADDRINUSE;
+    return unlink(path) < 0 ? -errno : 0;
+}
+
+// What a process that was killed has left behind refuses connections.
+static int remove_dead_socket(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    int result = connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
+    close(fd);
+    return result == -ECONNREFUSED ? cposix_unlink_socket(address->sun_path) : -EADDRINUSE;
+}
+
+int cposix_listen_path(const char *path, unsigned mode, int backlog) {
+    struct sockaddr_un address;
+    int result = local_address_of(path, &address);
+    if (result < 0) return result;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        if (errno != EADDRINUSE) return closing(fd);
+        result = remove_dead_socket(&address);
+        if (result < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+            if (result < 0) errno = -result;
+            return closing(fd);
+        }
+    }
+    // Nobody is let in before the mode is right: connections are refused until it listens.
+    if (chmod(path, mode) < 0 || listen(fd, backlog) < 0) {
+        int error = errno;
+        unlink(path);
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int cposix_local_path(int fd, char *path, size_t count) {
+    struct sockaddr_un address;
+    memset(&address, 0, sizeof address);
+    socklen_t length = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0) return -errno;
+    if (address.sun_family != AF_UNIX) return -EAFNOSUPPORT;
+    if (address.sun_path[0] == 0 || count == 0) return 0;
+    size_t size = strnlen(address.sun_path, sizeof address.sun_path);
+    if (size >= count) return -ENAMETOOLONG;
+    memcpy(path, address.sun_path, size);
+    path[size] = 0;
+    return (int)size;
 }
 
 static void without_delay(int fd) {

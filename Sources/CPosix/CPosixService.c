@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -178,4 +180,60 @@ int cposix_write_byte(int fd, uint8_t byte) {
     do count = write(fd, &byte, 1);
     while (count < 0 && errno == EINTR);
     return count < 0 ? -errno : (int)count;
+}
+
+static int bounded(int fd, int seconds) {
+    struct timeval time = {.tv_sec = seconds};
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time) < 0) return -errno;
+    return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) < 0 ? -errno : 0;
+}
+
+int cposix_stream_pair(int ends[2], int seconds) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
+    int result = bounded(ends[0], seconds);
+    return result < 0 ? result : bounded(ends[1], seconds);
+}
+
+int cposix_adopt_stream(int fd, int seconds) {
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return -errno;
+    return bounded(fd, seconds);
+}
+
+int cposix_send_all(int fd, const void *bytes, size_t count) {
+    size_t sent = 0;
+    while (sent < count) {
+        ssize_t result = send(fd, (const char *)bytes + sent, count - sent, MSG_NOSIGNAL);
+        if (result >= 0) sent += (size_t)result;
+        else if (errno != EINTR) return -errno;
+    }
+    return 0;
+}
+
+int cposix_receive_all(int fd, void *bytes, size_t count) {
+    size_t received = 0;
+    while (received < count) {
+        ssize_t result = recv(fd, (char *)bytes + received, count - received, 0);
+        if (result == 0) return 0;
+        if (result > 0) received += (size_t)result;
+        else if (errno != EINTR) return -errno;
+    }
+    return 1;
+}
+
+int cposix_bound_heaps(int count) {
+#ifdef __GLIBC__
+    return mallopt(M_ARENA_MAX, count) == 1 ? 0 : -EINVAL;
+#else
+    (void)count;
+    return -ENOTSUP;
+#endif
+}
+
+void cposix_heap_use(uint64_t *used, uint64_t *kept) {
+    *used = *kept = 0;
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+    struct mallinfo2 info = mallinfo2();
+    *used = info.uordblks + info.hblkhd;
+    *kept = info.fordblks;
+#endif
 }

@@ -20,17 +20,22 @@ package final class DeflaterPool: Sendable {
     /// How many are lent now.
     package var borrowed: Int { state.withLock { $0.borrowed } }
 
-    /// A deflater at the beginning of a body, to be given back; nil when as many are lent as may be, or memory is out.
-    package func borrow(_ coding: ContentCoding, level: Int) -> Deflater? {
+    /// A deflater at the beginning of a body, to be given back; nil when as many are lent as may be, or memory is out. `count`
+    /// is how long the body is where it is known: a short one is done sooner in a window of its own size, whose tables are
+    /// cleared for each body.
+    package func borrow(_ coding: ContentCoding, level: Int, count: Int? = nil) -> Deflater? {
+        let windowBits = Deflater.windowBits(for: count)
         let (mayBorrow, idle) = state.withLock { state -> (Bool, Deflater?) in
             guard state.borrowed < borrowedMax else { return (false, nil) }
             state.borrowed += 1
-            let place = state.idle.lastIndex { $0.coding == coding && $0.level == level }
+            let place = state.idle.lastIndex {
+                $0.coding == coding && $0.level == level && $0.windowBits == windowBits
+            }
             return (true, place.map { state.idle.remove(at: $0) })
         }
         guard mayBorrow else { return nil }
         if let idle { return idle }
-        if let made = try? Deflater(coding, level: level) { return made }
+        if let made = try? Deflater(coding, level: level, count: count) { return made }
         state.withLock { $0.borrowed -= 1 }
         return nil
     }

@@ -25,30 +25,19 @@ struct AutoencoderPlan {
         let kept: Region
     }
 
-    /// How many images pass through the blocks together: as many as leave the activations in a usual second-level
-    /// cache, beside the weights where those are small enough to stay there too.
-    ///
-    /// More than that was measured and lost: at 50 tokens by 192 channels, eight images together took 6 (Float32) to
-    /// 18 % (8 bits) longer each than one by one, though the weights were read only once.
-    private static func imagesTogether(_ a: MaskedAutoencoderArchitecture, _ kernels: KernelSet) -> Int {
-        let weights =
-            (a.encoderDepth + a.decoderDepth) * 12 * a.embedding * a.embedding * kernels.mainKind.size
-        let activations = StackPlan.bytes(kernels, channels: a.embedding, tokens: a.patches + 1)
-        let allowed = weights <= 512 << 10 ? 128 << 10 : 512 << 10
-        return max(1, min(Plan.imagesAtOnce, allowed / activations))
-    }
-
     init(
         _ model: MaskedAutoencoder, masked: MaskedPass?, _ kernels: KernelSet, in store: WeightStore,
         _ layout: inout ArenaLayout
     ) {
         let (a, weights) = (model.architecture, Weights(tensors: model.stateDict))
         architecture = a
+        let together = Together(
+            kernels, channels: a.embedding, tokens: a.patches + 1, blocks: a.encoderDepth + a.decoderDepth)
         stack = StackPlan(
             kernels, channels: a.embedding, tokens: a.patches + 1, heads: [a.encoderHeads, a.decoderHeads],
-            images: Self.imagesTogether(a, kernels), &layout)
-        patches = layout.reserve(rows: stack.images * a.patches, a.patchCount, .f32)
-        painted = layout.reserve(rows: stack.images * a.patches, a.patchCount, .f32)
+            together: together, &layout)
+        patches = layout.reserve(rows: together.imagesAtOnce * a.patches, a.patchCount, .f32)
+        painted = layout.reserve(rows: together.imagesAtOnce * a.patches, a.patchCount, .f32)
         decoderPositions = TokenPlan.table("decoder.pos_embedding", channels: a.embedding, weights, in: store)
         tokens = TokenPlan("encoder.", image: a.image, patch: a.patch, weights, kernels, in: store)
         func blocks(_ name: String, _ depth: Int, _ heads: Int) -> [BlockPlan] {
@@ -64,7 +53,7 @@ struct AutoencoderPlan {
             masking = Masking(
                 stack: stack.with(tokens: a.visiblePatches(maskRatio: masked.ratio) + 1),
                 token: store.padded(weights["decoder.mask_token"].values),
-                kept: layout.reserve(rows: stack.images * (a.patches + 1), a.embedding, .f32))
+                kept: layout.reserve(rows: together.imagesAtOnce * (a.patches + 1), a.embedding, .f32))
         } else {
             masking = nil
         }
@@ -73,13 +62,13 @@ struct AutoencoderPlan {
     /// The number of floats that an image's patches take.
     var patchesCount: Int { architecture.patches * roundUp(architecture.patchCount) }
 
-    /// Reconstructs up to `stack.images` images: fills `patches` and `painted`.
+    /// Reconstructs up to `stack.together.imagesAtOnce` images: fills `patches` and `painted`.
     func run(_ images: UnsafePointer<Float>, _ count: Int, _ arena: PlanArena) {
         for image in 0..<count {
             tokens.run(
                 images + image * architecture.image.count,
                 patches: arena.floats(patches) + image * patchesCount,
-                into: stream(image, arena), row: stack.row)
+                into: stack.stream(image, arena), row: stack.row)
         }
         for block in encoder { block.run(stack, images: count, arena) }
         for image in 0..<count { norm.run(stack, image: image, adding: decoderPositions, arena) }
@@ -87,15 +76,12 @@ struct AutoencoderPlan {
     }
 
     /// The same from the patches given by index, ascending, as many for each image: guesses at the others.
-    func run(
-        _ images: UnsafePointer<Float>, visible: [[Int]], _ arena: PlanArena
-    ) {
+    func run(_ images: [UnsafePointer<Float>], visible: [[Int]], _ arena: PlanArena) {
         guard let masking else { preconditionFailure("the plan has no masked pass") }
         let (row, tokens, kept) = (stack.row, masking.stack.tokens, arena.floats(masking.kept))
         for (image, indices) in visible.enumerated() {
             self.tokens.run(
-                images + image * architecture.image.count,
-                patches: arena.floats(patches) + image * patchesCount, into: kept, row: row)
+                images[image], patches: arena.floats(patches) + image * patchesCount, into: kept, row: row)
             let to = arena.floats(stack.x) + image * tokens * row
             to.update(from: kept, count: row)
             for (slot, index) in indices.enumerated() {
@@ -106,7 +92,7 @@ struct AutoencoderPlan {
         for image in visible.indices { norm.run(masking.stack, image: image, adding: nil, arena) }
         kept.update(from: arena.floats(stack.x), count: visible.count * tokens * row)
         for (image, indices) in visible.enumerated() {
-            restore(kept + image * tokens * row, indices, into: stream(image, arena), masking)
+            restore(kept + image * tokens * row, indices, into: stack.stream(image, arena), masking)
         }
         decode(visible.count, arena)
     }
@@ -130,7 +116,7 @@ struct AutoencoderPlan {
         for block in decoder { block.run(stack, images: count, arena) }
         for image in 0..<count {
             // The class token, the first row of each image, paints nothing.
-            let features = stream(image, arena) + stack.row
+            let features = stack.stream(image, arena) + stack.row
             let to = arena.floats(painted) + image * patchesCount
             head.run(head.product(features, rows: architecture.patches, into: to, .f32))
         }
@@ -185,9 +171,5 @@ struct AutoencoderPlan {
             sg_infer_join(
                 $0, arena.floats(painted) + at, room + shape.channels, shape.width * pixel, pixel, 1)
         }
-    }
-
-    private func stream(_ image: Int, _ arena: PlanArena) -> UnsafeMutablePointer<Float> {
-        arena.floats(stack.x) + image * stack.tokens * stack.row
     }
 }

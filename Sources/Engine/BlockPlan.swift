@@ -7,9 +7,9 @@ struct StackPlan {
     let channels: Int
     /// The rows of an image in the stream; fewer where some of its patches are hidden.
     private(set) var tokens: Int
-    /// Images that pass through at once.
-    let images: Int
-    /// The residual stream, Float32.
+    /// How many images and rows pass together.
+    let together: Together
+    /// The residual stream of all images, Float32; all other regions are used again by each part of them.
     let x: Region
     /// The left side of the products from the stream, and of fc2, in the main kind.
     let operand: Region
@@ -27,19 +27,19 @@ struct StackPlan {
     let hiddenKind: Kind
 
     init(
-        _ kernels: KernelSet, channels: Int, tokens: Int, heads: [Int], images: Int,
+        _ kernels: KernelSet, channels: Int, tokens: Int, heads: [Int], together: Together,
         _ layout: inout ArenaLayout
     ) {
         self.kernels = kernels
         self.channels = channels
         self.tokens = tokens
-        self.images = images
+        self.together = together
         let pairs = heads.allSatisfy { (channels / $0).isMultiple(of: 2) }
         attention = pairs ? kernels.inner : kernels.plain
         attentionKind = pairs ? kernels.innerKind : .f32
         hiddenKind = kernels.innerKind
-        let rows = tokens * images
-        x = layout.reserve(rows: rows, channels, .f32)
+        let rows = max(tokens * together.images, together.rows)
+        x = layout.reserve(rows: tokens * together.imagesAtOnce, channels, .f32)
         operand = layout.reserve(rows: rows, 4 * channels, kernels.mainKind)
         qkv = layout.reserve(rows: rows, 3 * channels, attentionKind)
         attended = layout.reserve(rows: rows, channels, attentionKind)
@@ -51,9 +51,9 @@ struct StackPlan {
         scratch = layout.reserve(bytes: Int(most))
     }
 
-    /// The bytes of activations that one image needs.
-    static func bytes(_ kernels: KernelSet, channels: Int, tokens: Int) -> Int {
-        tokens * roundUp(channels) * (4 + 4 * kernels.mainKind.size + 8 * kernels.innerKind.size)
+    /// Where an image's rows of the stream begin.
+    func stream(_ image: Int, _ arena: PlanArena) -> UnsafeMutablePointer<Float> {
+        arena.floats(x) + image * tokens * row
     }
 
     /// The same memory for images of fewer tokens.
@@ -91,22 +91,40 @@ struct BlockPlan {
         fc2 = layer(".mlp.fc2")
     }
 
-    /// Adds the block's two branches to the stream of `images` images.
+    /// Adds the block's two branches to the stream of `images` images: each to a part of them at a time, so that its weights,
+    /// which come from far away, are used for all while they are near.
     func run(_ stack: StackPlan, images: Int, _ arena: PlanArena) {
+        for first in stride(from: 0, to: images, by: stack.together.images) {
+            attend(stack, first..<min(images, first + stack.together.images), arena)
+        }
         let rows = images * stack.tokens
-        let x = arena.floats(stack.x)
-        norm1.run(stack, rows: rows, arena)
+        let parts = (rows + stack.together.rows - 1) / stack.together.rows
+        for part in 0..<parts {
+            transform(stack, part * rows / parts..<(part + 1) * rows / parts, arena)
+        }
+    }
+
+    /// Adds the attention's branch.
+    private func attend(_ stack: StackPlan, _ images: Range<Int>, _ arena: PlanArena) {
+        let rows = images.count * stack.tokens
+        let x = stack.stream(images.lowerBound, arena)
+        norm1.run(stack, x, rows: rows, arena)
         run(
             qkv, stack, rows: rows, arena.raw(stack.operand), into: arena.raw(stack.qkv), stack.attentionKind,
             arena)
-        for image in 0..<images { attend(stack, image, arena) }
+        for image in 0..<images.count { mix(stack, image, arena) }
         let attended = operand(arena.raw(stack.attended), stack.attentionKind, stack.row, rows, stack, arena)
         run(projection, stack, rows: rows, attended, into: x, .f32, arena, addend: x)
-        norm2.run(stack, rows: rows, arena)
+    }
+
+    /// Adds the branch of the two layers with GELU between them.
+    private func transform(_ stack: StackPlan, _ part: Range<Int>, _ arena: PlanArena) {
+        let rows = part.count
+        let x = arena.floats(stack.x) + part.lowerBound * stack.row
+        norm2.run(stack, x, rows: rows, arena)
         run(
             fc1, stack, rows: rows, arena.raw(stack.operand), into: arena.raw(stack.hidden), stack.hiddenKind,
-            arena,
-            activation: SG_ACTIVATION_GELU)
+            arena, activation: SG_ACTIVATION_GELU)
         let hidden = operand(arena.raw(stack.hidden), stack.hiddenKind, fc1.columns, rows, stack, arena)
         run(fc2, stack, rows: rows, hidden, into: x, .f32, arena, addend: x)
     }
@@ -141,7 +159,8 @@ struct BlockPlan {
         return UnsafeRawPointer(to)
     }
 
-    private func attend(_ stack: StackPlan, _ image: Int, _ arena: PlanArena) {
+    /// The attention of one image of those whose rows make a product.
+    private func mix(_ stack: StackPlan, _ image: Int, _ arena: PlanArena) {
         let (first, size) = (image * stack.tokens, stack.attentionKind.size)
         let attention = sg_attention(
             qkv: arena.raw(stack.qkv) + first * qkv.columns * size, qkv_row: qkv.columns,
@@ -164,27 +183,28 @@ struct NormPlan {
         beta = store.padded(weights[name + ".bias"].values)
     }
 
-    /// Normalises the stream's rows into the operand.
-    func run(_ stack: StackPlan, rows: Int, _ arena: PlanArena) {
-        var norm = make(stack, rows: rows, arena)
+    /// Normalises rows of the stream into the operand.
+    func run(_ stack: StackPlan, _ x: UnsafePointer<Float>, rows: Int, _ arena: PlanArena) {
+        var norm = make(stack, x, rows: rows, arena)
         norm.out = arena.raw(stack.operand)
         withUnsafePointer(to: norm) { sg_infer_norm(stack.kernels.main, $0) }
     }
 
     /// Normalises one image's rows of the stream in place and adds a table of as many rows, if any, in Float32.
     func run(_ stack: StackPlan, image: Int, adding addend: UnsafePointer<Float>?, _ arena: PlanArena) {
-        var norm = make(stack, rows: stack.tokens, arena)
-        let rows = arena.floats(stack.x) + image * stack.tokens * stack.row
-        norm.x = UnsafePointer(rows)
+        let rows = stack.stream(image, arena)
+        var norm = make(stack, rows, rows: stack.tokens, arena)
         norm.out = UnsafeMutableRawPointer(rows)
         norm.addend = addend
         norm.addend_row = stack.row
         withUnsafePointer(to: norm) { sg_infer_norm(stack.kernels.plain, $0) }
     }
 
-    private func make(_ stack: StackPlan, rows: Int, _ arena: PlanArena) -> sg_norm {
+    private func make(
+        _ stack: StackPlan, _ x: UnsafePointer<Float>, rows: Int, _ arena: PlanArena
+    ) -> sg_norm {
         sg_norm(
-            x: arena.floats(stack.x), x_row: stack.row, rows: rows, columns: stack.channels, gamma: gamma,
+            x: x, x_row: stack.row, rows: rows, columns: stack.channels, gamma: gamma,
             beta: beta,
             epsilon: Self.epsilon, addend: nil, addend_row: 0, out: nil, out_row: stack.row,
             scale: arena.floats(stack.scale), zero: arena.floats(stack.zero), line: arena.floats(stack.line))

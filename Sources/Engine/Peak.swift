@@ -20,3 +20,12 @@ extension Plan.Precision {
         sg_infer_find(sg_level_best(), Int32(kind.rawValue)).map { String(cString: sg_infer_name($0)) }
     }
 }
+
+extension Plan {
+    /// What is wrong with the environment variable that limits the instructions in use; nil when nothing is.
+    package static var instructionsProblem: String? {
+        guard sg_instructions_unknown() != 0 else { return nil }
+        return SG_INSTRUCTIONS_VARIABLE
+            + " must be one of plain, avx2, avx512, avx512-bf16 and avx512-vnni: the most that may be used"
+    }
+}

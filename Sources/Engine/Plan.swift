@@ -19,7 +19,7 @@ package final class Plan: @unchecked Sendable {
     package let operations: Double
     /// How many rows are worth examining together: no more of them pass through the blocks at once, so further ones would
     /// only wait for each other.
-    package var rowsTogether: Int { autoencoder.stack.images }
+    package var rowsTogether: Int { autoencoder.stack.together.imagesAtOnce }
     private let autoencoder: AutoencoderPlan
     private let classifier: ClassifierPlan
     private let detector: DetectorPlan?
@@ -85,105 +85,95 @@ package final class Plan: @unchecked Sendable {
     ///
     /// **Shapes** rows (count, C·H·W), canonical values −1…1.
     /// **Runs on** the thread that has the arena; blocks for the whole computation.
+    ///
+    /// `settles` is asked about each row's loss, by its index; where it says yes the row gets neither probabilities (they
+    /// are not numbers) nor anything else.
     package func examine(
         rows: UnsafePointer<Float>, count: Int, seeds: [UInt64] = [], arena: PlanArena,
-        into results: PlanResults
+        into results: PlanResults, settles: ((Int, Float) -> Bool)? = nil
     ) {
         precondition(arena.bytesHeld == layout.bytes, "the arena is another plan's")
         precondition(
             results.rows >= count && results.classes == classes, "the results are another plan's")
         precondition(!masks || seeds.count == count, "a masked pass needs a seed a row")
-        var start = 0
-        while start < count {
-            let size = min(Self.imagesAtOnce, count - start)
-            let at = start * image.count
-            examineSome(rows + at, size, arena, results, from: start)
-            if masks { maskSome(rows + at, seeds[start..<start + size], arena, results, from: start) }
-            start += size
+        for start in stride(from: 0, to: count, by: Self.imagesAtOnce) {
+            let part = start..<min(start + Self.imagesAtOnce, count)
+            let settled = reconstruct(rows, part, arena, results, settles)
+            if settled.count < part.count { classify(part, settled, arena, results) }
+            for row in settled {
+                (results.probabilities + row * classes).update(repeating: .nan, count: classes)
+            }
+            if masks { mask(rows, part.filter { !settled.contains($0) }, seeds, arena, results) }
         }
     }
 
-    /// Everything but the masked pass, for at most ``imagesAtOnce`` rows.
-    private func examineSome(
-        _ rows: UnsafePointer<Float>, _ count: Int, _ arena: PlanArena, _ results: PlanResults,
-        from first: Int
-    ) {
-        var start = 0
-        while start < count {
-            let size = min(autoencoder.stack.images, count - start)
+    /// All but the last, linear layers of the auxiliary model for at most ``imagesAtOnce`` rows; those that are settled
+    /// before it.
+    private func reconstruct(
+        _ rows: UnsafePointer<Float>, _ part: Range<Int>, _ arena: PlanArena, _ results: PlanResults,
+        _ settles: ((Int, Float) -> Bool)?
+    ) -> [Int] {
+        var settled: [Int] = []
+        for start in stride(from: part.lowerBound, to: part.upperBound, by: rowsTogether) {
+            let size = min(rowsTogether, part.upperBound - start)
             autoencoder.run(rows + start * image.count, size, arena)
-            for index in 0..<size { finish(index, of: start, arena, results, from: first) }
-            start += size
+            for row in start..<start + size {
+                results.losses[row] = Float(autoencoder.distance(row - start, arena) / Double(image.count))
+                if let room = results.reconstructions {
+                    autoencoder.join(
+                        row - start, into: room + row * image.count, channelsLast: false, arena)
+                }
+                if let settles, settles(row, results.losses[row]) {
+                    settled.append(row)
+                } else {
+                    describe(row - start, as: row - part.lowerBound, arena)
+                    if let detector { results.logits[row] = detect(row - start, detector, arena) }
+                }
+            }
         }
-        classifier.classify(
-            count, into: results.probabilities + first * classes, energies: results.energies + first, arena)
-        guard let neighbours else { return }
-        for index in 0..<count {
-            let (features, kind) = classifier.features(index, arena)
-            results.distances[first + index] = neighbours.run(features, kind, arena)
-        }
+        return settled
     }
 
-    /// What is made of one reconstruction: image `index` of those that passed the autoencoder together from `start` on.
-    private func finish(
-        _ index: Int, of start: Int, _ arena: PlanArena, _ results: PlanResults, from first: Int
+    /// The auxiliary model's features of one of the images that passed the autoencoder together.
+    private func describe(_ image: Int, as place: Int, _ arena: PlanArena) {
+        autoencoder.join(image, into: classifier.room(arena), channelsLast: classifier.channelsLast, arena)
+        classifier.describe(place, arena)
+    }
+
+    private func detect(_ image: Int, _ detector: DetectorPlan, _ arena: PlanArena) -> Float {
+        autoencoder.joinBoth(image, into: detector.room(arena), arena)
+        return detector.run(arena)
+    }
+
+    /// What the auxiliary model makes of the features of a part's rows.
+    private func classify(
+        _ part: Range<Int>, _ settled: [Int], _ arena: PlanArena, _ results: PlanResults
     ) {
-        let row = first + start + index
-        results.losses[row] = Float(autoencoder.distance(index, arena) / Double(image.count))
-        autoencoder.join(
-            index, into: classifier.room(arena), channelsLast: classifier.channelsLast, arena)
-        classifier.describe(start + index, arena)
-        if let detector {
-            autoencoder.joinBoth(index, into: detector.room(arena), arena)
-            results.logits[row] = detector.run(arena)
-        }
-        if let room = results.reconstructions {
-            autoencoder.join(index, into: room + row * image.count, channelsLast: false, arena)
+        classifier.classify(
+            part.count, into: results.probabilities + part.lowerBound * classes,
+            energies: results.energies + part.lowerBound, arena)
+        guard let neighbours else { return }
+        for row in part where !settled.contains(row) {
+            let (features, kind) = classifier.features(row - part.lowerBound, arena)
+            results.distances[row] = neighbours.run(features, kind, arena)
         }
     }
 
-    /// The masked pass of at most ``imagesAtOnce`` rows.
-    private func maskSome(
-        _ rows: UnsafePointer<Float>, _ seeds: ArraySlice<UInt64>, _ arena: PlanArena, _ results: PlanResults,
-        from first: Int
+    /// The masked pass of some rows.
+    private func mask(
+        _ rows: UnsafePointer<Float>, _ chosen: [Int], _ seeds: [UInt64], _ arena: PlanArena,
+        _ results: PlanResults
     ) {
         guard let (pass, architecture) = masked else { return }
-        let visible = seeds.map { pass.visible(architecture, seed: $0) }
         let hidden = architecture.patches - architecture.visiblePatches(maskRatio: pass.ratio)
-        var start = 0
-        while start < visible.count {
-            let part = Array(visible[start..<min(start + autoencoder.stack.images, visible.count)])
-            autoencoder.run(rows + start * image.count, visible: part, arena)
-            for (index, visible) in part.enumerated() {
-                let sum = autoencoder.distance(index, hiddenFrom: visible, arena)
-                results.maskedLosses[first + start + index] = Float(
-                    sum / Double(hidden * architecture.patchCount))
+        for start in stride(from: 0, to: chosen.count, by: rowsTogether) {
+            let part = chosen[start..<min(start + rowsTogether, chosen.count)]
+            let visible = part.map { pass.visible(architecture, seed: seeds[$0]) }
+            autoencoder.run(part.map { rows + $0 * image.count }, visible: visible, arena)
+            for (index, row) in part.enumerated() {
+                let sum = autoencoder.distance(index, hiddenFrom: visible[index], arena)
+                results.maskedLosses[row] = Float(sum / Double(hidden * architecture.patchCount))
             }
-            start += part.count
-        }
-    }
-}
-
-extension Plan {
-    /// The examination of each row, as ``Scorer/examine(_:workspace:)`` gives it; allocates the results and the masks
-    /// alone.
-    ///
-    /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values −1…1; seeds (B) where the plan masks.
-    package func examine(_ rows: Tensor, seeds: [UInt64] = [], arena: PlanArena) -> [Examination] {
-        precondition(rows.rowCount == image.count, "a row has \(rows.rowCount) values")
-        let (count, results) = (rows.rows, PlanResults(self, rows: rows.rows))
-        rows.values.withUnsafeBufferPointer {
-            guard count > 0, let base = $0.baseAddress else { return }
-            examine(rows: base, count: count, seeds: seeds, arena: arena, into: results)
-        }
-        return (0..<count).map {
-            Examination(
-                reconstructionLoss: results.losses[$0], roughness: Scorer.roughness(rows.row($0), image),
-                maskedLoss: masks ? results.maskedLosses[$0] : nil,
-                perturbation: detectsPerturbations ? results.logits[$0] : nil, energy: results.energies[$0],
-                neighbour: findsNeighbours ? results.distances[$0] : nil,
-                auxiliaryProbabilities: Array(
-                    UnsafeBufferPointer(start: results.probabilities + $0 * classes, count: classes)))
         }
     }
 }

@@ -25,6 +25,7 @@ package final class Gateway: Sendable {
     private let adminDesk: AdminHandler
     let state: GatewayState
     private let upstreamLog: UpstreamLog
+    private let handOver = Mutex<HandOver?>(nil)
     /// Reloads run one after the other.
     private let control = DispatchQueue(label: "samegate.control")
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
@@ -33,21 +34,23 @@ package final class Gateway: Sendable {
     /// How often the store lets go of what has ended.
     private static let sweepInterval = DispatchTimeInterval.seconds(1)
 
-    /// Takes the inherited sockets, binds the other listeners, calls `afterBinding`, and starts the loops and workers;
+    /// Takes the inherited sockets, binds the other listeners, calls `afterBinding`, asks the predecessor for what it keeps, and starts the loops and workers;
     /// connections are accepted from `start` on.
     ///
     /// **Throws** what `afterBinding` does, `AssemblyError` when an address cannot be bound, `DigestError` when the cryptographic library or the
     /// system's randomness cannot be used.
     package init(
         _ assembly: GatewayAssembly, log: Logger, clock: any LoopClock = SystemClock(),
-        inherited: InheritedSockets = InheritedSockets(), afterBinding: () throws -> Void = {}
+        inherited: InheritedSockets = InheritedSockets(), predecessor: StateStream? = nil,
+        afterBinding: () throws -> Void = {}
     ) throws {
         try Libcrypto.verify()
         let settings = assembly.settings
         let unix = UnixClock(clock: clock)
         let sockets = try GenerationSockets(assembly, after: nil, inherited: inherited)
         try afterBinding()
-        let loops = try LoopGroup(count: ProcessInfo.processInfo.activeProcessorCount, clock: clock)
+        try Self.demandLogs(settings.logs)
+        let loops = try LoopGroup(count: ProcessorAllowance(root: "/").loops, clock: clock)
         let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
         let rates = RateTable(keysMax: settings.limits.rateKeys, holdFor: GatewayState.holdFor(settings)) {
             unix.now()
@@ -58,7 +61,8 @@ package final class Gateway: Sendable {
             loops: loops, clock: clock, unix: unix, log: log, store: store, rates: rates,
             counters: GatewayCounters(), proxyCounters: proxyCounters)
         upstreamLog = UpstreamLog(log, clock: clock)
-        let first = try Generation(assembly, state, sockets: sockets, after: nil)
+        let inheritance = predecessor.flatMap { Inheritance(from: $0, into: store, log: log) }
+        let first = try Generation(assembly, state, sockets: sockets, after: nil, inheriting: inheritance)
         life = Mutex(Life(generation: first))
         server = ProxyServer(
             listeners: first.listeners.map(\.listener), loops: loops, settings: first.proxySettings,
@@ -70,6 +74,14 @@ package final class Gateway: Sendable {
     }
 
     deinit { sweeping.cancel() }
+
+    /// **Throws** when a log that is new cannot be written.
+    private static func demandLogs(
+        _ settings: LogsSettings, after earlier: LogsSettings? = nil
+    ) throws(AssemblyError) {
+        let problems = DecisionJournal.problems(settings, after: earlier)
+        guard problems.isEmpty else { throw AssemblyError(problems: problems) }
+    }
 
     /// An idle gateway would otherwise keep expired answers until the next challenge, and rates until the table is full.
     private static func sweeper(of store: MemoryStore, _ rates: RateTable) -> any DispatchSourceTimer {
@@ -104,8 +116,13 @@ package final class Gateway: Sendable {
     /// Where it listens, in the order of the settings.
     package var addresses: [String] { server.addresses.map(\.description) }
 
-    /// Where the side door listens; nil when there is none.
-    package var adminAddress: String? { admin.addresses.first?.description }
+    /// Where the side door listens by TCP; nil when it does not.
+    package var adminAddress: String? {
+        admin.listeners.first { $0.path == nil }?.localAddress.description
+    }
+
+    /// The path of the Unix socket that the side door listens at; nil without one.
+    package var adminPath: String? { admin.listeners.lazy.compactMap(\.path).first }
 
     /// The side door, for tests of what it says while the gateway drains.
     var adminHandler: AdminHandler { adminDesk }
@@ -115,7 +132,7 @@ package final class Gateway: Sendable {
         let generation = generation
         let data = generation.assembly.settings.listeners
         return generation.listeners.map { bound in
-            (data.first { $0.address == bound.address }?.socket ?? "data", bound.listener)
+            (data.first { "\($0.address)" == bound.name }?.socket ?? "data", bound.listener)
         } + generation.adminListeners.map { ("admin", $0.listener) }
     }
 
@@ -178,6 +195,7 @@ package final class Gateway: Sendable {
         guard !life.withLock(\.isDraining) else { throw AssemblyError("", "the gateway is ending") }
         let old = generation
         let assembly = try GatewayAssembly(settings, configuration: configuration, reusing: old.assembly)
+        try Self.demandLogs(settings.logs, after: old.assembly.settings.logs)
         let sockets = try GenerationSockets(assembly, after: old)
         let next: Generation
         do {
@@ -187,7 +205,7 @@ package final class Gateway: Sendable {
             do {
                 try server.apply(
                     listeners: next.listeners.map(\.listener), settings: next.proxySettings,
-                    handler: next.handler)
+                    handler: next.handler, generationsMax: settings.limits.generations)
             } catch {
                 try? admin.apply(
                     listeners: old.adminListeners.map(\.listener), settings: ProxySettings(),
@@ -205,7 +223,34 @@ package final class Gateway: Sendable {
         state.reloads.succeed(configuration, at: Self.unixSeconds(state.unix), isFirst: false)
         life.withLock { $0.generation = next }
         watch(next)
+        settleFiles(of: next, after: old)
         return next.changes(since: old)
+    }
+
+    /// Unix sockets that nobody listens at any more go, and the others have the mode of the configuration in effect.
+    private func settleFiles(of next: Generation, after old: Generation) {
+        for bound in old.adminListeners where !next.adminListeners.contains(where: { $0.name == bound.name })
+        {
+            bound.listener.removeFile()
+        }
+        guard let mode = next.assembly.settings.admin?.socketMode else { return }
+        for bound in next.adminListeners { bound.listener.setFileMode(mode) }
+    }
+
+    /// Gives the successor at the other end of `stream` what is kept in memory for clients: until it serves, proofs are
+    /// answered 503. **Runs on** any thread.
+    package func handOver(to stream: StateStream) {
+        let begun = HandOver(services, state.store, to: stream)
+        handOver.withLock { $0 = begun }
+    }
+
+    /// There is no successor after all: proofs are taken here again.
+    package func keepState() {
+        let wasBegun = handOver.withLock { handOver in
+            defer { handOver = nil }
+            return handOver != nil
+        }
+        if wasBegun { state.store.takeBack() }
     }
 
     /// Says on the side door that it is not ready, stops accepting after `shutdown.lame_duck`, lets what is under way end within the configured deadline, and writes the logs out.
@@ -223,24 +268,28 @@ package final class Gateway: Sendable {
         guard settings.lameDuck > .zero, !isHandedOver else {
             // The successor answers for the service's health from here on.
             if isHandedOver { admin.drain(deadline: settings.drain) {} }
-            return drain(last, completion)
+            return drain(last, isHandedOver, completion)
         }
         let wait = DispatchTimeInterval.milliseconds(Int(settings.lameDuck / .milliseconds(1)))
-        control.asyncAfter(deadline: .now() + wait) { @Sendable in self.drain(last, completion) }
+        control.asyncAfter(deadline: .now() + wait) { @Sendable in self.drain(last, false, completion) }
     }
 
-    private func drain(_ last: Generation, _ completion: @escaping @Sendable () -> Void) {
+    private func drain(
+        _ last: Generation, _ isHandedOver: Bool, _ completion: @escaping @Sendable () -> Void
+    ) {
         let settings = last.assembly.settings.shutdown
         server.drain(deadline: settings.drain, idleGrace: min(settings.idleGrace, settings.drain)) {
             @Sendable [self] in
             for upstream in last.upstreams { upstream.close() }
+            for bound in last.adminListeners where !isHandedOver { bound.listener.removeFile() }
             admin.drain(deadline: .seconds(1)) { @Sendable in self.end(last, completion) }
         }
     }
 
     private func end(_ last: Generation, _ completion: @escaping @Sendable () -> Void) {
-        state.loops.shutdown { @Sendable in
+        state.loops.shutdown { @Sendable [self] in
             last.services.scoring.stop()
+            self.handOver.withLock { $0 }?.flush()
             last.services.journal.close()
             completion()
         }

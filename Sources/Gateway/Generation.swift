@@ -27,7 +27,7 @@ final class Generation: Sendable {
     /// **Throws** `DigestError` or `MetricError`.
     init(
         _ assembly: GatewayAssembly, _ state: GatewayState, sockets: GenerationSockets,
-        after earlier: Generation?
+        after earlier: Generation?, inheriting inheritance: Inheritance? = nil
     ) throws {
         self.assembly = assembly
         let settings = assembly.settings
@@ -39,7 +39,7 @@ final class Generation: Sendable {
             routes: assembly.routes.map(\.name),
             protectedRoutes: assembly.routes.filter { $0.protection != nil }.map(\.name),
             loops: state.loops.loops.count, continuing: earlier?.services.metrics)
-        let authorities = try Self.authorities(assembly, after: earlier)
+        let authorities = try Self.authorities(assembly, after: earlier, inheritance)
         services = GatewayServices(
             limits: assembly.limits, authentication: assembly.authentication,
             tracer: Tracer(settings.tracing),
@@ -78,6 +78,7 @@ final class Generation: Sendable {
         try metrics.expose(LoopMetrics(loops: state.loops.loops))
         try metrics.expose(ProcessMetrics(configuration: assembly.configuration))
         try metrics.expose(services.codings)
+        try metrics.expose(assembly.security)
         try metrics.expose(state.reloads)
     }
 
@@ -102,9 +103,16 @@ final class Generation: Sendable {
 
     /// Challenges go on being good under the key that they were issued under: their answers are withheld still.
     private static func authorities(
-        _ assembly: GatewayAssembly, after earlier: Generation?
+        _ assembly: GatewayAssembly, after earlier: Generation?, _ inheritance: Inheritance?
     ) throws -> (present: ChallengeAuthority, retired: ChallengeAuthority?) {
-        guard let earlier else { return (try ChallengeAuthority(secret: assembly.key), nil) }
+        guard let earlier else {
+            let fresh = try ChallengeAuthority(secret: assembly.key)
+            guard let inheritance else { return (fresh, nil) }
+            if fresh.hasSameSecret(as: inheritance.authority) {
+                return (inheritance.authority, inheritance.retired)
+            }
+            return (fresh, inheritance.authority)
+        }
         let probe = Array("samegate key comparison".utf8)
         if assembly.key.verifies(earlier.assembly.key.authenticate(probe), of: probe) {
             return (earlier.services.authority, earlier.services.retired)
@@ -113,9 +121,9 @@ final class Generation: Sendable {
     }
 }
 
-/// A listener with the address that the settings gave it, by which a reload finds it again.
+/// A listener with the address or path that the settings gave it, by which a reload finds it again.
 struct BoundListener: Sendable {
-    let address: Settings.SocketAddress
+    let name: String
     let listener: Listener
 }
 

@@ -19,7 +19,7 @@ struct GenerationSockets: Sendable {
         var bound: [BoundListener] = []
         for (index, listener) in assembly.settings.listeners.enumerated() {
             let known =
-                earlier?.listeners.first { $0.address == listener.address }?.listener
+                earlier?.listeners.first { $0.name == "\(listener.address)" }?.listener
                 ?? inherited.take(named: listener.socket, at: Self.address(listener.address))
             if known == nil, let name = listener.socket, earlier == nil {
                 let message = "nobody has opened a socket called \"\(name)\" for this process"
@@ -30,23 +30,42 @@ struct GenerationSockets: Sendable {
                 at: listener.address, path: "listen[\(index)].address", known,
                 security: assembly.security.listener(at: index),
                 intake: listener.proxyProtocol.map(ProxyHeaderIntake.init), &problems)
-            if let made { bound.append(BoundListener(address: listener.address, listener: made)) }
+            if let made { bound.append(BoundListener(name: "\(listener.address)", listener: made)) }
         }
-        var side: [BoundListener] = []
-        if let address = assembly.settings.admin?.address {
-            let known =
-                earlier?.adminListeners.first { $0.address == address }?.listener
-                ?? inherited.take(named: nil, at: Self.address(address))
-            let made = Self.listener(
-                at: address, path: "admin.address", known, security: nil, intake: nil, &problems)
-            if let made { side.append(BoundListener(address: address, listener: made)) }
-        }
+        let side = Self.sideDoor(assembly.settings.admin, after: earlier, &inherited, &problems)
         do throws(ServiceError) { try inherited.demandNoneLeft() } catch {
             problems.append(AssemblyProblem(path: "listen", message: "\(error)"))
         }
         guard problems.isEmpty else { throw AssemblyError(problems: problems) }
         listeners = bound
         adminListeners = side
+    }
+
+    private static func sideDoor(
+        _ settings: AdminSettings?, after earlier: Generation?, _ inherited: inout InheritedSockets,
+        _ problems: inout [AssemblyProblem]
+    ) -> [BoundListener] {
+        var side: [BoundListener] = []
+        if let address = settings?.address {
+            let known =
+                earlier?.adminListeners.first { $0.name == "\(address)" }?.listener
+                ?? inherited.take(named: nil, at: Self.address(address))
+            let made = Self.listener(
+                at: address, path: "admin.address", known, security: nil, intake: nil, &problems)
+            if let made { side.append(BoundListener(name: "\(address)", listener: made)) }
+        }
+        if let path = settings?.socket, let mode = settings?.socketMode {
+            let known =
+                earlier?.adminListeners.first { $0.listener.path == path }?.listener
+                ?? inherited.take(atPath: path)
+            do throws(TransportError) {
+                let made = if let known { known } else { try Listener(path: path, mode: mode) }
+                side.append(BoundListener(name: made.name, listener: made))
+            } catch {
+                problems.append(AssemblyProblem(path: "admin.socket", message: "\(error)"))
+            }
+        }
+        return side
     }
 
     private static func address(_ address: Settings.SocketAddress) -> Transport.SocketAddress? {

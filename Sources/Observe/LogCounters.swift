@@ -48,6 +48,8 @@ final class LogCounters: Sendable {
     let writeErrors = Counter()
     let rotations = Counter()
     let tidyErrors = Counter()
+    /// The `errno` of the last attempt that failed; 0 before one has.
+    let lastError = Atomic<Int32>(0)
 
     var counts: LogCounts {
         LogCounts(

@@ -75,6 +75,19 @@ package final class RotatingLogWriter: Sendable {
     /// What the log did so far.
     package var counts: LogCounts { counters.counts }
 
+    /// Why the last attempt that failed did, in the system's words; nil when none has failed.
+    package var lastError: String? {
+        let code = counters.lastError.load(ordering: .relaxed)
+        return code == 0 ? nil : LogFileError(code: code).description
+    }
+
+    /// Opens the log's file for a moment, making it where it is missing. **Throws** when lines could not be written there now.
+    package static func verify(
+        _ path: String, files: any LogFileSystem = LocalLogFiles()
+    ) throws(LogFileError) {
+        files.close(try files.openToAppend(path))
+    }
+
     /// Takes a record for writing, or drops and counts it. Never waits for the disk.
     package func append(_ record: some LogRecord) {
         append(line: record.line())
@@ -157,6 +170,7 @@ package final class RotatingLogWriter: Sendable {
             } catch {
                 pending.withLock { $0.inFlightLines = writing.appender.unwrittenLines }
                 counters.writeErrors.add()
+                counters.lastError.store(error.code, ordering: .relaxed)
                 return retryLater()
             }
         }

@@ -7,6 +7,8 @@ import Digest
 /// challenges whose single-use claims are forgotten.
 package struct ChallengeAuthority: Sendable {
     private let key: HMACKey
+    /// What the key was made of, for a process that takes over.
+    private let keyBytes: [UInt8]
     /// The number of this run, in every token.
     package let epoch: UInt64
 
@@ -15,8 +17,35 @@ package struct ChallengeAuthority: Sendable {
 
     /// An authority under `secret` for the run `epoch`.
     package init(secret: HMACKey, epoch: UInt64) {
-        key = secret.derived(for: "samegate challenge 1")
+        self.init(keyBytes: secret.authenticate(Array("samegate challenge 1".utf8)).bytes, epoch: epoch)
+    }
+
+    private init(keyBytes: [UInt8], epoch: UInt64) {
+        self.keyBytes = keyBytes
+        key = HMACKey(keyBytes)
         self.epoch = epoch
+    }
+
+    /// The authority of another process, from what `handedOver` gave there; nil for anything else.
+    package init?(handedOver bytes: [UInt8]) {
+        guard bytes.count == Self.handedOverByteCount else { return nil }
+        var rest = bytes[...]
+        let epoch: UInt64 = rest.takeBigEndian()
+        self.init(keyBytes: Array(rest), epoch: epoch)
+    }
+
+    private static let handedOverByteCount = 8 + SHA256Digest.byteCount
+
+    /// Everything that a process needs to judge this authority's challenges: a secret.
+    package var handedOver: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: epoch)
+        return bytes + keyBytes
+    }
+
+    /// Whether both issue under the same secret, in whatever run.
+    package func hasSameSecret(as other: ChallengeAuthority) -> Bool {
+        SecretBytes.equal(keyBytes, other.keyBytes)
     }
 
     /// An authority under `secret` for a run of its own.

@@ -52,6 +52,8 @@ package final class ProxyCounters: Sendable {
     package let tunnelsOpened = Atomic<Int>(0)
     /// Requests for a tunnel refused because their handshake was not in order.
     package let tunnelsRefused = Atomic<Int>(0)
+    /// Connections cut because they belonged to a configuration that was too old.
+    package let retired = Atomic<Int>(0)
     /// Exchanges a handler forgot.
     package let forgotten = Atomic<Int>(0)
 

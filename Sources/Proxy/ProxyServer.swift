@@ -42,10 +42,12 @@ package final class ProxyServer: Sendable {
     /// Serves by other settings and another handler from here on, and accepts from these listeners: those that share a
     /// socket with a present one keep it and what waits in its queue, others are added, and the rest end. Exchanges
     /// under way finish under what they began with. Returns when every loop has changed over.
+    /// Connections that are left of generations older than `generationsMax` allows are cut.
     /// **Throws** when a loop cannot watch a new listener; nothing has changed then. **Runs on** any thread but a loop's,
     /// one call at a time.
     package func apply(
-        listeners next: [Listener], settings: ProxySettings, handler: any RequestHandler
+        listeners next: [Listener], settings: ProxySettings, handler: any RequestHandler,
+        generationsMax: Int = .max
     ) throws(TransportError) {
         let present = listeners
         let added = next.filter { new in !present.contains { $0.isSameSocket(as: new) } }
@@ -64,6 +66,7 @@ package final class ProxyServer: Sendable {
             shard.loop.sync { @Sendable in
                 shard.change(to: generation, next)
                 shard.stopAccepting(from: removed)
+                if number >= generationsMax { shard.retire(through: number - generationsMax) }
             }
         }
         for listener in removed { listener.close() }

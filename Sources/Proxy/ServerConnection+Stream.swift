@@ -136,6 +136,7 @@ extension ServerConnection: UpstreamClient {
     }
 
     func upstreamHead(_ upstream: UpstreamConnection) {
+        if exchange.target?.retriesAnswers == true, triesElsewhere(upstream) { return }
         var head = upstream.parser.head
         if let shaper = exchange.shaper { head = shaped(head, by: shaper) }
         exchange.upstreamLatency = loop.now.duration(since: exchange.started)
@@ -192,11 +193,7 @@ extension ServerConnection: UpstreamClient {
         exchange.waiter = nil
         exchange.continueDeadline = .never
         guard phase == .exchanging else { return }
-        switch nextAttempt(after: error, reused: reused) {
-        case .again(let server): return acquire(server, fresh: true)
-        case .other(let server): return acquire(server, fresh: false)
-        case nil: break
-        }
+        if let next = nextAttempt(after: error, reused: reused) { return take(next) }
         exchange.upstreamError = error
         fail(
             ProblemDocument(status: error.status, detail: "the upstream gave no answer"), .upstreamFailed,
@@ -208,13 +205,36 @@ extension ServerConnection: UpstreamClient {
         guard !exchange.isHeadSent, let target = exchange.target, let request = exchange.request else {
             return nil
         }
-        let facts = Attempts.Request(
-            isIdempotent: request.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
         let key = clientNumber(for: target)
+        return exchange.attempts.next(
+            target, after: error, reused: reused, facts(of: request), on: loop, key: key)
+    }
+
+    private func facts(of request: RequestHead) -> Attempts.Request {
+        Attempts.Request(
+            isIdempotent: request.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
+    }
+
+    /// Whether the answer that begins is not taken, and another server is asked for one.
+    private func triesElsewhere(_ upstream: UpstreamConnection) -> Bool {
+        guard let target = exchange.target, let request = exchange.request else { return false }
         let next = exchange.attempts.next(
-            target, after: error, reused: reused, facts, on: loop, key: key)
+            target, answered: upstream.parser.head.status, facts(of: request), on: loop,
+            key: clientNumber(for: target))
+        guard let next else { return false }
+        exchange.upstream = nil
+        exchange.continueDeadline = .never
+        upstream.declineAnswer()
+        take(next)
+        return true
+    }
+
+    private func take(_ next: Attempts.Next) {
         // What comes of the body in the meantime stays where it is.
-        if next != nil { exchange.sink = .hold }
-        return next
+        exchange.sink = .hold
+        switch next {
+        case .again(let server): acquire(server, fresh: true)
+        case .other(let server): acquire(server, fresh: false)
+        }
     }
 }

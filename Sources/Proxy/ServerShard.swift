@@ -88,6 +88,15 @@ final class ServerShard: @unchecked Sendable {
         for connection in connections { connection.changeGeneration() }
     }
 
+    /// Cuts what is left of the generations up to `number`: a client that takes its time must not keep alive as many
+    /// configurations, with their models, as there are reloads meanwhile.
+    func retire(through number: Int) {
+        for connection in connections where connection.generation.number <= number {
+            counters.retired.wrappingAdd(1, ordering: .relaxed)
+            connection.abort()
+        }
+    }
+
     private func acceptPaused() {
         counters.acceptPauses.wrappingAdd(1, ordering: .relaxed)
         generation.handler.acceptPaused()

@@ -114,7 +114,7 @@ package struct Calibration: Codable, Hashable, Sendable {
         return ExpectedLoss(losses: sample.map(\.reconstruction), measures: values)
     }
 
-    private static func filled(
+    static func filled(
         _ values: TermValues, _ expected: ExpectedLoss?, _ expectedMasked: ExpectedLoss?
     ) -> TermValues {
         var filled = values
@@ -150,7 +150,7 @@ package struct Calibration: Codable, Hashable, Sendable {
         try TailFunction(sample: sample.map { Float(combine($0, terms, combination)) })
     }
 
-    private static func combine(_ values: TermValues, _ terms: [Term], _ combination: Combination) -> Double {
+    static func combine(_ values: TermValues, _ terms: [Term], _ combination: Combination) -> Double {
         switch combination {
         case .tailSum:
             return terms.reduce(0) { $0 + $1.tail.surprise(Double(values[$1.term] ?? 0)) }

@@ -31,6 +31,7 @@ package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
         /// The probability of every class.
         case distribution
 
+        /// Whether the victim has to tell less.
         package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
     }
 

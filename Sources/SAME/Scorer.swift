@@ -16,8 +16,12 @@ package struct Examination: Hashable, Sendable {
     package var energy: Float?
     /// The distance of the auxiliary model's features to benign ones; nil without references.
     package var neighbour: Float?
-    /// A(x̂), one probability a class.
+    /// A(x̂), one probability a class; empty where the reconstruction alone was enough, and neither the auxiliary model
+    /// nor the detector was asked.
     package var auxiliaryProbabilities: [Float]
+
+    /// Whether the reconstruction alone was enough.
+    package var isSettled: Bool { auxiliaryProbabilities.isEmpty }
 
     /// An examination as measured.
     package init(
@@ -69,10 +73,28 @@ package final class Scorer: Sendable {
         return Self.examine(rows, by: networks, secret: secret, workspace: workspace)
     }
 
+    /// What each row's mask is drawn from, for a plan of the same bundle; empty where nothing is masked.
+    package func seeds(_ rows: Tensor) -> [UInt64] {
+        networks.maskedPass == nil ? [] : secret.seeds(rows, manifest.image)
+    }
+
     /// The calibrated score of an examined query. The terms that need more than the answer tells are left out, and the
     /// others judged by a calibration of their own.
+    ///
+    /// Of an examination that the reconstruction settled it is the least that the score can be.
     package func assess(_ examination: Examination, answer: VictimAnswer) -> AnomalyScore {
-        calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
+        if examination.isSettled,
+            let floor = calibration.floor(
+                loss: examination.reconstructionLoss, roughness: examination.roughness)
+        {
+            return floor
+        }
+        return calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
+    }
+
+    /// The least that the score of a query with this reconstruction can be; nil where the loss is no number.
+    package func floor(loss: Float, roughness: Float) -> AnomalyScore? {
+        calibration.floor(loss: loss, roughness: roughness)
     }
 
     /// The same with an answer that has the probability of every class, or none.

@@ -79,8 +79,11 @@ final class CertificateFile: @unchecked Sendable {
             throw .unreadable(file: file, reason: TransportError.reason(errno))
         }
         defer { try? handle.close() }
-        guard let data = try? handle.read(upToCount: bytesMax + 1) else {
-            throw .unreadable(file: file, reason: "reading it fails")
+        let read = Result { try handle.read(upToCount: bytesMax + 1) }
+        // At the end of a file there is no error and there are no bytes.
+        guard case .success(let data?) = read else {
+            let isEmpty = if case .success = read { true } else { false }
+            throw .unreadable(file: file, reason: isEmpty ? "it is empty" : "reading it fails")
         }
         guard data.count <= bytesMax else {
             throw .unreadable(file: file, reason: "it is longer than \(bytesMax) bytes")

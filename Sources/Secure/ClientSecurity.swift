@@ -23,10 +23,13 @@ package struct ClientSecuritySettings: Equatable, Sendable {
 package final class ClientSecurity: SessionMaker {
     private let context: Mutex<ClientContext>
     /// What the handshakes have come to, whatever certificates there were.
-    package let counters = TLSCounters()
+    package let counters: TLSCounters
 
-    /// Reads and checks every file. **Throws** every problem at once.
-    package init(_ settings: ClientSecuritySettings) throws(SecureProblems) {
+    /// Reads and checks every file; handshakes are counted in `counters`. **Throws** every problem at once.
+    package init(
+        _ settings: ClientSecuritySettings, counters: TLSCounters = TLSCounters()
+    ) throws(SecureProblems) {
+        self.counters = counters
         context = Mutex(try ClientContext(settings))
     }
 

@@ -49,12 +49,14 @@ package final class ServerSecurity: SessionMaker {
     private let context: Mutex<ServerContext>
     private let keys: TicketKeys
     /// What its handshakes have come to, whatever certificates it had.
-    package let counters = TLSCounters()
+    package let counters: TLSCounters
 
-    /// Reads and checks every file. **Throws** every problem at once.
+    /// Reads and checks every file; handshakes are counted in `counters`. **Throws** every problem at once.
     package init(
-        _ settings: ServerSecuritySettings, clock: any LoopClock = SystemClock()
+        _ settings: ServerSecuritySettings, clock: any LoopClock = SystemClock(),
+        counters: TLSCounters = TLSCounters()
     ) throws(SecureProblems) {
+        self.counters = counters
         keys = TicketKeys(lifetime: settings.sessionLifetime, clock: clock)
         context = Mutex(try ServerContext(settings, keys: keys))
     }

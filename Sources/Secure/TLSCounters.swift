@@ -15,7 +15,8 @@ package final class TLSCounters: Sendable {
     private let failed = TLSFailureReason.allCases.map { _ in Cell() }
     private let open = Atomic<Int>(0)
 
-    init() {}
+    /// All zero.
+    package init() {}
 
     // MARK: Reading
 

@@ -56,15 +56,21 @@ package struct InheritedSockets: Sendable {
     package mutating func take(named name: String?, at address: SocketAddress?) -> Listener? {
         let index = sockets.firstIndex { socket in
             if let name { return socket.name == name }
-            return address == socket.listener.localAddress
+            return socket.listener.path == nil && address == socket.listener.localAddress
         }
+        return index.map { sockets.remove(at: $0).listener }
+    }
+
+    /// The Unix socket at `path`; it is not given twice.
+    package mutating func take(atPath path: String) -> Listener? {
+        let index = sockets.firstIndex { $0.listener.path == path }
         return index.map { sockets.remove(at: $0).listener }
     }
 
     /// **Throws** when sockets are left that nobody took: whoever opened them expects them to be served.
     package func demandNoneLeft() throws(ServiceError) {
         guard sockets.isEmpty else {
-            throw .unclaimed(sockets.map { "\($0.listener.localAddress) (\($0.name))" })
+            throw .unclaimed(sockets.map { "\($0.listener.name) (\($0.name))" })
         }
     }
 }

@@ -5,7 +5,7 @@ import Transport
 package enum ServiceError: Error, Equatable {
     /// A variable of the environment that is not of its form.
     case environment(name: String, value: String, reason: String)
-    /// An inherited descriptor that is no listening TCP socket.
+    /// An inherited descriptor that is no listening stream socket.
     case notListening(descriptor: Int32, name: String)
     /// Inherited sockets that no listener of the configuration asks for.
     case unclaimed([String])
@@ -34,7 +34,7 @@ extension ServiceError: CustomStringConvertible {
         switch self {
         case .environment(let name, let value, let reason): "\(name)=\(value) in the environment: \(reason)"
         case .notListening(let descriptor, let name):
-            "the inherited descriptor \(descriptor) (\(name)) is no listening TCP socket"
+            "the inherited descriptor \(descriptor) (\(name)) is no listening stream socket"
         case .unclaimed(let sockets):
             "inherited sockets that no listener asks for: \(sockets.joined(separator: ", "));"
                 + " give listen the same addresses, or a socket's name in listen[].socket"

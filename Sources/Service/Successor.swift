@@ -22,6 +22,9 @@ package final class Successor: Sendable {
     /// The variable with the number of the descriptor that the word is expected on.
     package static let readyVariable = "SAMEGATE_READY_FD"
 
+    /// The variable with the number of the stream on which the successor asks for what the predecessor keeps.
+    package static let stateVariable = "SAMEGATE_STATE_FD"
+
     private let program: String
     private let arguments: [String]
     private let isUnderWay = Mutex(false)
@@ -37,10 +40,11 @@ package final class Successor: Sendable {
         self.arguments = arguments
     }
 
-    /// Starts it with these sockets; `completion` runs on some queue when it serves or has ended. Returns false when one is
-    /// being started already. **Throws** when it cannot be started.
+    /// Starts it with these sockets; `asked` runs on some queue when it asks for what this process keeps, `completion` when it
+    /// serves or has ended. Returns false when one is being started already. **Throws** when it cannot be started.
     package func start(
         _ listeners: [(name: String, listener: Listener)],
+        asked: @escaping @Sendable (StateStream) -> Void = { _ in },
         _ completion: @escaping @Sendable (Outcome) -> Void
     ) throws(ServiceError) -> Bool {
         let isFirst = isUnderWay.withLock { isUnderWay in
@@ -49,7 +53,7 @@ package final class Successor: Sendable {
         }
         guard isFirst else { return false }
         do throws(ServiceError) {
-            try begin(listeners, completion)
+            try begin(listeners, asked, completion)
         } catch {
             isUnderWay.withLock { $0 = false }
             throw error
@@ -59,6 +63,7 @@ package final class Successor: Sendable {
 
     private func begin(
         _ listeners: [(name: String, listener: Listener)],
+        _ asked: @escaping @Sendable (StateStream) -> Void,
         _ completion: @escaping @Sendable (Outcome) -> Void
     ) throws(ServiceError) {
         var ends: [Int32] = [0, 0]
@@ -66,7 +71,7 @@ package final class Successor: Sendable {
         let reading = Descriptor(owning: ends[0])
         let writing = Descriptor(owning: ends[1])
         // The child puts them in place from number 3 on: the originals must lie above.
-        let least = Int32(3 + listeners.count + 1)
+        let least = Int32(3 + listeners.count + 2)
         var copies: [Int32] = []
         defer { for copy in copies { cposix_close(copy) } }
         for (_, listener) in listeners {
@@ -74,8 +79,15 @@ package final class Successor: Sendable {
         }
         copies.append(
             try ServiceError.check(cposix_duplicate_above(writing.raw, least), "duplicate a descriptor"))
+        let (mine, theirs) = try StateStream.pair()
+        copies.append(
+            try ServiceError.check(cposix_duplicate_above(theirs.raw, least), "duplicate a descriptor"))
         let process = try spawn(copies, names: listeners.map(\.name))
         listen(process, on: reading.release(), completion)
+        // Ends with the successor, or when its stream does: an older program never asks.
+        DispatchQueue(label: "samegate.successor.state").async { @Sendable in
+            if mine.awaitRequest() { asked(mine) }
+        }
     }
 
     private static func copy(of listener: Listener, above least: Int32) throws(ServiceError) -> Int32 {
@@ -93,6 +105,7 @@ package final class Successor: Sendable {
         environment["LISTEN_FDS"] = "\(names.count)"
         environment["LISTEN_FDNAMES"] = names.joined(separator: ":")
         environment[Self.readyVariable] = "\(3 + names.count)"
+        environment[Self.stateVariable] = "\(3 + names.count + 1)"
         environment["LISTEN_PID"] = nil
         var strings = environment.map { strdup("\($0.key)=\($0.value)") }
         let room = 16

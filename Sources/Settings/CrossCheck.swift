@@ -35,7 +35,7 @@ struct CrossCheck {
                 error("listens at \(listener.address) as listen[\(first)] does already", path)
             }
         }
-        if let admin = settings.admin, seen[admin.address] != nil, session.trusts("admin.address") {
+        if let address = settings.admin?.address, seen[address] != nil, session.trusts("admin.address") {
             error("is a data listener's address already; clients have no business there", "admin.address")
         }
     }

@@ -49,6 +49,9 @@ package struct LimitsSettings: Sendable, Equatable {
     /// Clients, networks and routes whose rates are remembered at once.
     package var rateKeys = 100_000
 
+    /// Configurations in use at once, the present one included.
+    package var generations = 16
+
     /// The defaults.
     package init() {}
 
@@ -84,6 +87,10 @@ package struct LimitsSettings: Sendable, Equatable {
             LimitKey(
                 "rate_keys", \.rateKeys, .integer(in: 1...100_000_000), .gateway,
                 "Clients, networks and routes whose `rates` are remembered at once; further ones are what `on_full` says."
+            ),
+            LimitKey(
+                "generations", \.generations, .integer(in: 2...1_000), .gateway,
+                "Configurations in use at once after reloads, the present one included; requests of older ones are cut."
             ),
         ]
     }

@@ -24,7 +24,9 @@ package struct LoadedSettings: Sendable {
         }
         defer { try? handle.close() }
         // One byte more than allowed tells a file that is too long from one that just fits, without reading all of it.
-        guard let bytes = try? handle.read(upToCount: Document.bytesMax + 1) else {
+        let read = Result { try handle.read(upToCount: Document.bytesMax + 1) }
+        guard case .success(let bytes?) = read else {
+            if case .success = read { throw refuse("is empty") }
             throw refuse(bytesMissing(path))
         }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw refuse("is not UTF-8 text") }

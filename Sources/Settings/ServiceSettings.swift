@@ -30,6 +30,10 @@ package struct ScoringSettings: Sendable, Equatable {
     package var deadline: Duration
     /// What products are computed in.
     package var precision: Precision
+    /// Examinations of earlier queries that each model keeps for exact repeats; zero for none.
+    package var cache: Int
+    /// Whether rows that the reconstruction alone condemns are examined no further.
+    package var exitsEarly: Bool
 
     init(reading section: Section) {
         workers = section.value(
@@ -54,6 +58,14 @@ package struct ScoringSettings: Sendable, Equatable {
         precision = section.value(
             "precision", .choice(), default: .f32,
             "What the networks compute in; `bf16` and `int8` are faster where the processor has them, and refused for a bundle whose scores they were measured to move too far; `int8` also for one that was not measured."
+        )
+        cache = section.value(
+            "cache", .integer(in: 0...1_000_000), default: 0,
+            "Pictures whose examination each model keeps, so that exact repeats cost no scoring; 0 keeps none. A client could tell by the time whether somebody else has asked the same of late."
+        )
+        exitsEarly = section.value(
+            "early_exit", .boolean, default: false,
+            "Whether a picture whose reconstruction alone puts it above the band that rejects is examined no further: the verdict is the same, the score in the decision log is then the least that it can be. Only for enforced policies, and where rates do not charge by score."
         )
     }
 }

@@ -24,6 +24,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var proxyProtocol: ProxyProtocol
     /// What is sent again.
     package var retry: Retry
+    /// Statuses whose answers are tried on another server.
+    package var retryOn: [Int]
     /// How often a request is sent at most.
     package var attempts: Int
     /// How much of a streamed body is kept to be sent again.
@@ -113,6 +115,12 @@ package struct UpstreamSettings: Sendable, Equatable {
             "retry", .choice(), default: .idempotent,
             "What is sent again when no byte of an answer came: on a new connection when a kept one was closed, else on"
                 + " another server; `any-method` is right for predictions, which have no effect.")
+        retryOn =
+            section.optional(
+                "retry_on", .list(of: .integer(in: 429...504), count: 0...5), absent: "none",
+                "Answers of these statuses (429, 500, 502, 503, 504) are not taken but asked of another server, where retry"
+                    + " lets the request be sent twice, within attempts and retry_budget."
+            ) ?? []
         attempts = section.value(
             "attempts", .integer(in: 1...10), default: 3, "To how many servers one request is sent at most.")
         retryBodyBytes = section.value(
@@ -175,6 +183,10 @@ package struct UpstreamSettings: Sendable, Equatable {
         }
         if servers.allSatisfy(\.isBackup), section.has("servers") {
             section.complain("are all backups; one at least must not be", about: key)
+        }
+        for status in retryOn where ![429, 500, 502, 503, 504].contains(status) {
+            section.complain(
+                "lists \(status); 429, 500, 502, 503 and 504 may be tried elsewhere", about: "retry_on")
         }
         if hashLoadBound != nil, balance != .consistentHash, section.trusts("balance") {
             section.complain("goes with balance: consistent-hash", about: "hash_load_bound")

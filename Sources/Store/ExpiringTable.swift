@@ -25,6 +25,11 @@ struct ExpiringTable<Value> {
         return entry.value
     }
 
+    /// Everything that has not ended at `now`.
+    func current(at now: Duration) -> [(key: StoreKey, value: Value, end: Duration)] {
+        entries.compactMap { $1.end > now ? ($0, $1.value, $1.end) : nil }
+    }
+
     /// Adds an entry in place of what was under `key`, which is returned if it was there.
     mutating func insert(_ value: Value, as key: StoreKey, until end: Duration) -> Value? {
         // Another thread may have swept past this end since the caller read the time.

@@ -26,6 +26,8 @@ package final class MemoryStore: StateStore {
     private struct Tables {
         var claims = ExpiringTable<Void>()
         var answers = ExpiringTable<WithheldAnswer>()
+        /// Set once another process has a copy: a claim granted here would be granted there too.
+        var isHandedOver = false
     }
 
     /// A class, because an array cannot hold mutexes.
@@ -46,6 +48,8 @@ package final class MemoryStore: StateStore {
     private let claimsTurnedAway = Atomic<UInt64>(0)
     private let answersTurnedAway = Atomic<UInt64>(0)
     private let answersExpired = Atomic<UInt64>(0)
+    /// Who is told of answers that are withheld after the hand-over.
+    private let heir = Mutex<(@Sendable (StoreEntry) -> Void)?>(nil)
 
     /// An empty store.
     ///
@@ -76,7 +80,10 @@ package final class MemoryStore: StateStore {
         let claimsMax = claimsMax.load(ordering: .relaxed)
         if !reserve(1, of: claimsMax, in: claims) {
             // A replay is answered as such even when there is no room.
-            let known = shard(of: key).tables.withLock { $0.claims.value(key, now: now) != nil }
+            let (known, isHandedOver) = shard(of: key).tables.withLock {
+                ($0.claims.value(key, now: now) != nil, $0.isHandedOver)
+            }
+            guard !isHandedOver else { return .handedOver }
             if !known, sweepAll(now: now), reserve(1, of: claimsMax, in: claims) {
                 return record(key, until: until, now: now)
             }
@@ -105,7 +112,9 @@ package final class MemoryStore: StateStore {
         }
         if isTaken { release(answer) }
         if let replaced { expire(replaced) }
-        return isTaken ? .taken : .held
+        guard !isTaken else { return .taken }
+        if let heir = heir.withLock({ $0 }) { heir(.answer(answer, key, until: until)) }
+        return .held
     }
 
     /// See `StateStore.redeem`; never throws.
@@ -138,17 +147,41 @@ package final class MemoryStore: StateStore {
     /// Frees the room of everything that has ended; for a timer on an idle gateway, not needed for correctness.
     package func sweep() { _ = sweepAll(now: now()) }
 
+    // MARK: Handing over
+
+    func listen(_ heir: (@Sendable (StoreEntry) -> Void)?) { self.heir.withLock { $0 = heir } }
+
+    func time() -> Duration { now() }
+
+    /// Refuses claims from here on, and returns what each shard holds: a shard's claims and its copy are one step.
+    func freeze(at now: Duration) -> [[StoreEntry]] {
+        shards.map { shard in
+            shard.tables.withLock { tables -> [StoreEntry] in
+                tables.isHandedOver = true
+                return tables.claims.current(at: now).map { .claim($0.key, until: $0.end) }
+                    + tables.answers.current(at: now).map { .answer($0.value, $0.key, until: $0.end) }
+            }
+        }
+    }
+
+    func thaw() {
+        for shard in shards { shard.tables.withLock { $0.isHandedOver = false } }
+    }
+
     // MARK: Claims
 
     /// Writes a claim whose room is reserved, or gives the room back.
     private func record(_ key: StoreKey, until: Duration, now: Duration) -> Claim {
-        let (isKnown, replaced) = shard(of: key).tables.withLock { tables -> (Bool, Bool) in
-            guard tables.claims.value(key, now: now) == nil else { return (true, false) }
-            return (false, tables.claims.insert((), as: key, until: until) != nil)
+        var replaced = false
+        let claim = shard(of: key).tables.withLock { tables -> Claim in
+            guard !tables.isHandedOver else { return .handedOver }
+            guard tables.claims.value(key, now: now) == nil else { return .replayed }
+            replaced = tables.claims.insert((), as: key, until: until) != nil
+            return .fresh
         }
-        if isKnown || replaced { claims.wrappingSubtract(1, ordering: .relaxed) }
-        if isKnown { replays.wrappingAdd(1, ordering: .relaxed) }
-        return isKnown ? .replayed : .fresh
+        if claim != .fresh || replaced { claims.wrappingSubtract(1, ordering: .relaxed) }
+        if claim == .replayed { replays.wrappingAdd(1, ordering: .relaxed) }
+        return claim
     }
 
     // MARK: Room

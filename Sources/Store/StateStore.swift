@@ -50,6 +50,8 @@ package enum Claim: Hashable, Sendable {
     case expired
     /// No room to remember it, so that it cannot be granted.
     case full
+    /// Another process keeps claims now, and would not know of it.
+    case handedOver
 }
 
 /// What became of an answer to be withheld.

@@ -2,17 +2,22 @@ import CPosix
 import Glibc
 import Synchronization
 
-/// A listening TCP socket that any number of loops accept from.
+/// A listening socket, of TCP or at a path of this machine, that any number of loops accept from.
 ///
 /// One socket in each loop's epoll rather than one socket a loop (SO_REUSEPORT): a loop that goes away would
 /// take the connections with it that the kernel had already queued for it.
 package final class Listener: Sendable {
     /// Where it listens, with the port the system chose when 0 was asked for.
+    /// One at a path has the loopback's address and port 0.
     package let localAddress: SocketAddress
+    /// The path of a Unix socket; nil for TCP.
+    package let path: String?
     /// TLS for what it accepts; nil for clear text.
     package let security: (any SessionMaker)?
     /// What each connection has to begin with; nil where it begins with TLS or HTTP.
     package let intake: (any ConnectionIntake)?
+    /// Whether the socket's file was made here; one that was inherited is its maker's to remove.
+    private let ownsFile: Bool
     /// By what settings know it: the address that was asked for.
     package let name: String
     /// How many of its connections are open.
@@ -27,6 +32,8 @@ package final class Listener: Sendable {
         self.security = security
         self.intake = intake
         name = address.description
+        path = nil
+        ownsFile = false
         load = LoopLoad()
         var system = address.system
         let raw = try TransportError.check(cposix_listen(&system, backlog), "listen on \(address)")
@@ -36,15 +43,36 @@ package final class Listener: Sendable {
         descriptor = OwnedDescriptor(owned)
     }
 
-    /// Takes over a listening TCP socket that another process has opened. **Throws** when `raw` is none; it is left alone then.
+    /// Binds a Unix socket whose file has `mode`, and listens. A file that a dead process has left is replaced. **Throws** with
+    /// the path when the system refuses it.
+    package init(path: String, mode: UInt32, backlog: Int32 = 64) throws(TransportError) {
+        security = nil
+        intake = nil
+        let raw = try TransportError.check(cposix_listen_path(path, mode, backlog), "listen on \(path)")
+        let owned = Descriptor(owning: raw)
+        var system = cposix_address()
+        _ = try TransportError.check(cposix_local_address(raw, &system), "ask for the local address")
+        localAddress = SocketAddress(system)
+        self.path = path
+        ownsFile = true
+        name = "unix:" + path
+        load = LoopLoad()
+        descriptor = OwnedDescriptor(owned)
+    }
+
+    /// Takes over a listening socket that another process has opened. **Throws** when `raw` is none; it is left alone then.
     package init(adopting raw: Int32) throws(TransportError) {
         _ = try TransportError.check(cposix_adopt_listener(raw), "accept from descriptor \(raw)")
         var system = cposix_address()
         _ = try TransportError.check(cposix_local_address(raw, &system), "ask for the local address")
         security = nil
         intake = nil
-        localAddress = SocketAddress(system)
-        name = localAddress.description
+        let address = SocketAddress(system)
+        let path = Self.path(of: raw)
+        localAddress = address
+        self.path = path
+        ownsFile = false
+        name = path.map { "unix:" + $0 } ?? address.description
         load = LoopLoad()
         descriptor = OwnedDescriptor(Descriptor(owning: raw))
     }
@@ -58,10 +86,31 @@ package final class Listener: Sendable {
     ) {
         self.intake = intake
         localAddress = other.localAddress
+        path = other.path
+        ownsFile = other.ownsFile
         name = other.name
         load = other.load
         descriptor = other.descriptor
         self.security = security
+    }
+
+    private static func path(of raw: Int32) -> String? {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { text in
+            guard let base = text.baseAddress, cposix_local_path(raw, base, text.count) > 0 else {
+                return nil
+            }
+            return String(cString: base)
+        }
+    }
+
+    /// Removes the file of a Unix socket that was made here, which stays when the socket is closed.
+    package func removeFile() {
+        if let path, ownsFile { _ = cposix_unlink_socket(path) }
+    }
+
+    /// Gives the file of a Unix socket that was made here another mode.
+    package func setFileMode(_ mode: UInt32) {
+        if let path, ownsFile { _ = chmod(path, mode) }
     }
 
     /// Whether the two accept from one socket.

@@ -10,6 +10,11 @@ package enum TransportError: Error, Equatable {
     /// A name without an address, with the resolver's reason.
     case unresolved(host: String, reason: String)
 
+    /// Whether somebody else has the address.
+    package var isAddressInUse: Bool {
+        if case .system(_, EADDRINUSE) = self { true } else { false }
+    }
+
     /// `result` when it is not negative. **Throws** what the negated errno means otherwise.
     static func check(
         _ result: Int32, _ operation: @autoclosure () -> String

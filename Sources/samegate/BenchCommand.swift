@@ -8,8 +8,8 @@ import Tensor
 /// `samegate bench`: how fast this machine does what the gateway asks of it.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "bench", abstract: "Measure how fast this machine scores.",
-        subcommands: [BenchScoreCommand.self])
+        commandName: "bench", abstract: "Measure how fast this machine scores and trains.",
+        subcommands: [BenchScoreCommand.self, BenchTrainCommand.self])
 }
 
 /// `samegate bench score`: time per query of the scoring engine, beside the processor's measured peak.

@@ -9,11 +9,22 @@ struct Check: ParsableCommand {
         abstract: "Validate a configuration, its bundles and its key, without serving.",
         discussion: """
             Every mistake is printed at once, as FILE:LINE:COLUMN: error: PATH: what is wrong. Exits 0 when the gateway \
-            would start (warnings are printed too), 1 otherwise.
+            would start (warnings are printed too), 1 otherwise. With --probe the upstreams and addresses that it names are \
+            tried too, and one that does not work is a mistake.
             """)
 
     @Option(name: .long, help: "The configuration file.")
     var config: String?
+
+    @Flag(
+        name: .long,
+        help:
+            "Try every server of the upstreams (connection, certificate, health path) and every address to listen at."
+    )
+    var probe = false
+
+    @Option(name: .long, help: "How long each try of --probe may take, in seconds.")
+    var probeTimeout = 5.0
 
     @Flag(name: .long, help: "Print every value in effect, defaults included; secrets are masked.")
     var effective = false
@@ -32,6 +43,10 @@ struct Check: ParsableCommand {
         guard config != nil || reference || healthz != nil else {
             throw ValidationError("give --config FILE, --healthz URL, or --reference")
         }
+        guard (0.01...600).contains(probeTimeout) else {
+            throw ValidationError("--probe-timeout is from 0.01 to 600 seconds")
+        }
+        guard !probe || config != nil else { throw ValidationError("--probe needs --config FILE") }
     }
 
     func run() throws {
@@ -54,6 +69,23 @@ struct Check: ParsableCommand {
         if let identity = assembly.identity { print(identity.text) }
         let count = loaded.warnings.count
         print("\(config): no mistakes, \(count) warning\(count == 1 ? "" : "s")")
+        if probe { try tryPlaces(of: assembly) }
+    }
+
+    /// Prints a line for each place. **Throws** `ExitCode` 1 when one does not work.
+    private func tryPlaces(of assembly: GatewayAssembly) throws {
+        let places: [PlaceProbe]
+        do {
+            places = try assembly.probe(timeout: .seconds(probeTimeout))
+        } catch {
+            throw ConfigurationFile.refuse("nothing can be tried: \(error)")
+        }
+        for place in places {
+            print("\(place.works ? "works " : "FAILED") \(place.path): \(place.place): \(place.finding)")
+        }
+        let failed = places.count { !$0.works }
+        print("\(places.count - failed) of \(places.count) places work")
+        if failed > 0 { throw ExitCode(1) }
     }
 }
 

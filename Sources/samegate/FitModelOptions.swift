@@ -5,9 +5,9 @@ import SAME
 /// The sizes and schedules of what `fit` trains: a preset, and whatever is said to differ from it.
 struct FitModelOptions: ParsableArguments {
     @Option(
-        help:
-            "small (minutes on two cores), natural (photographs in colour: hours), or paper (the authors' sizes: days)."
-    )
+        help: ArgumentHelp(
+            "tiny, small (both minutes on two cores), medium, natural (photographs in colour; both hours), or paper (the authors' sizes: days)."
+        ))
     var preset: FitPreset = .small
     @Option(help: "Passes of the autoencoder through the images.")
     var epochs: Int?
@@ -45,6 +45,8 @@ struct FitModelOptions: ParsableArguments {
     @Option(
         help: "Steps of training of the detector of small perturbations (default: 2000; 0 leaves it out).")
     var perturbationSteps: Int?
+    @Option(help: "Channels of the detector's first convolutions (default: the preset's, 16 for small).")
+    var perturbationWidth: Int?
     @Option(
         help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
     var alpha: Double?
@@ -69,6 +71,7 @@ struct FitModelOptions: ParsableArguments {
         if let holdout { options.holdout = holdout }
         if let terms { options.terms = try ScoreTerm.list(terms) }
         if let alpha { options.combination = .paper(alpha: alpha) }
+        if let perturbationWidth { options.detector.width = perturbationWidth }
         if let perturbationSteps { try changeDetector(&options, steps: perturbationSteps) }
         if let problem = options.problems.first { throw ValidationError(problem) }
         return options
@@ -133,12 +136,14 @@ extension ScoreTerm {
 
 /// The presets that can be asked for.
 enum FitPreset: String, ExpressibleByArgument {
-    case small, natural, paper
+    case tiny, small, medium, natural, paper
 
     /// The preset of the options.
     var preset: FitOptions.Preset {
         switch self {
+        case .tiny: .tiny
         case .small: .small
+        case .medium: .medium
         case .natural: .natural
         case .paper: .paper
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 
 /// The one program of the package; each of its commands is a file of its own.
 @main
@@ -10,4 +11,10 @@ struct Samegate: ParsableCommand {
             TrainAnswerCommand.self, TrainMeasureCommand.self, VictimCommand.self, Solve.self,
             KeyCommand.self, BundleCommand.self, DemoCommand.self, EvaluateCommand.self, BenchCommand.self,
         ])
+
+    /// The environment may hold the program to fewer instructions than the processor has; what it does not understand it
+    /// must not ignore.
+    func validate() throws {
+        if let problem = Plan.instructionsProblem { throw ValidationError(problem) }
+    }
 }

@@ -23,6 +23,7 @@ struct Serve: ParsableCommand {
     var config: String
 
     func run() throws {
+        Heaps.bound(to: ProcessorAllowance(root: "/").loops)
         let environment = ProcessInfo.processInfo.environment
         let file = ConfigurationFile(config)
         let loaded = try file.load()
@@ -30,7 +31,9 @@ struct Serve: ParsableCommand {
         let log = Logger(label: "samegate")
         for warning in loaded.warnings { log.warning("\(warning)") }
         let surroundings = try ServeSurroundings(environment, loaded.settings, log: log)
-        let gateway = try file.assemble(loaded, log: log, inherited: surroundings.inherited) {
+        let gateway = try file.assemble(
+            loaded, log: log, inherited: surroundings.inherited, predecessor: surroundings.predecessor
+        ) {
             try surroundings.settle(loaded.settings)
         }
         surroundings.checkLimit(gateway)
@@ -40,6 +43,7 @@ struct Serve: ParsableCommand {
         try gateway.start()
         for address in gateway.addresses { log.info("listening", metadata: ["address": "\(address)"]) }
         if let address = gateway.adminAddress { log.info("side door", metadata: ["address": "\(address)"]) }
+        if let path = gateway.adminPath { log.info("side door", metadata: ["socket": "\(path)"]) }
         daemon.run()
     }
 }

@@ -79,7 +79,9 @@ final class ServeDaemon: Sendable {
     /// SIGUSR2: starts the program's file anew with the listening sockets, and ends once that serves.
     private func handOver() {
         do {
-            let begun = try program.start(gateway.listeners) { @Sendable [self] outcome in
+            let begun = try program.start(
+                gateway.listeners, asked: { @Sendable [gateway] in gateway.handOver(to: $0) }
+            ) { @Sendable [self] outcome in
                 switch outcome {
                 case .serves(let processID):
                     log.info("a successor serves", metadata: ["pid": "\(processID)"])
@@ -87,6 +89,7 @@ final class ServeDaemon: Sendable {
                     isHandedOver.store(true, ordering: .relaxed)
                     termination.request()
                 case .failed(let reason):
+                    gateway.keepState()
                     log.error("no successor; this process goes on", metadata: ["reason": "\(reason)"])
                 }
             }

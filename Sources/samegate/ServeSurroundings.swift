@@ -8,6 +8,8 @@ import Settings
 struct ServeSurroundings {
     /// Sockets that were opened for this process.
     let inherited: InheritedSockets
+    /// Whoever serves until this process does; nil when it is the first.
+    let predecessor: StateStream?
     /// Whom to tell; nil when nobody asked.
     let notifier: Notifier?
     /// How often the manager wants a sign of life; nil when it does not.
@@ -33,6 +35,7 @@ struct ServeSurroundings {
         } catch {
             throw ConfigurationFile.refuse("\(error)")
         }
+        predecessor = StateStream(environment)
         notifier = Notifier(environment)
         pidFile = settings.daemon.pidFile.map { PIDFile(path: $0, processID: processID) }
     }

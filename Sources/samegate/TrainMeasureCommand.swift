@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Learning
-import Neural
 import RedTeam
 import SAME
 import Tensor
@@ -40,33 +39,47 @@ struct TrainMeasureCommand: ParsableCommand {
     }
 
     private func measure() throws {
-        let bench = MeasureBench(
-            scorer: Scorer(try ModelBundle(contentsOf: bundle)),
+        let bench = try MeasureBench(
+            try ModelBundle(contentsOf: bundle),
             victim: try ClassifierDirectory(contentsOf: model).classifier,
-            workspace: Workspace(threads: max(1, threads ?? Workspace.processorCount)))
+            threads: max(1, threads ?? Workspace.processorCount))
         let images = try TrainData.images(images)
         let benign = images.canonical(0..<min(count, images.count), range: .signed)
-        let benignScores = bench.scores(benign)
-        print(allowed(benignScores))
+        let benignScores = bench.scores(benign, "benign")
+        Self.say(allowed(benignScores))
         var lines = ["kind\treconstruction\tdeviation\tdoubt\tscore"] + Self.lines("benign", benignScores)
-        var kinds = [
-            ("uniform noise", SimpleQueries.uniformNoise(count: benign.rows, image: images.shape, seed: seed))
+        Self.say(
+            "AUROC / FPR95 in %".padding(toLength: 38, withPad: " ", startingAt: 0) + MeasureBench.header)
+        for (name, make) in kinds(benign, images.shape, bench) {
+            let label = name.padding(toLength: 38, withPad: " ", startingAt: 0)
+            let attack = bench.scores(try make(), name)
+            lines += Self.lines(name, attack)
+            Self.say(label + bench.row(attack: attack, benign: benignScores))
+        }
+        if let scores { try FileBytes.replace(scores, with: Array(lines.joined(separator: "\n").utf8)) }
+    }
+
+    /// Every kind of query by name, made when its turn comes.
+    private func kinds(
+        _ benign: Tensor, _ shape: ImageShape, _ bench: MeasureBench
+    ) -> [(name: String, make: () throws -> Tensor)] {
+        var kinds: [(name: String, make: () throws -> Tensor)] = [
+            ("uniform noise", { SimpleQueries.uniformNoise(count: benign.rows, image: shape, seed: seed) })
         ]
         for (name, step) in [
             ("sign-gradient, 0.1 of [-1,1]", Float(0.1)), ("sign-gradient, 0.1 of [0,1]", 0.2),
         ] {
-            kinds.append((name, SimpleQueries.signGradient(benign, model: bench.victim, step: step)))
-            kinds.append((name + ", adversarial", bench.adversarial(benign, step: step)))
+            kinds.append((name, { bench.stepped(benign, by: step, name) }))
+            // One step away from the class that the victim gives it: the opposite of JBDA's.
+            kinds.append((name + ", adversarial", { bench.stepped(benign, by: -step, name) }))
         }
-        kinds += try foreign.map { ($0, try elsewhere($0, images.shape)) }
-        print("AUROC / FPR95 in %".padding(toLength: 38, withPad: " ", startingAt: 0) + MeasureBench.header)
-        for (name, queries) in kinds {
-            let label = name.padding(toLength: 38, withPad: " ", startingAt: 0)
-            let attack = bench.scores(queries)
-            lines += Self.lines(name, attack)
-            print(label + bench.row(attack: attack, benign: benignScores))
-        }
-        if let scores { try FileBytes.replace(scores, with: Array(lines.joined(separator: "\n").utf8)) }
+        return kinds + foreign.map { path in (path, { try elsewhere(path, shape) }) }
+    }
+
+    /// Prints a line at once: whoever waits for the next one should see this one, in a file too.
+    private static func say(_ line: String) {
+        print(line)
+        fflush(nil)
     }
 
     private static func lines(_ kind: String, _ scores: [AnomalyScore]) -> [String] {
@@ -98,44 +111,5 @@ struct TrainMeasureCommand: ParsableCommand {
             return "p\(percentile) \(String(format: "%.2f", 100 * share)) %"
         }
         return "benign above  " + shares.joined(separator: "  ")
-    }
-}
-
-/// The victim and the scorer, side by side.
-struct MeasureBench {
-    let scorer: Scorer
-    let victim: Classifier
-    let workspace: Workspace
-
-    /// The score, then each term.
-    static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] =
-        [("score", { $0.raw })]
-        + ScoreTerm.allCases.map { term in (term.rawValue, { Double($0.values[term] ?? 0) }) }
-
-    static var header: String {
-        columns.map { $0.name.padding(toLength: 16, withPad: " ", startingAt: 0) }.joined()
-    }
-
-    /// The score of each query, with the victim's answer to it.
-    func scores(_ queries: Tensor) -> [AnomalyScore] {
-        let examined = scorer.examine(queries, workspace: workspace)
-        return (0..<queries.rows).map { row in
-            let answer = victim.probabilities(queries.rows(row..<row + 1), workspace: workspace).values
-            return scorer.assess(examined[row], answer: answer)
-        }
-    }
-
-    /// Each query after one step away from the class that the victim gives it: the opposite of JBDA's.
-    func adversarial(_ queries: Tensor, step: Float) -> Tensor {
-        SimpleQueries.signGradient(queries, model: victim, step: -step)
-    }
-
-    /// The metrics of each column of the table.
-    func row(attack: [AnomalyScore], benign: [AnomalyScore]) -> String {
-        Self.columns.map { column in
-            let metrics = DetectionMetrics(attack: attack.map(column.value), benign: benign.map(column.value))
-            let text = metrics.map { String(format: "%.2f/%.2f", 100 * $0.auroc, 100 * $0.fpr95) } ?? "-"
-            return text.padding(toLength: 16, withPad: " ", startingAt: 0)
-        }.joined()
     }
 }

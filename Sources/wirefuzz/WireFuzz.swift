@@ -3,9 +3,9 @@ import HTTPWire
 
 /// Fuzzes the parsers and the chunk decoder from a printed seed.
 ///
-///     swift run -c release wirefuzz [CASES] [SEED]
+///     swift run -c release wirefuzz [CASES] [SEED] [requests|answers|chunks|proxy|all]
 ///
-/// Each case is checked in one of four ways: a request or answer stream cut at random gives what it gives in one
+/// Each case is checked in one of four ways, all in turn unless one is named: a request or answer stream cut at random gives what it gives in one
 /// piece; a request written again is read as the same; a chunked body is what a plain decoder says it is; a PROXY
 /// header read byte by byte is what it is in one piece. Ends with 1
 /// at the first case that is not, and when the resident memory has grown since the first tenth of the run.
@@ -16,6 +16,10 @@ struct WireFuzz {
         startLineBytesMax: 80, headBytesMax: 160, headerCountMax: 5, chunkLineBytesMax: 24,
         chunkExtensionBytesMax: 20, trailerBytesMax: 40, trailerCountMax: 2, bodyBytesMax: 40)
 
+    /// What is fuzzed.
+    enum Target: String, CaseIterable { case all, requests, answers, chunks, proxy }
+
+    private let target: Target
     private var mutator: Mutator
     private var accepted = 0
 
@@ -23,10 +27,14 @@ struct WireFuzz {
         let arguments = CommandLine.arguments.dropFirst()
         let cases = arguments.first.flatMap { Int($0) } ?? 1_000_000
         let seed = arguments.dropFirst().first.flatMap { UInt64($0) } ?? UInt64.random(in: .min ... .max)
-        print("seed \(seed), \(cases) cases")
+        guard let target = Target(rawValue: arguments.dropFirst(2).first ?? "all") else {
+            print("the targets are: \(Target.allCases.map(\.rawValue).joined(separator: ", "))")
+            exit(2)
+        }
+        print("seed \(seed), \(cases) cases of \(target.rawValue)")
         let clock = ContinuousClock()
         let begun = clock.now
-        var fuzz = WireFuzz(mutator: Mutator(random: Randomness(seed: seed)))
+        var fuzz = WireFuzz(target: target, mutator: Mutator(random: Randomness(seed: seed)))
         let passed = fuzz.run(cases)
         let shares = "\(fuzz.accepted) held a whole message"
         print("\(cases) cases, \(shares), \(begun.duration(to: clock.now)), \(residentKiB()) KiB resident")
@@ -37,14 +45,7 @@ struct WireFuzz {
         var early = 0
         for index in 0..<cases {
             if index == cases / 10 { early = Self.residentKiB() }
-            let fault =
-                switch index % 5 {
-                case 0: checkResponse(index)
-                case 1, 2: checkRequest(index)
-                case 3: checkProxyHeader()
-                default: checkChunks()
-                }
-            if let fault {
+            if let fault = check(index) {
                 print("case \(index): \(fault)")
                 return false
             }
@@ -52,6 +53,15 @@ struct WireFuzz {
         let grown = Self.residentKiB() - early
         if grown > 4096 { print("memory grew by \(grown) KiB") }
         return grown <= 4096
+    }
+
+    private mutating func check(_ index: Int) -> String? {
+        switch (target, index % 5) {
+        case (.answers, _), (.all, 0): checkResponse(index)
+        case (.requests, _), (.all, 1...2): checkRequest(index)
+        case (.proxy, _), (.all, 3): checkProxyHeader()
+        case (.chunks, _), (.all, _): checkChunks()
+        }
     }
 
     private mutating func cuts(_ count: Int) -> [Int] {

@@ -76,4 +76,20 @@ struct DeflaterTests {
         #expect(coded == (try Deflater.encode(plain, .gzip, level: 3)))
         #expect(pool.borrowed == 2)
     }
+
+    @Test("a body whose length is known gets a window of its own size, and the same bytes come out")
+    func windows() throws {
+        let pool = DeflaterPool(borrowedMax: 9)
+        let plain = try Fixture.plain.get()
+        for count in [0, 1, 300, 4096, min(20_000, plain.count)] {
+            let deflater = try #require(pool.borrow(.gzip, level: 1, count: count))
+            #expect(deflater.windowBits == Deflater.windowBits(for: count))
+            var coded: [UInt8] = []
+            plain[..<count].withUnsafeBytes { deflater.deflate($0, .finish) { coded.append(contentsOf: $0) } }
+            #expect(coded == (try Deflater.encode(Array(plain[..<count]), .gzip, level: 1)))
+            pool.giveBack(deflater)
+        }
+        let long = try #require(pool.borrow(.gzip, level: 1))
+        #expect(long.windowBits == 15, "one that came back from a short body is none for a long one")
+    }
 }

@@ -73,7 +73,7 @@ extension GatewayFixture {
 }
 
 /// The samples of a scrape by name and labels; every line must be a comment or a sample.
-private struct Exposed {
+struct Exposed {
     private var samples: [String: Double] = [:]
 
     init(_ response: ClientResponse) throws {

@@ -1,6 +1,8 @@
 import Client
+import Dispatch
 import Foundation
 import HTTPWire
+import Logging
 import Testing
 import Transport
 
@@ -119,5 +121,77 @@ struct JournalTests {
         clock.advance(by: .seconds(302))
         #expect(eventually("an empty store") { fixture.gateway.storeStatistics.answers == 0 })
         #expect(fixture.gateway.storeStatistics.answerBytes == 0)
+    }
+}
+
+@Suite("Gateway: logs that cannot be written")
+struct UnwritableLogTests {
+    /// A place below a file, where nothing can be made.
+    private func impossible(_ fixture: GatewayFixture) -> String {
+        fixture.folder + "/gateway.key/logs/x.jsonl"
+    }
+
+    @Test("a gateway does not start without its logs, and a reload to some that cannot be written is refused")
+    func refused() throws {
+        let fixture = try GatewayFixture.make()
+        var settings = fixture.settings
+        settings.logs.decisions?.path = impossible(fixture)
+        settings.logs.access?.path = impossible(fixture)
+        let reload = #expect(throws: AssemblyError.self) { _ = try fixture.gateway.reload(settings) }
+        #expect(reload?.problems.map(\.path) == ["logs.decisions.path", "logs.access.path"])
+        #expect(reload?.problems[0].message.hasSuffix("Not a directory") == true)
+        let start = #expect(throws: AssemblyError.self) {
+            _ = try Gateway(try GatewayAssembly(settings), log: GatewayFixture.log)
+        }
+        #expect(start?.problems.count == 2)
+        #expect(try fixture.ask(fixture.model.picture(5..<45)).status == 200)
+    }
+
+    @Test("a log that is written already does not stand in a reload's way when its folder has gone")
+    func kept() throws {
+        let fixture = try GatewayFixture.make()
+        try FileManager.default.removeItem(atPath: fixture.folder + "/logs")
+        try Data().write(to: URL(fileURLWithPath: fixture.folder + "/logs"))
+        var settings = fixture.settings
+        settings.routes[0].methods = ["PUT"]
+        #expect(try fixture.gateway.reload(settings) == ["routes.predict: changed"])
+    }
+
+    @Test("what the operator is told names the log, its file and the system's reason")
+    func told() throws {
+        let fixture = try GatewayFixture.make()
+        let said = Box<[String]>([])
+        var settings = fixture.settings
+        settings.logs.decisions = nil
+        settings.logs.access?.path = "/dev/full"
+        let gateway = try Gateway(
+            try GatewayAssembly(settings), log: Logger(label: "test") { _ in Recorder(said) })
+        try gateway.start()
+        let client = HTTPClient(try Endpoint(parsing: gateway.addresses[0]), timeout: .seconds(60))
+        #expect(try client.send(.get, "/x").status == 200, "traffic goes on")
+        let ended = DispatchSemaphore(value: 0)
+        gateway.drain { @Sendable in ended.signal() }
+        #expect(ended.wait(timeout: .now() + 60) == .success)
+        let line = said.value.withLock { $0.first { $0.contains("access log") } }
+        #expect(line?.contains("the access log cannot be written: No space left on device") == true)
+        #expect(line?.contains("/dev/full") == true)
+    }
+}
+
+/// Keeps what is logged, with its metadata.
+private struct Recorder: LogHandler {
+    let said: Box<[String]>
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    init(_ said: Box<[String]>) { self.said = said }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        said.value.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
     }
 }

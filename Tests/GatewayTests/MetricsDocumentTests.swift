@@ -14,7 +14,8 @@ struct MetricsDocumentTests {
 
     @Test("Metrics.md lists every metric that a gateway exposes, with its type and labels, and no other")
     func document() throws {
-        let fixture = try GatewayFixture.make()
+        let plan = Plan(listen: Plan.tls(), upstreams: "  far: {url: 'https://127.0.0.1:9'}")
+        let fixture = try GatewayFixture.make(plan)
         let text = try fixture.admin().send(.get, "/metrics").text
         let exposed = Self.families(of: text)
         let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

@@ -39,6 +39,9 @@ struct ProcessorAllowanceTests {
         #expect(found.nearMemory.count == machine.near ?? machine.processors)
         #expect(found.quota == machine.quota)
         #expect(found.workers == machine.workers)
+        // Loops read no weights: memory nodes are nothing to them, the quota is.
+        let quota = found.quota.map { max(1, Int($0)) } ?? .max
+        #expect(found.loops == min(machine.processors, quota))
     }
 
     @Test(
@@ -55,5 +58,6 @@ struct ProcessorAllowanceTests {
         let found = ProcessorAllowance(root: "/")
         #expect(found.processors.count == ProcessInfo.processInfo.activeProcessorCount)
         #expect((1...found.processors.count).contains(found.workers))
+        #expect((found.workers...found.processors.count).contains(found.loops))
     }
 }

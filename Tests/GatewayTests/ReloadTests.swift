@@ -99,6 +99,33 @@ struct ReloadTests {
         #expect(try fixture.ask(fixture.model.picture(5..<45)).status == 200)
     }
 
+    @Test("of more generations than may be in use at once the oldest's requests are cut, and counted")
+    func generationCap() throws {
+        let fixture = try GatewayFixture.make()
+        fixture.victim.play(.hang)
+        var settings = fixture.settings
+        settings.limits.generations = 3
+        let body = fixture.body([try fixture.model.picture(5..<45)])
+        let clients = try (0..<3).map { _ in
+            let port = try fixture.port
+            let waiting = Background {
+                let client = HTTPClient(Endpoint(host: "127.0.0.1", port: port), timeout: .seconds(60))
+                return try client.send(.post, "/v1/models/m:predict", body: body).status
+            }
+            #expect(fixture.victim.waitForHanging())
+            _ = try fixture.gateway.reload(settings)
+            return waiting
+        }
+        let counters = fixture.gateway.state
+        // Three reloads: the first request's generation is the fourth from the newest.
+        #expect(throws: (any Error).self) { _ = try clients[0].value() }
+        #expect(counters.proxyCounters.retired.load(ordering: .relaxed) == 1)
+        #expect(
+            eventually("three generations") { counters.reloads.generations.load(ordering: .relaxed) == 3 })
+        fixture.victim.release()
+        for client in clients[1...] { #expect(try client.value() == 200) }
+    }
+
     @Test("a generation that no exchange uses any more is let go of")
     func generations() throws {
         let fixture = try GatewayFixture.make()

@@ -21,14 +21,19 @@ final class BlockingSocket: @unchecked Sendable {
         if var size = receiveBuffer {
             setsockopt(raw, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         }
-        var name = loopback(address.port)
+        return BlockingSocket(connecting: raw, to: address)
+    }
+
+    /// Connects a socket that has been made before.
+    convenience init(connecting raw: Int32, to address: SocketAddress) {
+        var name = Self.loopback(address.port)
         let result = withUnsafePointer(to: &name) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 Glibc.connect(raw, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
         precondition(result == 0, "connect: \(errno)")
-        return BlockingSocket(raw)
+        self.init(raw)
     }
 
     /// A listening socket on a free port.

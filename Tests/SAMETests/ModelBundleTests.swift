@@ -196,7 +196,7 @@ struct ModelBundleTests {
             ("\"neighbours\" : 2", "\"neighbours\" : 0", "neighbour"),
             ("\"features\" : 8", "\"features\" : 9", "features"),
             ("\"ratio\" : 0.5", "\"ratio\" : 1.5", "masked pass"),
-            ("\"ratio\" : 0.5", "\"ratio\" : 0.01", "visible"),
+            ("\"ratio\" : 0.5", "\"ratio\" : 0.99", "visible"),
             ("\"count\" : 20", "\"count\" : 21", "references.safetensors"),
         ])
     func damagedComparisons(old: String, new: String, word: String) throws {

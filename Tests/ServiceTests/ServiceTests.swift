@@ -130,6 +130,50 @@ struct InheritedSocketsTests {
     }
 }
 
+@Suite("A Unix socket to listen at, and the stream between two processes")
+struct LocalSocketTests {
+    @Test("one is adopted with its path, and given to the listener that asks for the path")
+    func adoption() throws {
+        let path = NSTemporaryDirectory() + "sg-\(UUID().uuidString.prefix(8)).sock"
+        let listener = try Listener(path: path, mode: 0o640)
+        let adopted = try Listener(adopting: try listener.duplicateDescriptor().release())
+        #expect(adopted.path == path && adopted.name == "unix:\(path)")
+        var mode = stat()
+        #expect(stat(path, &mode) == 0 && mode.st_mode & 0o777 == 0o640)
+        adopted.removeFile()
+        #expect(stat(path, &mode) == 0, "whoever made it removes it")
+        listener.removeFile()
+        #expect(stat(path, &mode) != 0)
+        #expect(throws: TransportError.self) {
+            _ = try Listener(path: "/tmp/" + String(repeating: "x", count: 120), mode: 0o600)
+        }
+    }
+
+    @Test("messages come whole and in order, and the end is an end")
+    func messages() throws {
+        let (here, there) = try StateStream.pair()
+        let all = [[UInt8](), [1], [UInt8](repeating: 7, count: 300_000), [2, 3]]
+        let sender = Thread { @Sendable in
+            #expect(there.awaitRequest())
+            for message in all { #expect(there.send(message)) }
+        }
+        sender.start()
+        #expect(here.request())
+        for message in all { #expect(here.receive() == message) }
+        let lonely = try StateStream.pair().0
+        #expect(lonely.receive() == nil && !lonely.request())
+    }
+
+    @Test(
+        "an environment without a stream, or with nonsense for one, names none",
+        arguments: [nil, "", "x", "1", "-5", "999999"])
+    func environment(value: String?) {
+        var environment: [String: String] = [:]
+        environment[Successor.stateVariable] = value
+        #expect(StateStream(environment) == nil)
+    }
+}
+
 @Suite("The process")
 struct ProcessTests {
     @Test("the limit of descriptors ends at the hard limit")

@@ -12,8 +12,18 @@
 
 enum { SG_PLAIN = 0, SG_AVX2 = 1, SG_AVX512 = 2 };
 
-// The best level this processor and system support.
+// The best level that this processor and system support and the environment allows.
 int sg_level_best(void);
+// Where an operator says which instructions may be used at most: "plain", "avx2", "avx512", "avx512-bf16" or
+// "avx512-vnni"; the whole program then does what it would on a processor without the others.
+#define SG_INSTRUCTIONS_VARIABLE "SAMEGATE_INSTRUCTIONS"
+// Whether the variable says something else; it then limits nothing.
+int sg_instructions_unknown(void);
+// Instructions beside the level that sg_infer_find takes for absent: hidden by the environment or on this thread.
+enum { SG_HIDE_BF16 = 1, SG_HIDE_VNNI = 2 };
+int sg_hidden(void);
+// Hides these, and only these, from the calling thread, so that tests can hold what is chosen without them.
+void sg_hide(int features);
 // The level in use on this thread; the best one unless lowered.
 int sg_level(void);
 // Lowers the level (or raises it back, never above the best) for the calling thread, so that tests can hold every

@@ -38,6 +38,14 @@ int cposix_wake_create(int epoll, uint64_t token);
 void cposix_wake(int wake);
 
 int cposix_listen(const cposix_address *address, int backlog);
+/// Listens at a path of the file system, with a file of this mode. A socket that nobody listens at any more is replaced;
+/// -EADDRINUSE when somebody does, or when something else is there.
+int cposix_listen_path(const char *path, unsigned mode, int backlog);
+/// The path of a Unix socket: its length, 0 when it has none, or -errno; -ENOTSOCK and -EAFNOSUPPORT for other descriptors.
+int cposix_local_path(int fd, char *path, size_t count);
+/// Removes the file of a Unix socket; what is no socket is left alone.
+int cposix_unlink_socket(const char *path);
+/// A peer at a Unix socket is on this machine and gets the loopback's address with port 0.
 int cposix_accept(int listener, cposix_address *peer);
 /// A connecting, non-blocking socket; whether it has worked is known when it is writable.
 int cposix_connect(const cposix_address *address);

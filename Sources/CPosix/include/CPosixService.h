@@ -7,7 +7,7 @@
 
 /// Sends one datagram to a Unix socket; a path that begins with '@' is in the abstract namespace.
 int cposix_notify(const char *path, const char *text, size_t count);
-/// Makes an inherited descriptor non-blocking and close-on-exec. -ENOTSOCK, or -EINVAL when it is no listening TCP socket.
+/// Makes an inherited descriptor non-blocking and close-on-exec. -ENOTSOCK, or -EINVAL when it is no listening stream socket.
 int cposix_adopt_listener(int fd);
 /// Raises the soft limit of open descriptors to the hard one, and tells both.
 int cposix_raise_descriptor_limit(uint64_t *before, uint64_t *after);
@@ -21,8 +21,20 @@ int cposix_become(const char *name, uint32_t uid, uint32_t gid);
 int cposix_may_write_directory(const char *path);
 /// A copy of a descriptor with a number of at least `least`, close-on-exec.
 int cposix_duplicate_above(int fd, int least);
+/// Has the allocator spread threads over so many heaps at most; 0, or -ENOTSUP where it has none to bound.
+int cposix_bound_heaps(int count);
+/// What the allocator's heaps hold: bytes in use, and bytes that it keeps for later; both 0 where it does not say.
+void cposix_heap_use(uint64_t *used, uint64_t *kept);
 /// The two ends of a pipe, close-on-exec.
 int cposix_pipe(int ends[2]);
+/// The two ends of a stream between processes, close-on-exec. What blocks on one longer than `seconds` fails with -EAGAIN.
+int cposix_stream_pair(int ends[2], int seconds);
+/// Makes an inherited stream close-on-exec, with the same bound on what blocks.
+int cposix_adopt_stream(int fd, int seconds);
+/// Sends all bytes, blocking; 0 or the negated errno.
+int cposix_send_all(int fd, const void *bytes, size_t count);
+/// Receives so many bytes, blocking: 1, 0 when the stream ends before, or the negated errno.
+int cposix_receive_all(int fd, void *bytes, size_t count);
 /// Starts a program that gets `fds` as descriptors 3, 4, …, which must have numbers above those. The text of its process
 /// id is written into `pid_place`, which points into `environment` and has room for `pid_room` bytes. Returns the process id.
 int cposix_start_successor(const char *path, char *const *arguments, char *const *environment, char *pid_place,

@@ -52,6 +52,10 @@ extension GatewayMetrics {
             "samegate_proxy_headers_refused_total",
             "Connections refused for want of a PROXY header, or of the right to send one."
         ) { counters.proxyHeadersRefused.load(ordering: .relaxed) }
+        try counter(
+            "samegate_connections_retired_total",
+            "Connections cut because their configuration was older than limits.generations allows."
+        ) { counters.retired.load(ordering: .relaxed) }
         try exposeTunnels(counters)
         try counter(
             "samegate_accept_pauses_total", "Pauses in accepting for want of descriptors or memory."
@@ -147,6 +151,19 @@ extension GatewayMetrics {
             "samegate_scoring_displaced_total",
             "Queries that left the full scoring queue for a model with fewer rows in it."
         ) { counters.scoringDisplaced.load(ordering: .relaxed) }
+        try counter("samegate_scoring_settled_total", "Rows that the reconstruction alone decided.") {
+            counters.settledEarly.load(ordering: .relaxed)
+        }
+        try counter(
+            "samegate_scoring_cache_hits_total", "Rows whose examination was kept from an earlier query."
+        ) {
+            counters.cacheHits.load(ordering: .relaxed)
+        }
+        try counter(
+            "samegate_scoring_cache_misses_total", "Rows that were looked for in vain among those kept."
+        ) {
+            counters.cacheMisses.load(ordering: .relaxed)
+        }
         try counter("samegate_unreadable_answers_total", "Answers without readable probabilities.") {
             counters.unreadableAnswers.load(ordering: .relaxed)
         }

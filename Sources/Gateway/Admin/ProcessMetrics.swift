@@ -2,6 +2,7 @@ import Digest
 import Foundation
 import Glibc
 import Metrics
+import Service
 import Synchronization
 import Transport
 
@@ -21,6 +22,11 @@ struct ProcessMetrics: MetricSource {
             "process_cpu_seconds_total", help: "Time spent on processors by the program and for it.",
             readFraction: { ProcessStatus.now.cpuSeconds })
         try gauge(registry, "process_resident_memory_bytes", "Memory in use.") { Double($0.residentBytes) }
+        try registry.gauge(
+            "samegate_heap_bytes",
+            help: "Memory that the allocator has of the system, used or kept for later.",
+            labels: [MetricLabel("state", ["used", "kept"])]
+        ) { Double($0 == 0 ? Heaps.use.used : Heaps.use.kept) }
         try gauge(registry, "process_virtual_memory_bytes", "Address space in use.") {
             Double($0.virtualBytes)
         }

@@ -74,6 +74,7 @@ extension Proxy.UpstreamSettings {
             case .idempotent: .idempotent
             case .anyMethod: .anyMethod
             }
+        retryStatuses = Set(settings.retryOn)
         attemptsMax = settings.attempts
         retryBodyBytesMax = settings.retryBodyBytes
         retryBudget.share = settings.retryBudget.share

@@ -87,12 +87,19 @@ package struct GatewayAssembly: Sendable {
         for (index, route) in settings.routes.enumerated() {
             guard let upstream = upstreams[route.upstream] else { continue }
             let path = "routes[\(index)]"
+            let charged = route.rates.compactMap { rules[$0] }
+            // A price by score is for the whole score.
+            let exitsEarly =
+                settings.scoring.exitsEarly && !charged.contains { $0.price.dependsOnScore }
             let protection = route.protect.flatMap { protect in
-                key.flatMap { Self.compile(protect, settings, loaded, $0, at: "\(path).protect", &problems) }
+                key.flatMap {
+                    Self.compile(
+                        protect, settings, loaded, $0, exitsEarly: exitsEarly, at: "\(path).protect",
+                        &problems)
+                }
             }
             guard route.protect == nil || protection != nil else { continue }
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
-            let charged = route.rates.compactMap { rules[$0] }
             routes.append(
                 Route(
                     route, number: routes.count, upstream: upstream, basePath: base, rates: charged,
@@ -125,6 +132,17 @@ package struct GatewayAssembly: Sendable {
     private struct LoadedModel {
         let scorer: Scorer
         let plan: Plan
+        let cache: ExaminationCache?
+
+        /// With the cache that the settings ask for: the one it has where it is as large.
+        func caching(_ settings: ScoringSettings) -> Self {
+            if (cache?.capacity ?? 0) == settings.cache { return self }
+            return Self(scorer: scorer, plan: plan, cache: Self.cache(settings))
+        }
+
+        static func cache(_ settings: ScoringSettings) -> ExaminationCache? {
+            settings.cache > 0 ? ExaminationCache(capacity: settings.cache) : nil
+        }
     }
 
     /// The upstreams of the settings; one that has not changed is the earlier one.
@@ -166,7 +184,7 @@ package struct GatewayAssembly: Sendable {
                     let kept = earlier.loaded[model.name],
                     try ModelBundle.isUnchanged(kept.scorer.manifest, at: model.bundle)
                 {
-                    models[model.name] = kept
+                    models[model.name] = kept.caching(settings.scoring)
                     continue
                 }
                 let bundle = try ModelBundle(contentsOf: model.bundle)
@@ -177,7 +195,8 @@ package struct GatewayAssembly: Sendable {
                 }
                 do throws(PlanError) {
                     let plan = try Plan(bundle, precision: precision)
-                    models[model.name] = LoadedModel(scorer: Scorer(bundle), plan: plan)
+                    models[model.name] = LoadedModel(
+                        scorer: Scorer(bundle), plan: plan, cache: LoadedModel.cache(settings.scoring))
                 } catch {
                     problems.append(AssemblyProblem(path: "scoring.precision", message: "\(error)"))
                 }
@@ -228,8 +247,7 @@ package struct GatewayAssembly: Sendable {
 
     private static func compile(
         _ protect: ProtectSettings, _ settings: GatewaySettings, _ models: [String: LoadedModel],
-        _ key: HMACKey, at path: String,
-        _ problems: inout [AssemblyProblem]
+        _ key: HMACKey, exitsEarly: Bool, at path: String, _ problems: inout [AssemblyProblem]
     ) -> Protection? {
         guard let model = models[protect.model],
             let policy = settings.policies.first(where: { $0.name == protect.policy })
@@ -243,7 +261,8 @@ package struct GatewayAssembly: Sendable {
                 bands: policy.bands.map(Band.init), surpriseOfScore: { tail.surprise($0) })
         else { return nil }
         return Protection(
-            protect, scorer: model.scorer, plan: model.plan, key: key, decoder: QueryDecoder(format),
+            protect, scorer: model.scorer, plan: model.plan, key: key, cache: model.cache,
+            exitsEarly: exitsEarly, decoder: QueryDecoder(format),
             reader: AnswerReader(AnswerFormat(protect, classes: model.scorer.manifest.classes)),
             policy: engine)
     }

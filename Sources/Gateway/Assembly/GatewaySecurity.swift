@@ -19,6 +19,10 @@ package final class GatewaySecurity: Sendable {
     private let servers: [Int: Server]
     /// By the upstream's name, one for each of its servers.
     private let clients: [String: [Client]]
+    /// What handshakes have come to: with clients by the address of the listener, with upstreams by their names. They go on
+    /// from generation to generation, whatever is read anew.
+    private let listenerCounters: [String: TLSCounters]
+    private let upstreamCounters: [String: TLSCounters]
     /// What puts files that were read again into effect where an earlier generation's TLS goes on.
     private let changes: [@Sendable () -> Void]
 
@@ -28,6 +32,9 @@ package final class GatewaySecurity: Sendable {
         _ settings: GatewaySettings, reusing earlier: GatewaySecurity? = nil,
         _ problems: inout [AssemblyProblem]
     ) {
+        listenerCounters = Self.counters(
+            settings.listeners.map { "\($0.address)" }, earlier?.listenerCounters)
+        upstreamCounters = Self.counters(settings.upstreams.map(\.name), earlier?.upstreamCounters)
         var servers: [Int: Server] = [:]
         var changes: [@Sendable () -> Void] = []
         for (index, listener) in settings.listeners.enumerated() {
@@ -36,7 +43,8 @@ package final class GatewaySecurity: Sendable {
             do throws(SecureProblems) {
                 let kept = earlier?.servers.values.first { $0.address == listener.address }?.security
                 if let kept { changes.append(try kept.reload(tls)) }
-                let security = if let kept { kept } else { try ServerSecurity(tls) }
+                let counters = listenerCounters["\(listener.address)"] ?? TLSCounters()
+                let security = if let kept { kept } else { try ServerSecurity(tls, counters: counters) }
                 servers[index] = Server(
                     address: listener.address, settings: tls, security: security, path: path)
             } catch {
@@ -47,7 +55,8 @@ package final class GatewaySecurity: Sendable {
         for upstream in settings.upstreams where upstream.url.isSecure {
             let path = "upstreams.\(upstream.name).tls"
             do throws(SecureProblems) {
-                clients[upstream.name] = try Self.clients(of: upstream, path, earlier, &changes)
+                clients[upstream.name] = try Self.clients(
+                    of: upstream, path, earlier, upstreamCounters[upstream.name] ?? TLSCounters(), &changes)
             } catch {
                 problems += error.at(path)
             }
@@ -60,7 +69,7 @@ package final class GatewaySecurity: Sendable {
     /// Each server has a name of its own to be verified by, unless the settings give one for all.
     private static func clients(
         of upstream: Settings.UpstreamSettings, _ path: String, _ earlier: GatewaySecurity?,
-        _ changes: inout [@Sendable () -> Void]
+        _ counters: TLSCounters, _ changes: inout [@Sendable () -> Void]
     ) throws(SecureProblems) -> [Client] {
         let before = earlier?.clients[upstream.name] ?? []
         var clients: [Client] = []
@@ -70,10 +79,27 @@ package final class GatewaySecurity: Sendable {
                 changes.append(try kept.reload(tls))
                 clients.append(Client(settings: tls, security: kept, path: path))
             } else {
-                clients.append(Client(settings: tls, security: try ClientSecurity(tls), path: path))
+                clients.append(
+                    Client(settings: tls, security: try ClientSecurity(tls, counters: counters), path: path))
             }
         }
         return clients
+    }
+
+    private static func counters(
+        _ names: [String], _ earlier: [String: TLSCounters]?
+    ) -> [String: TLSCounters] {
+        Dictionary(names.map { ($0, earlier?[$0] ?? TLSCounters()) }) { first, _ in first }
+    }
+
+    /// The listeners with TLS in the order of the settings, and what their handshakes have come to.
+    var listenerTallies: [(name: String, counters: TLSCounters)] {
+        servers.sorted { $0.key < $1.key }.map { ("\($0.value.address)", $0.value.security.counters) }
+    }
+
+    /// The upstreams with TLS by name, and what the handshakes towards all of their servers have come to.
+    var upstreamTallies: [(name: String, counters: TLSCounters)] {
+        clients.keys.sorted().compactMap { name in upstreamCounters[name].map { (name, $0) } }
     }
 
     /// Puts into effect what was read for listeners and upstreams that go on, for new connections.

@@ -42,7 +42,7 @@ final class AnswerCompressor: AnswerShaper, AnswerShaping {
         else { return nil }
         // The answer to HEAD has the same fields as GET's (RFC 9110 §9.3.2), and no body.
         if head.framing != .none {
-            guard let deflater = services.deflaters.borrow(coding, level: rule.level) else {
+            guard let deflater = services.deflaters.borrow(coding, level: rule.level, count: count) else {
                 services.counters.passedUncompressed.wrappingAdd(1, ordering: .relaxed)
                 return nil
             }

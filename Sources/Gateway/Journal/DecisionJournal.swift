@@ -49,6 +49,25 @@ final class DecisionJournal: Sendable {
 
     deinit { watch.cancel() }
 
+    /// What stands in the way of writing the logs of `settings`, those left out that `earlier` has already: a disk that has
+    /// filled up since must not keep a new certificate out. A gateway that could not write its log from the start would
+    /// otherwise say so with its first line alone.
+    static func problems(_ settings: LogsSettings, after earlier: LogsSettings? = nil) -> [AssemblyProblem] {
+        let logs = [
+            ("decisions", settings.decisions, earlier?.decisions),
+            ("access", settings.access, earlier?.access),
+        ]
+        return logs.compactMap { name, log, before in
+            guard let log, log != before else { return nil }
+            do throws(LogFileError) {
+                try RotatingLogWriter.verify(log.path)
+                return nil
+            } catch {
+                return AssemblyProblem(path: "logs.\(name).path", message: "\(log.path): \(error)")
+            }
+        }
+    }
+
     private static func lease(
         _ settings: LogFileSettings?, _ before: LogFileSettings?, _ kept: Lease<RotatingLogWriter>?,
         notesLosses: Bool = true
@@ -122,9 +141,16 @@ final class DecisionJournal: Sendable {
             guard let counts = writer?.counts else { continue }
             let before = lamented.withLock { $0.updateValue(counts, forKey: name) } ?? LogCounts()
             guard counts.dropped > before.dropped || counts.writeErrors > before.writeErrors else { continue }
+            let reason =
+                counts.writeErrors > before.writeErrors
+                ? writer?.lastError ?? "the disk refuses" : "lines come faster than the disk takes them"
             log.error(
-                "the \(name) log cannot be written as fast as it comes, or at all; traffic goes on",
-                metadata: ["dropped": "\(counts.dropped)", "write_errors": "\(counts.writeErrors)"])
+                "the \(name) log cannot be written: \(reason); traffic goes on",
+                metadata: [
+                    "path":
+                        "\(name == "access" ? settings.access?.path ?? "" : settings.decisions?.path ?? "")",
+                    "dropped": "\(counts.dropped)", "write_errors": "\(counts.writeErrors)",
+                ])
         }
     }
 }

@@ -169,6 +169,7 @@ extension ProtectedExchange {
             case .replayed: return refuseProof("this proof has been used already")
             case .expired: return refuseProof(ProofError.expired.publicReason)
             case .full: return cannotClaim("no room to remember the proof")
+            case .handedOver: return cannotClaim("another process answers proofs now")
             case .fresh: break
             }
             guard let response = try services.store.redeem(key)?.response else {

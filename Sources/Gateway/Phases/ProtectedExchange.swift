@@ -27,6 +27,8 @@ final class ProtectedExchange: @unchecked Sendable {
 
     var batch: QueryBatch?
     var examinations: [Examination]?
+    /// What was kept of earlier queries, by row, where some rows had to be examined.
+    var recalled: [Examination?] = []
     /// When the query was given to the scoring pool.
     var submitted = MonotonicTime.never
     /// The pool has given the query up, and the route lets it by without a score.
@@ -161,40 +163,10 @@ final class ProtectedExchange: @unchecked Sendable {
         }
     }
 
-    // MARK: Scoring beside the victim
-
-    private func score(_ batch: QueryBatch, _ body: [UInt8]) {
-        let query = ScoringQuery(
-            protection.plan, rows: batch.rows, values: batch.values, seeds: protection.seeds(batch),
-            submitted: services.clock.now(), patience: services.scoringDeadline,
-            isWanted: { [self] in !isAbandoned.load(ordering: .relaxed) },
-            completion: { [self] outcome in
-                exchange.loop.execute { @Sendable in self.scored(outcome) }
-            })
-        guard services.scoring.submit(query) == .accepted else { return overloaded(body) }
-        submitted = query.submitted
-        forward(body) { self.answered($0) }
-    }
-
-    private func scored(_ outcome: ScoringQuery.Outcome) {
-        switch outcome {
-        case .examined(let examined):
-            latencies.queue = examined.begun.duration(since: submitted)
-            latencies.score = examined.ended.duration(since: examined.begun)
-            for rows in examined.turns { services.metrics.recordTurn(rows: rows) }
-            examinations = examined.rows
-            join()
-        case .late:
-            services.counters.scoringLate.wrappingAdd(1, ordering: .relaxed)
-            unscored("the scoring deadline passed")
-        case .displaced:
-            services.counters.scoringDisplaced.wrappingAdd(1, ordering: .relaxed)
-            unscored("displaced from the full scoring queue")
-        }
-    }
+    // MARK: Queries without a score
 
     /// A query that was accepted gets no score, while the victim is asked already.
-    private func unscored(_ reason: String) {
+    func unscored(_ reason: String) {
         guard !isOver else { return }
         latencies.queue = services.clock.now().duration(since: submitted)
         recordUnscored(reason, as: .fallback(protection.onOverload))
@@ -228,7 +200,7 @@ final class ProtectedExchange: @unchecked Sendable {
 
     // MARK: The victim's answer
 
-    private func forward(_ body: [UInt8], _ completion: @escaping (CollectedResponse) -> Void) {
+    func forward(_ body: [UInt8], _ completion: @escaping (CollectedResponse) -> Void) {
         // The answer has to be read whole, to be scored and changed. The value is fixed.
         try? exchange.request.fields.set("Accept-Encoding", upstreamAcceptEncoding)
         exchange.request.fields.remove("range")
@@ -251,7 +223,7 @@ final class ProtectedExchange: @unchecked Sendable {
         }
     }
 
-    private func answered(_ response: CollectedResponse) {
+    func answered(_ response: CollectedResponse) {
         latencies.upstream = response.latency
         answered = response
         join()
@@ -268,7 +240,7 @@ final class ProtectedExchange: @unchecked Sendable {
     }
 
     /// Goes on once the answer and the examination are there, or none is to come.
-    private func join() {
+    func join() {
         guard !isOver, let batch, let answered else { return }
         if isUnscored {
             isOver = true

@@ -83,6 +83,10 @@ final class Protection: Sendable {
     let plan: Plan
     /// What decides which patches of a query are hidden; nil where the plan masks nothing.
     private let masks: MaskSecret?
+    /// Examinations of earlier queries; nil keeps none.
+    let cache: ExaminationCache?
+    /// Whether a reconstruction, its loss and roughness, decides alone; nil where whole scores are wanted.
+    let settles: (@Sendable (Float, Float) -> Bool)?
     let decoder: QueryDecoder
     let reader: AnswerReader
     let policy: PolicyEngine
@@ -96,8 +100,8 @@ final class Protection: Sendable {
     let acceptEncoding: ProtectSettings.UpstreamCoding
 
     init(
-        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, key: HMACKey, decoder: QueryDecoder,
-        reader: AnswerReader, policy: PolicyEngine
+        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, key: HMACKey, cache: ExaminationCache?,
+        exitsEarly: Bool, decoder: QueryDecoder, reader: AnswerReader, policy: PolicyEngine
     ) {
         masks = plan.masks ? MaskSecret(key) : nil
         model = settings.model
@@ -106,6 +110,8 @@ final class Protection: Sendable {
         self.decoder = decoder
         self.reader = reader
         self.policy = policy
+        self.cache = cache
+        settles = exitsEarly && settings.mode == .enforce ? policy.settling(by: scorer) : nil
         mode = settings.mode == .enforce ? .enforce : .observe
         onUndecodable = settings.onUndecodable
         onUnreadableAnswer = settings.onUnreadableAnswer
@@ -114,14 +120,26 @@ final class Protection: Sendable {
         acceptEncoding = settings.acceptEncoding
     }
 
-    /// What the masks of a batch's rows are drawn from; empty where nothing is masked.
-    func seeds(_ batch: QueryBatch) -> [UInt64] {
+    /// What the masks of some of a batch's rows are drawn from; empty where nothing is masked.
+    func seeds(_ batch: QueryBatch, rows: [Int]) -> [UInt64] {
         guard let masks else { return [] }
-        return batch.digests.map(masks.seed)
+        return rows.map { masks.seed(batch.digests[$0]) }
     }
 
     /// Whether a fallback refuses: in observe mode nothing is ever refused.
     func refuses(_ fallback: ProtectSettings.Fallback) -> Bool { mode == .enforce && fallback == .reject }
+}
+
+extension PolicyEngine {
+    /// Tells of a reconstruction's loss and roughness whether the row will be rejected whatever else is found; nil where
+    /// the policy never rejects.
+    func settling(by scorer: Scorer) -> (@Sendable (Float, Float) -> Bool)? {
+        guard let bound = rejectsAbove else { return nil }
+        return { loss, roughness in
+            guard let floor = scorer.floor(loss: loss, roughness: roughness) else { return false }
+            return bound.isExceeded(by: Assessment(floor))
+        }
+    }
 }
 
 extension StreamOptions {

@@ -21,6 +21,13 @@ package struct ProcessorAllowance: Sendable, Equatable {
         return max(1, min(counted, quota.map { Int($0.rounded(.down)) } ?? counted))
     }
 
+    /// How many event loops can run at once without being stopped: at least 1. Unlike workers they do not read weights, so that
+    /// memory nodes do not matter.
+    package var loops: Int {
+        let counted = processors.isEmpty ? ProcessInfo.processInfo.activeProcessorCount : processors.count
+        return max(1, min(counted, quota.map { Int($0.rounded(.down)) } ?? counted))
+    }
+
     /// What the files below `root` (`/`, but for tests) say of this process.
     package init(root: String) {
         let files = KernelFiles(root: root)

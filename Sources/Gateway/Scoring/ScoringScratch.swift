@@ -23,7 +23,7 @@ package final class ScoringScratch {
         let count = slices.reduce(0) { $0 + $1.rows.count }
         let rows = Tensor(shape: [count, plan.image.count], values: values(of: slices, plan.image.count))
         let seeds = plan.masks ? slices.flatMap { $0.query.seeds[$0.rows] } : []
-        let found = plan.examine(rows, seeds: seeds, arena: arena(for: plan))
+        let found = plan.examine(rows, seeds: seeds, arena: arena(for: plan), settles: settling(slices))
         let ended = clock.now()
         var start = 0
         for slice in slices {
@@ -32,6 +32,13 @@ package final class ScoringScratch {
                 part, from: slice.rows.lowerBound, begun: begun, ended: ended, turn: start == 0 ? count : nil)
             start += slice.rows.count
         }
+    }
+
+    /// Asks each row's own query whether its reconstruction decides alone.
+    private func settling(_ slices: [ScoringQueue.Slice]) -> ((Int, Float, Float) -> Bool)? {
+        guard slices.contains(where: { $0.query.settles != nil }) else { return nil }
+        let asked = slices.flatMap { slice in slice.rows.map { _ in slice.query.settles } }
+        return { row, loss, roughness in asked[row]?(loss, roughness) ?? false }
     }
 
     /// The slices' rows one after the other; a whole query's own memory where it is alone.

@@ -93,9 +93,13 @@ package struct FitOptions: Codable, Hashable, Sendable {
 
     /// A named set of options.
     package enum Preset: String, Codable, CaseIterable, Sendable {
+        /// About a tenth of the small one's work a query, for victims that are small themselves.
+        case tiny
         /// A few minutes on two cores, and the better scorer: mask ratios are mixed in training.
         case small
-        /// For photographs in colour, such as CIFAR-10's: a few hours on two cores.
+        /// About fifteen times the small one's work a query: hours on two cores.
+        case medium
+        /// For photographs in colour, such as CIFAR-10's: hours on two cores.
         case natural
         /// The authors' sizes and schedules: days on two cores.
         case paper
@@ -108,17 +112,17 @@ package struct FitOptions: Codable, Hashable, Sendable {
         holdout = 5000
         seed = 1
         switch preset {
-        case .small:
-            autoencoder = Self.smallAutoencoder
-            auxiliary = .conv3(width: 16)
+        case .tiny, .small, .medium:
+            autoencoder = Self.ownAutoencoder(preset)
+            auxiliary = preset == .tiny ? .mlp(hidden: 64) : .conv3(width: 16)
+            if preset == .tiny { detector.width = 6 }
             auxiliarySchedule = TrainingSchedule(
                 epochs: 10, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
                 optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
             terms = Calibration.defaultTerms + [.perturbation]
             combination = .tailSum
         case .natural:
-            autoencoder = Self.smallAutoencoder
-            (autoencoder.embedding, autoencoder.encoderDepth, autoencoder.decoderDepth) = (96, 4, 2)
+            autoencoder = Self.ownAutoencoder(preset)
             auxiliary = .resnet(sizes: ResNetSizes(blocks: [3, 3, 3], width: 16, stem: .cifar))
             auxiliarySchedule = TrainingSchedule(
                 epochs: 12, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
@@ -142,13 +146,23 @@ package struct FitOptions: Codable, Hashable, Sendable {
         [.reconstruction, .perturbation, .energy, .neighbour, .doubt]
     }
 
-    private static var smallAutoencoder: Autoencoder {
-        Autoencoder(
+    /// The autoencoders of the presets that are not the authors'.
+    private static func ownAutoencoder(_ preset: Preset) -> Autoencoder {
+        var small = Autoencoder(
             patch: 4, embedding: 32, encoderDepth: 2, decoderDepth: 1, heads: 4,
             maskRatios: [0.75, 0.5, 0.25],
             schedule: TrainingSchedule(
                 epochs: 40, batch: 128, learningRate: 2e-3, warmupEpochs: 2,
                 optimizer: .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05)))
+        switch preset {
+        case .tiny: (small.patch, small.embedding, small.encoderDepth, small.heads) = (7, 16, 1, 2)
+        case .medium:
+            (small.embedding, small.encoderDepth, small.decoderDepth, small.heads) = (96, 6, 2, 3)
+            small.schedule.learningRate = 1e-3
+        case .natural: (small.embedding, small.encoderDepth, small.decoderDepth) = (96, 4, 2)
+        case .small, .paper: break
+        }
+        return small
     }
 
     /// **Source** the authors' code, as the algorithm's description lists it.

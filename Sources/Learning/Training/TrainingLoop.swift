@@ -7,7 +7,8 @@ package enum OptimizerChoice: Codable, Hashable, Sendable {
     case adamW(beta1: Float, beta2: Float, weightDecay: Float)
     case sgd(momentum: Float, weightDecay: Float)
 
-    func make(_ parameters: [Parameter]) -> any Optimizer {
+    /// An optimiser of these parameters that has not stepped yet.
+    package func make(_ parameters: [Parameter]) -> any Optimizer {
         switch self {
         case .adamW(let beta1, let beta2, let weightDecay):
             AdamW(parameters, settings: AdamW.Settings(beta1: beta1, beta2: beta2, weightDecay: weightDecay))

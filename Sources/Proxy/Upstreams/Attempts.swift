@@ -60,6 +60,23 @@ struct Attempts {
         return other(upstream, after: server, on: loop, key: key)
     }
 
+    /// Where to send the request that was answered with `status`; nil when that answer is the client's.
+    ///
+    /// A server that answers has had the request, so its method must allow a second time whatever the status promises.
+    mutating func next(
+        _ upstream: Upstream, answered status: Int, _ request: Request, on loop: EventLoop, key: UInt64
+    ) -> Next? {
+        guard let server, request.isReplayable, upstream.settings.retryStatuses.contains(status) else {
+            return nil
+        }
+        switch upstream.settings.retry {
+        case .never: return nil
+        case .idempotent: guard request.isIdempotent else { return nil }
+        case .anyMethod: break
+        }
+        return other(upstream, after: server, on: loop, key: key)
+    }
+
     /// Another server, if there is one and the bounds allow it. A sole server is not asked again: what it has just
     /// refused it would refuse now, and a request that has felled it would fell it again.
     private mutating func other(

@@ -131,6 +131,7 @@ final class ForwardTask: UpstreamClient {
     func upstreamInterim(_ head: ResponseHead) { if !isDone { interim(head) } }
 
     func upstreamHead(_ upstream: UpstreamConnection) {
+        if request.upstream.retriesAnswers, triesElsewhere(upstream) { return }
         firstByte = loop.now
         head = upstream.parser.head
         guard case .length(let count) = upstream.parser.head.framing else { return }
@@ -169,11 +170,30 @@ final class ForwardTask: UpstreamClient {
         connection = nil
         waiter = nil
         guard !isDone else { return }
-        let facts = Attempts.Request(isIdempotent: request.head.method.isIdempotent, isReplayable: true)
         let next = attempts.next(
             request.upstream, after: error, reused: reused, facts, on: loop, key: request.clientKey)
+        guard let next else { return finish(.failure(error)) }
+        take(next)
+    }
+
+    private var facts: Attempts.Request {
+        Attempts.Request(isIdempotent: request.head.method.isIdempotent, isReplayable: true)
+    }
+
+    /// Whether the answer that begins is not taken, and another server is asked for one.
+    private func triesElsewhere(_ upstream: UpstreamConnection) -> Bool {
+        let status = upstream.parser.head.status
+        let next = attempts.next(
+            request.upstream, answered: status, facts, on: loop, key: request.clientKey)
+        guard let next else { return false }
+        connection = nil
+        upstream.declineAnswer()
+        take(next)
+        return true
+    }
+
+    private func take(_ next: Attempts.Next) {
         switch next {
-        case nil: finish(.failure(error))
         case .again(let server): acquire(server, fresh: true)
         case .other(let server): acquire(server, fresh: false)
         }

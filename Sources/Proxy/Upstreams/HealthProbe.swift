@@ -12,7 +12,8 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
     typealias Outcome = String?
 
     private let request: [UInt8]
-    private let status: ClosedRange<Int>
+    /// Which answers are good; nil asks nothing of a connection that stands.
+    private let status: ClosedRange<Int>?
     private let proxyProtocol: ProxyProtocolWriter.Version?
     private let security: (any SessionMaker)?
     private var parser: ResponseParser
@@ -22,17 +23,17 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
     private var timer: LoopTimer?
 
     init(
-        owning raw: Int32, on loop: EventLoop, server: UpstreamServer, check: HealthCheckSettings,
-        _ completion: @escaping (Outcome) -> Void
+        owning raw: Int32, on loop: EventLoop, server: UpstreamServer, check: HealthCheckSettings?,
+        timeout: Duration, _ completion: @escaping (Outcome) -> Void
     ) {
-        request = Self.request(to: server, check)
-        status = check.status
+        request = check.map { Self.request(to: server, $0) } ?? []
+        status = check?.status
         security = server.security
         proxyProtocol = server.bounds.proxyProtocol
         parser = ResponseParser(limits: server.limits.answer)
         self.completion = completion
         super.init(loop: loop, owning: raw)
-        timer = LoopTimer { [unowned self] in end("no answer within \(check.timeout)") }
+        timer = LoopTimer { [unowned self] in end("no answer within \(timeout)") }
     }
 
     private static func request(to server: UpstreamServer, _ check: HealthCheckSettings) -> [UInt8] {
@@ -101,6 +102,7 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
         case .endOfFile, .failed: return end("TLS: \(securityFailure ?? .truncated)")
         }
         isConnected = true
+        guard status != nil else { return end(nil) }
         parser.begin(method: .get)
         request.withUnsafeBytes { write($0) }
     }
@@ -138,6 +140,6 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
     }
 
     private func judge(_ answered: Int) {
-        end(status.contains(answered) ? nil : "it answered \(answered)")
+        end(status?.contains(answered) != false ? nil : "it answered \(answered)")
     }
 }

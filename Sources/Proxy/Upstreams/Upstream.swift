@@ -13,6 +13,8 @@ package final class Upstream: Sendable {
     let only: UpstreamServer?
     /// Whether a client's number is of any use.
     package let isHashed: Bool
+    /// Whether there are answers that are tried elsewhere.
+    let retriesAnswers: Bool
     let retryBudget: RetryBudget
     let reporter = UpstreamReporter()
     private let keeper = Mutex<UpstreamKeeper?>(nil)
@@ -39,6 +41,7 @@ package final class Upstream: Sendable {
         }
         only = servers.count == 1 && settings.whenAllDown == .use ? servers[0] : nil
         isHashed = if case .consistentHash = settings.balance { servers.count > 1 } else { false }
+        retriesAnswers = servers.count > 1 && !settings.retryStatuses.isEmpty && settings.retry != .never
         retryBudget = RetryBudget(settings.retryBudget)
     }
 

@@ -102,6 +102,12 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         abort()
     }
 
+    /// The answer that has begun goes to nobody, as its status has others asked; the connection ends with it.
+    func declineAnswer() {
+        if pool.server.isBalanced { pool.server.noteAnswer(status: parser.head.status, at: loop.now) }
+        cancel()
+    }
+
     override func channelClosed() {
         if let timer { loop.remove(timer) }
         leaveWork()

@@ -83,7 +83,8 @@ private final class ServerWatch {
             guard let address = try addresses.get().first else { return }
             let descriptor = try Descriptor.connecting(to: address)
             let probe = HealthProbe(
-                owning: descriptor.release(), on: loop, server: server, check: settings
+                owning: descriptor.release(), on: loop, server: server, check: settings,
+                timeout: settings.timeout
             ) { [weak self] outcome in
                 self?.probe = nil
                 self?.record(outcome)

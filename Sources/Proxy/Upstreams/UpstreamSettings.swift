@@ -79,6 +79,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package var hostField = HostField.passThrough
     /// What is sent again.
     package var retry = Retry.idempotent
+    /// Answers of these statuses are tried elsewhere, where `retry` allows the request a second time; none as a rule.
+    package var retryStatuses: Set<Int> = []
     /// How often one request is sent at most, the first time included.
     package var attemptsMax = 3
     /// How much of a streamed body is kept to be sent again; a longer one is sent once. **Units**: bytes.

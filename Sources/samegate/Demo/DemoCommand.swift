@@ -45,7 +45,7 @@ struct DemoCommand: ParsableCommand {
     }
 
     func run() throws {
-        let folder = try directory ?? DemoFolder.temporary()
+        let folder = try directory.map(DemoFolder.made) ?? DemoFolder.temporary()
         let traffic = try DemoTraffic(
             model: model, data: data, foreign: foreign, queries: queries)
         let stage = try DemoStage(
@@ -81,6 +81,17 @@ struct DemoError: Error, CustomStringConvertible {
 
 /// Where the demonstration puts its files.
 enum DemoFolder {
+    /// The directory at `path`, made where it is missing.
+    static func made(_ path: String) throws -> String {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw DemoError(
+                description: "the directory \(path) cannot be made: \(error.localizedDescription)")
+        }
+        return path
+    }
+
     /// A fresh directory of this user's alone.
     static func temporary() throws -> String {
         var template = Array((NSTemporaryDirectory() + "samegate-demo-XXXXXX").utf8CString)

@@ -19,6 +19,10 @@ struct Plan: Sendable {
     var scoring = ""
     /// What comes after the upstream's port.
     var base = ""
+    /// More keys of the listener, each with a comma before it.
+    var listen = ""
+    /// More upstreams, as YAML.
+    var upstreams = ""
     /// More keys of the upstream, each with a comma before it.
     var upstream = ""
     /// More keys of `protect`, each with a comma before it.
@@ -75,9 +79,10 @@ struct Plan: Sendable {
     /// The configuration for a victim that listens at `victim`.
     func text(victim: String) -> String {
         """
-        listen: [{address: "127.0.0.1:1"}]
+        listen: [{address: "127.0.0.1:1"\(listen)}]
         upstreams:
           victim: {url: "http://\(victim)\(base)"\(upstream)}
+        \(upstreams)
         models:
           m: {bundle: m.bundle}
         routes:

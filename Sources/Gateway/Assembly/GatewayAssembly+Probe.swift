@@ -1,0 +1,113 @@
+import Dispatch
+import Foundation
+import Glibc
+import Proxy
+import Settings
+import Synchronization
+import Transport
+
+/// What a try of one place that the configuration names came to.
+package struct PlaceProbe: Sendable, Equatable {
+    /// Where in the configuration.
+    package let path: String
+    /// The address, and for whom it is.
+    package let place: String
+    /// What was found, in words.
+    package let finding: String
+    /// Whether the gateway can work with it.
+    package let works: Bool
+}
+
+extension GatewayAssembly {
+    /// Tries every server of every upstream and every listener's address, each within `timeout`, and returns what was found in the
+    /// order of the configuration. Nothing is left open. **Throws** when no loop can be had. **Runs on** any thread but
+    /// a loop's; it blocks.
+    package func probe(timeout: Duration) throws(TransportError) -> [PlaceProbe] {
+        let loops = try LoopGroup(count: 1)
+        defer {
+            let ended = DispatchSemaphore(value: 0)
+            loops.shutdown { @Sendable in ended.signal() }
+            ended.wait()
+        }
+        return probeUpstreams(on: loops.loops[0], timeout) + probeListeners() + probeLogs()
+    }
+
+    /// A log works when this user may write it; nothing is made to find out.
+    private func probeLogs() -> [PlaceProbe] {
+        [("decisions", settings.logs.decisions), ("access", settings.logs.access)].compactMap { name, log in
+            guard let path = log?.path else { return nil }
+            var place = path
+            while place != "/", access(place, F_OK) != 0 {
+                place = URL(fileURLWithPath: place).deletingLastPathComponent().path
+            }
+            let works = access(place, place == path ? W_OK : W_OK | X_OK) == 0
+            return PlaceProbe(
+                path: "logs.\(name)", place: path,
+                finding: works ? "can be written" : "this user may not write \(place)", works: works)
+        }
+    }
+
+    private func probeUpstreams(on loop: EventLoop, _ timeout: Duration) -> [PlaceProbe] {
+        settings.upstreams.flatMap { upstream -> [PlaceProbe] in
+            guard let runs = upstreams[upstream.name] else { return [] }
+            let found = Mutex<[ServerProbe]>([])
+            let done = DispatchSemaphore(value: 0)
+            runs.probe(on: loop, timeout: timeout) { probes in
+                found.withLock { $0 = probes }
+                done.signal()
+            }
+            done.wait()
+            return found.withLock { $0 }.map { PlaceProbe($0, of: upstream) }
+        }
+    }
+
+    /// A listener works when its address can be bound, or somebody listens there already: this gateway, as a rule, whose
+    /// configuration is being checked before a reload.
+    private func probeListeners() -> [PlaceProbe] {
+        var probes = settings.listeners.enumerated().map { index, listener in
+            Self.probe(listener.address, at: "listen[\(index)].address", hasOwner: listener.socket != nil)
+        }
+        if let address = settings.admin?.address {
+            probes.append(Self.probe(address, at: "admin.address", hasOwner: false))
+        }
+        return probes
+    }
+
+    private static func probe(
+        _ address: Settings.SocketAddress, at path: String, hasOwner: Bool
+    ) -> PlaceProbe {
+        func found(_ finding: String, works: Bool) -> PlaceProbe {
+            PlaceProbe(path: path, place: "\(address)", finding: finding, works: works)
+        }
+        if hasOwner { return found("is opened by the service manager", works: true) }
+        do throws(TransportError) {
+            guard let parsed = try Endpoint(parsing: "\(address)").address else {
+                return found("is no address", works: false)
+            }
+            try Listener(binding: parsed).close()
+            return found("is free", works: true)
+        } catch {
+            if error.isAddressInUse {
+                return found("is listened at already; a reload of that process keeps it", works: true)
+            }
+            return found("\(error)", works: false)
+        }
+    }
+}
+
+extension PlaceProbe {
+    init(_ probe: ServerProbe, of upstream: Settings.UpstreamSettings) {
+        let named = probe.address == probe.server || probe.address == nil
+        let place = named ? probe.server : "\(probe.server) (\(probe.address ?? ""))"
+        let good =
+            switch (upstream.url.isSecure, upstream.health) {
+            case (false, nil): "takes connections"
+            case (true, nil): "takes connections, and its certificate is good"
+            case (false, let health?): "answers GET \(health.path) as it should"
+            case (true, let health?): "answers GET \(health.path) as it should, and its certificate is good"
+            }
+        self.init(
+            path: "upstreams.\(upstream.name)", place: place, finding: probe.problem ?? good,
+            works: probe.problem == nil)
+    }
+}

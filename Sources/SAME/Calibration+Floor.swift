@@ -1,0 +1,32 @@
+extension Calibration {
+    /// A score that the finished one cannot be below, from the reconstruction alone: what the other terms
+    /// may add is never negative.
+    ///
+    /// The finished score is judged by the tail of all terms, or of those that the victim's answer is enough for. Which it
+    /// will be is not known yet, so the mildest reading stands. Nil where the loss is no number: that has a score of its
+    /// own.
+    package func floor(loss: Float, roughness: Float?) -> AnomalyScore? {
+        let values = Self.filled(
+            TermValues(reconstruction: loss, roughness: roughness), expected, nil)
+        let known = terms.filter { $0.term == .reconstruction || $0.term == .excess }
+        guard known.allSatisfy({ values[$0.term].map(\.isFinite) ?? false }) else { return nil }
+        let (complete, answerless) = least(values, known)
+        var surprise = min(full.surprise(complete), self.answerless.surprise(answerless))
+        if let confident { surprise = min(surprise, confident.surprise(answerless)) }
+        // A raw score and a surprise from two readings where they differ: the lesser of each.
+        let raw = min(complete, answerless)
+        // A hair less: between two knots a tail does not ascend to the last bit.
+        let least = surprise * (1 - 1e-9)
+        return AnomalyScore(values: values, raw: raw, surprise: least, terms: known.map(\.term))
+    }
+
+    /// The least raw score with an answer, and that without one.
+    private func least(_ values: TermValues, _ known: [Term]) -> (complete: Double, answerless: Double) {
+        switch combination {
+        case .tailSum:
+            let sum = Self.combine(values, known, combination)
+            return (sum, sum)
+        case .paper(let alpha): return (alpha * Double(values.reconstruction), Double(values.reconstruction))
+        }
+    }
+}
