@@ -54,18 +54,20 @@ let package = Package(
         .target(name: "Digest", dependencies: ["COpenSSL"], swiftSettings: strict),
         .target(name: "Imaging", dependencies: ["CPNG", "CJPEG"], swiftSettings: strict),
         .target(name: "Query", dependencies: ["Tensor", "Digest"], swiftSettings: strict),
-        .target(name: "HTTPWire", swiftSettings: strict),
+        .target(name: "Buffers", swiftSettings: loopConfined),
+        .target(name: "HTTPWire", dependencies: ["Buffers"], swiftSettings: loopConfined),
         .executableTarget(name: "wirefuzz", dependencies: ["HTTPWire"], swiftSettings: strict),
-        .target(name: "Transport", dependencies: ["CPosix"], swiftSettings: loopConfined),
+        .target(name: "Transport", dependencies: ["Buffers", "CPosix"], swiftSettings: loopConfined),
         .target(name: "Secure", dependencies: ["COpenSSL", "Digest", "Transport"], swiftSettings: strict),
 
         // MARK: Decisions
         .target(name: "Policy", dependencies: ["Digest", "Store"], swiftSettings: strict),
         .target(name: "Store", swiftSettings: strict),
         .target(name: "Identity", dependencies: ["Digest", "COpenSSL"], swiftSettings: strict),
-        .target(name: "Metrics", swiftSettings: strict),
+        .target(name: "Metrics", swiftSettings: loopConfined),
         .target(
-            name: "Observe", dependencies: ["Coding", .product(name: "Logging", package: "swift-log")],
+            name: "Observe",
+            dependencies: ["Buffers", "Coding", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
         .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
 
@@ -74,11 +76,14 @@ let package = Package(
         .target(name: "Client", dependencies: ["CPosix", "HTTPWire", "Transport"], swiftSettings: strict),
 
         // MARK: The daemon and the program
-        .target(name: "Proxy", dependencies: ["HTTPWire", "Transport"], swiftSettings: loopConfined),
+        .target(
+            name: "Proxy", dependencies: ["Buffers", "HTTPWire", "Transport"], swiftSettings: loopConfined),
         .target(
             name: "Gateway",
             dependencies: [
-                "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe", "Settings", "SAME",
+                "Buffers", "Proxy", "HTTPWire", "Transport", "Query", "Policy", "Store", "Observe",
+                "Settings",
+                "SAME",
                 "Engine", "Metrics", "Identity", "Secure", "Service", "Tensor", "Digest", "Coding",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -109,7 +114,7 @@ let package = Package(
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
     "Policy", "Store", "Observe", "Settings", "Proxy", "Gateway", "RedTeam", "Client", "Identity", "Metrics",
-    "Secure", "Coding", "Service",
+    "Secure", "Coding", "Service", "Buffers",
 ]
 package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!

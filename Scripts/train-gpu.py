@@ -5,10 +5,11 @@
     train-gpu.py --images data_batch_1.bin data_batch_2.bin --victim http://host:8501/v1/models/m:predict --output trained
 
 It prints the `samegate bundle import` command that makes the bundle. The masked autoencoder learns Eq. (4) under mixed mask
-ratios, the auxiliary model Eq. (5): the victim's answers from reconstructions. Sizes, schedules and losses are those of
-fit's presets. Images that trained nothing are held out and written beside the networks to calibrate on.
+ratios, the auxiliary model Eq. (5): the victim's answers from reconstructions, the perturbation detector to tell images from
+the same ones stepped along gradients. Sizes, schedules and losses are those of fit's presets. Images that trained nothing are
+held out and written beside the networks to calibrate on.
 
-Requirements: pip install torch numpy safetensors (and pillow for folders of pictures)
+Requirements: pip install torch numpy safetensors pillow
 """
 
 import argparse
@@ -28,6 +29,7 @@ import urllib.request
 import numpy as np
 import torch
 import torch_models
+import torch_perturbation
 from safetensors import safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
@@ -40,6 +42,7 @@ PRESETS = {
         "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
         "auxiliary": "conv3",
         "auxiliary_width": 16,
+        "perturbation_steps": 4000,
         "auxiliary_schedule": {"epochs": 10, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
     },
     "natural": {
@@ -54,6 +57,7 @@ PRESETS = {
         "autoencoder_schedule": {"epochs": 500, "rate": 0.01, "warmup": 50, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
         "auxiliary": "conv3",
         "auxiliary_width": 32,
+        "perturbation_steps": 0,
         "auxiliary_schedule": {"epochs": 80, "rate": 0.1, "warmup": 0, "optimizer": "sgd", "decay": 5e-4},
     },
 }  # fmt: skip
@@ -254,6 +258,26 @@ def train_auxiliary(images, answers, architecture, autoencoder, preset, options)
     return train("auxiliary", module, preset["auxiliary_schedule"], len(images), options, loss_of)
 
 
+def train_detector(images, image, classes, autoencoder, auxiliary, steps, options):
+    """As Sources/Learning/Perturbation: each step takes 64 genuine images and as many perturbed ones."""
+    pool = canonical(images, options.device)
+    models = torch_perturbation.thieves(auxiliary, pool, image, classes, options.seed, options.device)
+    torch.manual_seed(options.seed)
+    module = torch_models.PerturbationDetector(image["channels"]).to(options.device)
+    for network in (autoencoder, auxiliary):
+        network.requires_grad_(False)
+
+    def loss_of(chosen, _):
+        x, painted, truth = torch_perturbation.batch(pool[torch.from_numpy(chosen % len(pool))], models, autoencoder)
+        return F.binary_cross_entropy_with_logits(module(x, painted).float(), truth)
+
+    schedule = {"epochs": 1, "rate": 2e-3, "warmup": 0.25, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 1e-3}
+    batch, options.batch = options.batch, 64
+    train("perturbation", module, schedule, 64 * steps, options, loss_of)
+    options.batch = batch
+    return module
+
+
 # MARK: Results
 
 
@@ -310,6 +334,7 @@ def parse():
     parser.add_argument("--auxiliary-width", type=int)
     parser.add_argument("--auxiliary-stem", choices=("cifar", "imagenet"), default="cifar")
     parser.add_argument("--auxiliary-epochs", type=int)
+    parser.add_argument("--perturbation-steps", type=int, help="of the detector's training; 0 leaves it out")
     parser.add_argument("--holdout", type=int, default=5000, help="images to calibrate on")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -352,12 +377,17 @@ def main():
     architecture = auxiliary_architecture(options, preset, image, answers.shape[1])
     auxiliary = train_auxiliary(images[rest], answers[rest], architecture, autoencoder, preset, options)
     save(auxiliary, architecture, options.output / "auxiliary.safetensors")
+    steps = preset["perturbation_steps"] if options.perturbation_steps is None else options.perturbation_steps
+    if steps > 0:
+        detector = train_detector(images[rest], image, answers.shape[1], autoencoder, auxiliary, steps, options)
+        save(detector, {"image": image, "width": 16, "stages": 3}, options.output / "perturbation.safetensors")
     for checkpoint in options.output.glob("*.checkpoint.pt"):
         checkpoint.unlink()
 
     folder = shlex.quote(str(options.output))
+    detector = f"--perturbation {folder}/perturbation.safetensors " if steps > 0 else ""
     print(
-        f"samegate bundle import --mae {folder}/mae.safetensors --auxiliary {folder}/auxiliary.safetensors "
+        f"samegate bundle import --mae {folder}/mae.safetensors --auxiliary {folder}/auxiliary.safetensors {detector}"
         f"--images {folder}/calibration.npy --answers {folder}/calibration-answers.safetensors --output BUNDLE"
     )
 

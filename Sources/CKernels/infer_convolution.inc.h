@@ -69,7 +69,7 @@ static void rectangle(const sg_convolution *t, span y, span x, const words *pane
 // MARK: Small maps: place by place of the window, the sums of all outputs in the first cache
 
 // sums[place[i]] += rows of a times a panel.
-INLINE void tile_more(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
+INLINE void tile_more(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row,
                       const words *panel, sum *sums, const int32_t *place) {
     sum left[SG_TILE], right[SG_TILE];
 #pragma clang loop unroll(full)
@@ -77,7 +77,7 @@ INLINE void tile_more(const int rows, const int vectors, reach r, const uint32_t
         left[i] = sums[2 * place[i]];
         if (vectors == 2) right[i] = sums[2 * place[i] + 1];
     }
-    multiply(rows, vectors, vectors, r, a, a_row, panel, left, right);
+    multiply(rows, vectors, asked, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         sums[2 * place[i]] = left[i];
@@ -86,8 +86,13 @@ INLINE void tile_more(const int rows, const int vectors, reach r, const uint32_t
 }
 
 #undef CASE
-#define CASE(R, V) \
-    case R: tile_more(R, V, r, a, a_row, panel, sums, place); break;
+#define CASE(R, V)                                                                    \
+    case R:                                                                           \
+        if (r.ahead)                                                                  \
+            tile_more(R, V, V, r, a, a_row, panel, sums, place);                      \
+        else                                                                          \
+            tile_more(R, V, 0, r, a, a_row, panel, sums, place);                      \
+        break;
 
 static __attribute__((noinline)) void add_sums(int rows, int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
                                                const words *panel, sum *sums, const int32_t *place) {

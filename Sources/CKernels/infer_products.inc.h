@@ -40,9 +40,7 @@ typedef struct {
 INLINE void multiply(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row,
                      const words *panel, sum *left, sum *right) {
     const uint32_t *third[(SG_TILE + 2) / 3];
-    // What is there already costs a request next to nothing, a branch in the loop more.
-    const words *ahead = r.ahead ? r.ahead : panel;
-    const ptrdiff_t pace = r.ahead ? asked : 0;
+    const words *ahead = r.ahead;
     for (ptrdiff_t run = 0; run < r.runs; run++, a += r.stride, panel += r.skip) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i += 3) third[i / 3] = a + i * a_row;
@@ -52,7 +50,7 @@ INLINE void multiply(const int rows, const int vectors, const int asked, reach r
             panel += vectors;
             if (asked > 0) __builtin_prefetch(ahead, 0, 2);
             if (asked > 1) __builtin_prefetch(ahead + 1, 0, 2);
-            ahead += pace;
+            ahead += asked;
 #pragma clang loop unroll(full)
             for (int i = 0; i < rows; i++) {
                 const uint32_t x = third[i / 3][(i % 3) * a_row];
@@ -204,9 +202,9 @@ static int ending_of(const sg_linear *t) {
     return plain ? PLAIN_ENDING : t->activation == SG_ACTIVATION_GELU ? GELU_ENDING : THROUGH_MEMORY;
 }
 
-// c of a tile of two vectors. rows, activation, kind and adds are constants where this is inlined.
-INLINE void whole_tile(const int rows, const int activation, const int kind, const int adds, reach r,
-                       const uint32_t *a, ptrdiff_t a_row, const words *panel, const sg_linear *t, ptrdiff_t column,
+// c of a tile of two vectors. rows, activation, kind, adds and asked are constants where this is inlined.
+INLINE void whole_tile(const int rows, const int activation, const int kind, const int adds, const int asked,
+                       reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel, const sg_linear *t, ptrdiff_t column,
                        ptrdiff_t row, void *c) {
     sum left[SG_TILE], right[SG_TILE];
     const column_terms first_terms = terms(t->w, column), second_terms = terms(t->w, column + SG_LANES);
@@ -218,7 +216,7 @@ INLINE void whole_tile(const int rows, const int activation, const int kind, con
         left[i] = first_terms.bias, right[i] = second_terms.bias;
 #endif
     }
-    multiply(rows, 2, 1, r, a, a_row, panel, left, right);
+    multiply(rows, 2, asked, r, a, a_row, panel, left, right);
     const addition add = {adds ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
     ptrdiff_t at = column, add_at = column;
 #pragma clang loop unroll(full)
@@ -229,15 +227,19 @@ INLINE void whole_tile(const int rows, const int activation, const int kind, con
 }
 
 #undef CASE
-#define CASE(R, ENDING)                                                                                            \
-    case R: whole_tile(R, ENDING == GELU_ENDING ? SG_ACTIVATION_GELU : SG_ACTIVATION_NONE,                         \
-                       ENDING == ADDING_ENDING ? SG_KIND_F32 : OWN_KIND, ENDING == ADDING_ENDING, r, a, a_row, panel, \
-                       t, column, row, c); break;
-#define WHOLE_TILE(NAME, ENDING)                                                                                   \
-    static __attribute__((noinline)) void NAME(int rows, reach r, const uint32_t *a, ptrdiff_t a_row,               \
-                                               const words *panel, const sg_linear *t, ptrdiff_t column,            \
-                                               ptrdiff_t row, void *c) {                                            \
-        switch (rows) { CASES(ENDING) }                                                                            \
+#define CASE(R, ASKED) \
+    case R: whole_tile(R, activation, kind, adds, ASKED, r, a, a_row, panel, t, column, row, c); break;
+// With and without asking for memory: a request for what is there already takes as long as any other.
+#define WHOLE_TILE(NAME, ENDING)                                                                             \
+    static __attribute__((noinline)) void NAME(int rows, reach r, const uint32_t *a, ptrdiff_t a_row,         \
+                                               const words *panel, const sg_linear *t, ptrdiff_t column,      \
+                                               ptrdiff_t row, void *c) {                                      \
+        const int adds = ENDING == ADDING_ENDING, kind = adds ? SG_KIND_F32 : OWN_KIND;                       \
+        const int activation = ENDING == GELU_ENDING ? SG_ACTIVATION_GELU : SG_ACTIVATION_NONE;               \
+        if (r.ahead)                                                                                         \
+            switch (rows) { CASES(1) }                                                                       \
+        else                                                                                                 \
+            switch (rows) { CASES(0) }                                                                       \
     }
 WHOLE_TILE(plain_tile, PLAIN_ENDING)
 WHOLE_TILE(gelu_tile, GELU_ENDING)

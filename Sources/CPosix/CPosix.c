@@ -347,6 +347,12 @@ uint64_t cposix_monotonic(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+uint64_t cposix_thread_time(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 int64_t cposix_wall_seconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);

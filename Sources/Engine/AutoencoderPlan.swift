@@ -36,8 +36,8 @@ struct AutoencoderPlan {
         stack = StackPlan(
             kernels, channels: a.embedding, tokens: a.patches + 1, heads: [a.encoderHeads, a.decoderHeads],
             together: together, &layout)
-        patches = layout.reserve(rows: together.imagesAtOnce * a.patches, a.patchCount, .f32)
-        painted = layout.reserve(rows: together.imagesAtOnce * a.patches, a.patchCount, .f32)
+        patches = layout.reserve(rows: together.images * a.patches, a.patchCount, .f32)
+        painted = layout.reserve(rows: together.images * a.patches, a.patchCount, .f32)
         decoderPositions = TokenPlan.table("decoder.pos_embedding", channels: a.embedding, weights, in: store)
         tokens = TokenPlan("encoder.", image: a.image, patch: a.patch, weights, kernels, in: store)
         func blocks(_ name: String, _ depth: Int, _ heads: Int) -> [BlockPlan] {
@@ -62,7 +62,7 @@ struct AutoencoderPlan {
     /// The number of floats that an image's patches take.
     var patchesCount: Int { architecture.patches * roundUp(architecture.patchCount) }
 
-    /// Reconstructs up to `stack.together.imagesAtOnce` images: fills `patches` and `painted`.
+    /// Reconstructs up to `stack.together.images` images: fills `patches` and `painted`.
     func run(_ images: UnsafePointer<Float>, _ count: Int, _ arena: PlanArena) {
         for image in 0..<count {
             tokens.run(

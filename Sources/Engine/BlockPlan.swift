@@ -9,7 +9,7 @@ struct StackPlan {
     private(set) var tokens: Int
     /// How many images and rows pass together.
     let together: Together
-    /// The residual stream of all images, Float32; all other regions are used again by each part of them.
+    /// The residual stream, Float32.
     let x: Region
     /// The left side of the products from the stream, and of fc2, in the main kind.
     let operand: Region
@@ -38,8 +38,8 @@ struct StackPlan {
         attention = pairs ? kernels.inner : kernels.plain
         attentionKind = pairs ? kernels.innerKind : .f32
         hiddenKind = kernels.innerKind
-        let rows = max(tokens * together.images, together.rows)
-        x = layout.reserve(rows: tokens * together.imagesAtOnce, channels, .f32)
+        let rows = tokens * together.images
+        x = layout.reserve(rows: tokens * together.images, channels, .f32)
         operand = layout.reserve(rows: rows, 4 * channels, kernels.mainKind)
         qkv = layout.reserve(rows: rows, 3 * channels, attentionKind)
         attended = layout.reserve(rows: rows, channels, attentionKind)
@@ -91,12 +91,9 @@ struct BlockPlan {
         fc2 = layer(".mlp.fc2")
     }
 
-    /// Adds the block's two branches to the stream of `images` images: each to a part of them at a time, so that its weights,
-    /// which come from far away, are used for all while they are near.
+    /// Adds the block's two branches to the stream of `images` images.
     func run(_ stack: StackPlan, images: Int, _ arena: PlanArena) {
-        for first in stride(from: 0, to: images, by: stack.together.images) {
-            attend(stack, first..<min(images, first + stack.together.images), arena)
-        }
+        attend(stack, images, arena)
         let rows = images * stack.tokens
         let parts = (rows + stack.together.rows - 1) / stack.together.rows
         for part in 0..<parts {
@@ -105,14 +102,14 @@ struct BlockPlan {
     }
 
     /// Adds the attention's branch.
-    private func attend(_ stack: StackPlan, _ images: Range<Int>, _ arena: PlanArena) {
-        let rows = images.count * stack.tokens
-        let x = stack.stream(images.lowerBound, arena)
+    private func attend(_ stack: StackPlan, _ images: Int, _ arena: PlanArena) {
+        let rows = images * stack.tokens
+        let x = arena.floats(stack.x)
         norm1.run(stack, x, rows: rows, arena)
         run(
             qkv, stack, rows: rows, arena.raw(stack.operand), into: arena.raw(stack.qkv), stack.attentionKind,
             arena)
-        for image in 0..<images.count { mix(stack, image, arena) }
+        for image in 0..<images { mix(stack, image, arena) }
         let attended = operand(arena.raw(stack.attended), stack.attentionKind, stack.row, rows, stack, arena)
         run(projection, stack, rows: rows, attended, into: x, .f32, arena, addend: x)
     }

@@ -19,7 +19,7 @@ package final class Plan: @unchecked Sendable {
     package let operations: Double
     /// How many rows are worth examining together: no more of them pass through the blocks at once, so further ones would
     /// only wait for each other.
-    package var rowsTogether: Int { autoencoder.stack.together.imagesAtOnce }
+    package var rowsTogether: Int { autoencoder.stack.together.images }
     private let autoencoder: AutoencoderPlan
     private let classifier: ClassifierPlan
     private let detector: DetectorPlan?
@@ -114,8 +114,9 @@ package final class Plan: @unchecked Sendable {
         _ settles: ((Int, Float) -> Bool)?
     ) -> [Int] {
         var settled: [Int] = []
-        for start in stride(from: part.lowerBound, to: part.upperBound, by: rowsTogether) {
-            let size = min(rowsTogether, part.upperBound - start)
+        let together = autoencoder.stack.together.images
+        for start in stride(from: part.lowerBound, to: part.upperBound, by: together) {
+            let size = min(together, part.upperBound - start)
             autoencoder.run(rows + start * image.count, size, arena)
             for row in start..<start + size {
                 results.losses[row] = Float(autoencoder.distance(row - start, arena) / Double(image.count))

@@ -20,7 +20,7 @@ struct TransformerPlan {
         self.kernels = kernels
         stack = StackPlan(
             kernels, channels: sizes.embedding, tokens: sizes.tokens(image), heads: [sizes.heads],
-            together: Together(oneImageOf: sizes.tokens(image), kernels, channels: sizes.embedding), &layout)
+            together: Together(oneImageOf: kernels, channels: sizes.embedding), &layout)
         tokens = TokenPlan("", image: image, patch: sizes.patch, weights, kernels, in: store)
         patches = layout.reserve(rows: sizes.patches(image), image.channels * sizes.patch * sizes.patch, .f32)
         blocks = (0..<sizes.depth).map {

@@ -14,12 +14,14 @@ final class GatewayHandler: RequestHandler {
     }
 
     func handle(_ exchange: Exchange) {
-        let method = exchange.request.method
+        let method = exchange.method
         // A tunnel would carry anything past the score, and TRACE shows a client what the gateway adds (RFC 9110 §9.3).
-        guard method != .connect, method != .trace else {
+        switch method {
+        case .connect, .trace:
             return exchange.respond(ProblemDocument(status: 501, detail: "\(method.name) is not served"))
+        default: break
         }
-        switch RoutePath(exchange.request.target) {
+        switch RoutePath(exchange.target) {
         case .refused(let ambiguity):
             exchange.respond(
                 ProblemDocument(status: 400, detail: "the path has more than one reading: \(ambiguity)"))
@@ -54,19 +56,17 @@ final class GatewayHandler: RequestHandler {
         exchange.mark(route.number)
         if !route.limits.isEmpty, let limits = route.limits[exchange.listener] { exchange.limit(to: limits) }
         var note = RequestNote()
-        note.trace = services.tracer.adopt(&exchange.request.fields)
-        if let trace = note.trace, trace.isSampled {
-            exchange.attach(trace: (trace.traceHigh, trace.traceLow))
-        }
+        note.trace = services.tracer.adopt(exchange)
         let refusal = authenticate(exchange, route, &note)
-        if services.journal.keepsAccesses { exchange.attach(note) }
+        // The trace is in the outcome besides, so that a note on an anonymous request would say nothing.
+        if note.account != nil, services.journal.keepsAccesses { exchange.attach(note) }
         if let refusal { return refuse(exchange, route, refusal) }
         if route.upstream.isHashed, let account = note.account {
             exchange.clientKey = Rendezvous.key(account.utf8)
         }
         if !route.basePath.isEmpty {
             var target: [UInt8] = []
-            exchange.request.target.appendOriginForm(to: &target)
+            exchange.target.appendOriginForm(to: &target)
             let text = route.basePath + String(decoding: target, as: UTF8.self)
             guard let longer = try? RequestTarget(originForm: text) else {
                 return exchange.respond(ProblemDocument(status: 414))

@@ -49,7 +49,9 @@ final class Generation: Sendable {
             store: state.store, rates: state.rates,
             authority: authorities.present, retired: authorities.retired,
             perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,
-            journal: DecisionJournal(settings.logs, log: state.log, reusing: earlier?.services.journal),
+            journal: DecisionJournal(
+                settings.logs, log: state.log, loops: state.loops.loops.count,
+                reusing: earlier?.services.journal),
             counters: state.counters, metrics: metrics, clock: state.clock, unix: state.unix, log: state.log,
             leases: [scoring] + assembly.leases.values.map { $0 as any Sendable }, reloads: state.reloads)
         handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)

@@ -1,22 +1,23 @@
 import HTTPWire
 import Metrics
+import Proxy
 import Settings
-import Synchronization
 
 /// Gives each request its place in a trace across services.
 ///
 /// Source: W3C Trace Context, level 1.
 final class Tracer: Sendable {
     private let settings: TracingSettings
-    private let ids = TraceIDs()
 
     init(_ settings: TracingSettings) { self.settings = settings }
 
-    /// The trace of a request, which `fields` then carry on with a span of the gateway's own; nil when it has none.
-    func adopt(_ fields: inout HeaderList) -> TraceContext? {
+    /// The trace of a request, which is passed on with a span of the gateway's own; nil when it has none.
+    func adopt(_ exchange: Exchange) -> TraceContext? {
         guard settings.mode != .off else { return nil }
-        var generator = TraceIDs.Generator(ids: ids)
-        let received = fields.contains("traceparent") ? received(fields) : nil
+        var generator = IDs(exchange: exchange)
+        let mayBeTold = exchange.carriesTrace
+        let isTold = mayBeTold && exchange.request.fields.contains("traceparent")
+        let received = isTold ? received(exchange.request.fields) : nil
         let context: TraceContext
         if let received {
             context = received.continued(using: &generator)
@@ -25,11 +26,20 @@ final class Tracer: Sendable {
         } else {
             return nil
         }
-        // Both are plain text by their form. A state without its trace, or a malformed one, is not passed on (§3.3.1.3).
+        let isInFields = isTold || mayBeTold && exchange.request.fields.contains("tracestate")
+        if isInFields { write(context, to: &exchange.request.fields) }
+        exchange.attach(
+            trace: TraceParent(
+                high: context.traceHigh, low: context.traceLow, span: context.parent,
+                isSampled: context.isSampled, isInFields: isInFields))
+        return context
+    }
+
+    /// Both are plain text by their form. A state without its trace, or a malformed one, is not passed on (§3.3.1.3).
+    private func write(_ context: TraceContext, to fields: inout HeaderList) {
         try? fields.set("traceparent", context.traceparent)
         fields.remove("tracestate")
         if !context.state.isEmpty { try? fields.set("tracestate", context.state) }
-        return context
     }
 
     private func received(_ fields: HeaderList) -> TraceContext? {
@@ -37,25 +47,8 @@ final class Tracer: Sendable {
     }
 }
 
-/// Where ids of traces and spans come from. They have to differ, not to be secret, so the system's randomness is asked once
-/// and not for every request.
-///
-/// Source: Steele, Lea, Flood 2014, SplitMix64.
-private final class TraceIDs: Sendable {
-    private let state: Atomic<UInt64>
-
-    /// Begins somewhere at random.
-    init() { state = Atomic(UInt64.random(in: 0 ... .max)) }
-
-    private func next() -> UInt64 {
-        var bits = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
-        bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
-        return bits ^ bits >> 31
-    }
-
-    struct Generator: RandomNumberGenerator {
-        let ids: TraceIDs
-        mutating func next() -> UInt64 { ids.next() }
-    }
+/// Where ids of traces and spans come from: they have to differ, not to be secret.
+private struct IDs: RandomNumberGenerator {
+    let exchange: Exchange
+    mutating func next() -> UInt64 { exchange.nextID() }
 }

@@ -8,7 +8,11 @@ struct FieldNotes: Sendable {
     var expectsContinue = false
     var hasUnknownExpectation = false
     var acceptsTrailers = false
+    /// Whether `Connection` names something else than whether to close.
+    var listsConnectionOptions = false
     var hasVia = false
+    var hasTrace = false
+    var hasRequestID = false
 
     /// Takes note of one field of a head.
     ///
@@ -26,7 +30,11 @@ struct FieldNotes: Sendable {
         case 3 where isRequest && Self.isNamed(name, "via"): hasVia = true
         case 4 where isRequest && Self.isNamed(name, "host"): try takeHost(value, valueLength)
         case 6 where isRequest && Self.isNamed(name, "expect"): takeExpect(value, valueLength)
-        case 10 where Self.isNamed(name, "connection"): takeConnection(value, valueLength)
+        case 10:
+            if Self.isNamed(name, "connection") { takeConnection(value, valueLength) }
+            if Self.isNamed(name, "tracestate") { hasTrace = true }
+        case 11 where Self.isNamed(name, "traceparent"): hasTrace = true
+        case 12 where Self.isNamed(name, "x-request-id"): hasRequestID = true
         case 14: try takeIfContentLength(name, value, valueLength)
         case 17: try takeIfTransferEncoding(name, value, valueLength)
         default: break
@@ -56,6 +64,7 @@ struct FieldNotes: Sendable {
         // What nearly every client sends, without walking a list.
         if count == 10, Self.isNamed(value, "keep-alive") { return saysKeepAlive = true }
         if count == 5, Self.isNamed(value, "close") { return saysClose = true }
+        listsConnectionOptions = true
         let list = TokenList(UnsafeBufferPointer(start: value, count: count))
         if list.contains("close") { saysClose = true }
         if list.contains("keep-alive") { saysKeepAlive = true }

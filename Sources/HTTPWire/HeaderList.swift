@@ -2,13 +2,16 @@
 ///
 /// Invariant: every name is a token, no value holds a control character but HTAB, nor white space at its ends.
 /// So a list can always be serialised, and cannot split a message.
-package struct HeaderList: Sendable {
+///
+/// Public, because Swift 6.3 inlines nothing of a package type into another room.
+public struct HeaderList: Sendable {
     /// Where one field's name and value lie in the arena.
+    @usableFromInline
     struct Entry: Sendable {
-        var nameStart: UInt32
-        var nameLength: UInt32
-        var valueStart: UInt32
-        var valueLength: UInt32
+        @usableFromInline var nameStart: UInt32
+        @usableFromInline var nameLength: UInt32
+        @usableFromInline var valueStart: UInt32
+        @usableFromInline var valueLength: UInt32
 
         @inline(__always)
         init(nameStart: Int, nameLength: Int, valueStart: Int, valueLength: Int) {
@@ -19,8 +22,8 @@ package struct HeaderList: Sendable {
         }
     }
 
-    var arena: [UInt8] = []
-    var entries: [Entry] = []
+    @usableFromInline var arena: [UInt8] = []
+    @usableFromInline var entries: [Entry] = []
 
     /// An empty list.
     package init() {}
@@ -32,7 +35,7 @@ package struct HeaderList: Sendable {
     }
 
     /// How many fields there are.
-    package var count: Int { entries.count }
+    @inlinable package var count: Int { entries.count }
 
     /// Whether there are none.
     package var isEmpty: Bool { entries.isEmpty }
@@ -48,34 +51,21 @@ package struct HeaderList: Sendable {
     }
 
     /// Lends the bytes of the name of field `index`.
+    @inlinable
     package func withName<R>(at index: Int, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
         let entry = entries[index]
         return lend(entry.nameStart, entry.nameLength, body)
     }
 
     /// Lends the bytes of the value of field `index`.
+    @inlinable
     package func withValue<R>(at index: Int, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
         let entry = entries[index]
         return lend(entry.valueStart, entry.valueLength, body)
     }
 
-    /// Appends field `index` as a line with its end: at once where it came as it goes out.
-    package func appendLine(at index: Int, to output: inout [UInt8]) {
-        let entry = entries[index]
-        arena.withUnsafeBufferPointer { bytes in
-            guard let base = bytes.baseAddress else { return }
-            let start = Int(entry.nameStart)
-            let end = Int(entry.valueStart) &+ Int(entry.valueLength)
-            if WireWriter.isLine(base, bytes.count, entry, end) {
-                output.append(contentsOf: UnsafeBufferPointer(start: base + start, count: end &+ 2 &- start))
-            } else {
-                WireWriter.appendField(base, entry, to: &output)
-            }
-        }
-    }
-
-    @inline(__always)
-    private func lend<R>(_ start: UInt32, _ length: UInt32, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
+    @inlinable @inline(__always)
+    func lend<R>(_ start: UInt32, _ length: UInt32, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
         arena.withUnsafeBufferPointer {
             body(UnsafeBufferPointer(rebasing: $0[Int(start)..<Int(start) + Int(length)]))
         }
@@ -107,6 +97,24 @@ package struct HeaderList: Sendable {
                 index += 1
             }
             return nil
+        }
+    }
+
+    /// Lends the values of the first fields called so, nil for those that are missing.
+    package func lend<R>(
+        _ first: StaticString, _ second: StaticString, _ third: StaticString,
+        _ body: (
+            UnsafeBufferPointer<UInt8>?, UnsafeBufferPointer<UInt8>?, UnsafeBufferPointer<UInt8>?
+        ) -> R
+    ) -> R {
+        arena.withUnsafeBufferPointer { bytes in
+            func value(_ name: StaticString) -> UnsafeBufferPointer<UInt8>? {
+                guard let index = firstIndex(of: name) else { return nil }
+                let start = Int(entries[index].valueStart)
+                return UnsafeBufferPointer(
+                    rebasing: bytes[start..<start + Int(entries[index].valueLength)])
+            }
+            return body(value(first), value(second), value(third))
         }
     }
 
@@ -160,7 +168,7 @@ package enum HeaderError: Error, Sendable, Equatable, CustomStringConvertible {
 
 extension HeaderList: Equatable {
     /// Whether both hold the same names and values, byte for byte, in the same order.
-    package static func == (left: HeaderList, right: HeaderList) -> Bool {
+    public static func == (left: HeaderList, right: HeaderList) -> Bool {
         guard left.count == right.count else { return false }
         return (0..<left.count).allSatisfy { index in
             left.withName(at: index) { name in right.withName(at: index) { name.elementsEqual($0) } }

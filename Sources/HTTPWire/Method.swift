@@ -12,6 +12,9 @@ package enum Method: Sendable, Hashable {
         }
     }
 
+    /// Whether it asks for a head alone (RFC 9110 §9.3.2).
+    @inlinable package var isHead: Bool { if case .head = self { true } else { false } }
+
     /// Whether the method only reads (RFC 9110 §9.2.1).
     package var isSafe: Bool {
         switch self {

@@ -18,6 +18,13 @@ package struct RequestHead: Sendable, Equatable {
     package var acceptsTrailers = false
     /// Whether a proxy before has passed it on: there is a `Via` (RFC 9110 §7.6.3).
     package var wasForwarded = false
+    /// Whether there may be a `traceparent` or `tracestate`; false where a parser has seen none.
+    package var carriesTrace = true
+    /// Whether there may be an `X-Request-Id`; false where a parser has seen none.
+    package var carriesRequestID = true
+    /// Whether `Connection` may name fields that concern one connection alone (RFC 9110 §7.6.1); false where a parser has
+    /// seen that it does not.
+    package var listsConnectionOptions = true
 
     /// A head to be sent, or the start of one to be parsed into.
     package init(

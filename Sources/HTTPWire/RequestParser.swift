@@ -184,6 +184,9 @@ package struct RequestParser: Sendable {
         head.keepsAlive = notes.saysClose ? false : isCurrent || notes.saysKeepAlive
         head.acceptsTrailers = notes.acceptsTrailers
         head.wasForwarded = notes.hasVia
+        head.carriesTrace = notes.hasTrace
+        head.carriesRequestID = notes.hasRequestID
+        head.listsConnectionOptions = notes.listsConnectionOptions
         head.expectsContinue = notes.expectsContinue && isCurrent && head.framing != .none
     }
 }

@@ -12,6 +12,9 @@ package struct ResponseHead: Sendable, Equatable {
     package var framing: BodyFraming
     /// Whether the sender lets the connection live on after this message (RFC 9112 §9.3).
     package var keepsAlive: Bool
+    /// Whether `Connection` may name fields that concern one connection alone (RFC 9110 §7.6.1); false where a parser has
+    /// seen that it does not.
+    package var listsConnectionOptions = true
 
     /// A head to be sent; the reason phrase is the registered one unless given.
     package init(

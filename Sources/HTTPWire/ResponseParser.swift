@@ -158,6 +158,7 @@ package struct ResponseParser: Sendable {
         let isCurrent = head.version == .http11
         guard isCurrent || !notes.isChunked else { throw .transferEncodingInOldVersion }
         head.keepsAlive = notes.saysClose ? false : isCurrent || notes.saysKeepAlive
+        head.listsConnectionOptions = notes.listsConnectionOptions
         if method == .connect, (200...299).contains(head.status) {
             head.framing = .tunnel
             return

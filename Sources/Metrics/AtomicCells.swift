@@ -53,6 +53,16 @@ final class AtomicCells: @unchecked Sendable {
         cells[shard * stride + cell].wrappingAdd(amount, ordering: .relaxed)
     }
 
+    /// Adds to one cell of a shard that nobody else adds to: a load and a store, and no locked instruction. The loops have
+    /// the shards from 1 on.
+    @inline(__always)
+    func addAlone(_ amount: UInt64, to cell: Int, loop: Int) {
+        precondition(cell >= 0 && cell < count && loop >= 0, "a cell of this block")
+        guard loop &+ 1 < shards else { return add(amount, to: cell, shard: 0) }
+        let place = cells + ((loop &+ 1) &* stride &+ cell)
+        place.pointee.store(place.pointee.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+    }
+
     /// Replaces one cell of the first shard.
     func set(_ value: UInt64, at cell: Int) {
         precondition(cell >= 0 && cell < count, "a cell of this block")

@@ -25,6 +25,13 @@ package struct CounterFamily: Sendable {
     package func counter(at index: Int) -> Counter { Counter(cells: cells, cell: index) }
 }
 
+extension CounterFamily {
+    /// Adds to the series of number `index`. **Runs on** the loop of that number.
+    package func add(_ amount: UInt64, at index: Int, loop: Int) {
+        cells.addAlone(amount, to: index, loop: loop)
+    }
+}
+
 /// One series of a gauge: a whole number that goes up and down. Any thread may change it.
 package struct Gauge: Sendable {
     let cells: AtomicCells

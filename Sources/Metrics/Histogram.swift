@@ -9,6 +9,8 @@ package struct HistogramBuckets: Hashable, Sendable {
     let labels: [String]
     /// Whether values are sizes, each unit kept as a second.
     let areSizes: Bool
+    /// Whether each bound is twice the one before.
+    private let isDoubling: Bool
 
     /// `count` bounds: `first`, `first · factor`, `first · factor²`, …; nil unless `first` is positive, `factor` is
     /// above 1, all are finite, and they stay apart when rounded to nanoseconds.
@@ -29,6 +31,7 @@ package struct HistogramBuckets: Hashable, Sendable {
         nanoseconds = bounds
         labels = bounds.map { (Double($0) / 1e9).description }
         areSizes = false
+        isDoubling = zip(bounds, bounds.dropFirst()).allSatisfy { $1 == $0 &* 2 }
     }
 
     /// Whole numbers instead of durations: 1, 2, 4, … up to 2 to the power of `exponent` (at most 32).
@@ -37,6 +40,15 @@ package struct HistogramBuckets: Hashable, Sendable {
         nanoseconds = bounds.map { $0 * 1_000_000_000 }
         labels = bounds.map(\.description)
         areSizes = true
+        isDoubling = true
+    }
+
+    private func doublingIndex(of value: UInt64) -> Int {
+        let quotient = value / nanoseconds[0]
+        guard quotient > 0 else { return 0 }
+        let power = 63 &- quotient.leadingZeroBitCount
+        guard power < nanoseconds.count else { return nanoseconds.count }
+        return value > nanoseconds[power] ? power &+ 1 : power
     }
 
     /// From 100 µs to 52 s, each twice the one before: both a pass-through request and a slow victim are resolved.
@@ -44,6 +56,8 @@ package struct HistogramBuckets: Hashable, Sendable {
 
     /// The number of the bucket for a value: the first whose bound is not below it, or the count of bounds for `+Inf`.
     func index(of value: UInt64) -> Int {
+        // Where each bound is twice the one before, the logarithm is one below or right.
+        if isDoubling { return doublingIndex(of: value) }
         var low = 0
         var high = nanoseconds.count
         while low < high {
@@ -127,5 +141,21 @@ package struct HistogramFamily: Sendable {
         Histogram(
             buckets: buckets, cells: cells, base: index * (buckets.nanoseconds.count + 2),
             exemplars: exemplars)
+    }
+}
+
+extension HistogramFamily {
+    /// Counts one duration in the series of number `index`; `trace` may become the bucket's exemplar. **Runs on** the loop of
+    /// that number.
+    package func record(nanoseconds: UInt64, at index: Int, loop: Int, trace: TraceMark?) {
+        let base = index &* (buckets.nanoseconds.count &+ 2)
+        let cell = base &+ buckets.index(of: nanoseconds)
+        cells.addAlone(1, to: cell, loop: loop)
+        cells.addAlone(nanoseconds, to: base &+ buckets.nanoseconds.count &+ 1, loop: loop)
+        guard let trace, let exemplars else { return }
+        exemplars.offer(
+            Exemplars.Exemplar(
+                traceHigh: trace.traceHigh, traceLow: trace.traceLow, nanoseconds: nanoseconds),
+            cell: cell, second: trace.second)
     }
 }

@@ -1,56 +1,65 @@
-/// One request and its answer, one line of the access log.
-package struct AccessRecord: Sendable, Equatable, LogRecord {
+/// One request and its answer, one line of the access log. Its texts may be lent: it is written before they change.
+package struct AccessRecord: LogRecord {
     /// When the request began.
     package var time: WallTime
     /// The request's id, as the client saw it.
-    package var requestID: String
+    package var requestID: LogText
     /// Who asked: the account of a client that said who it is, otherwise its address.
-    package var client: String
+    package var client: LogText
     /// The address it asked from; nil where `client` is it.
-    package var address: String?
+    package var address: LogText?
     /// The method.
-    package var method: String
+    package var method: LogText
     /// The path, with its query.
-    package var path: String
+    package var path: LogText
     /// The status answered; nil when the connection ended before an answer.
     package var status: Int?
     /// **Units** bytes of the request's body.
     package var requestBytes: Int64
     /// **Units** bytes of the answer's body.
     package var answerBytes: Int64
-    /// **Units** milliseconds from the request's first byte to the answer's last.
-    package var duration: Double
+    /// From the end of the request's head to the answer's last byte. **Units**: nanoseconds.
+    package var duration: UInt64
     /// The route's name; nil when none took the request.
-    package var route: String?
+    package var route: LogText?
     /// The upstream's name; nil when none was asked.
-    package var upstream: String?
+    package var upstream: LogText?
     /// The id of the trace across services that it belongs to, in hexadecimal; nil when there is none.
-    package var trace: String?
+    package var trace: LogText?
     /// The content coding that the request's body claims; nil for none.
-    package var requestCoding: String?
+    package var requestCoding: LogText?
     /// The content coding that the gateway gave the answer; nil where it gave none.
-    package var answerCoding: String?
+    package var answerCoding: LogText?
 
     /// The version it was asked in: `HTTP/1.1`.
-    package var version = ""
-    /// What a malformed request began with; nil for one that was understood.
-    package var startLine: [UInt8]?
+    package var version: LogText = ""
     /// What sent the request, by its own account.
-    package var userAgent: String?
+    package var userAgent: LogText?
     /// Where the request came from, by its own account.
-    package var referrer: String?
-    /// **Units** milliseconds to the first byte of the upstream's answer.
-    package var upstreamDuration: Double?
-    /// What TLS had agreed on; nil in clear text.
-    package var security: Security?
-    /// Why the answer is not whole, or nobody was there for it.
-    package var cut: String?
-    /// What the client or the upstream did wrong, by a constant name.
-    package var fault: String?
-    /// Why it was turned away to keep others going.
-    package var shed: String?
-    /// Whether it became a tunnel, whose bytes are counted then.
-    package var isTunnel = false
+    package var referrer: LogText?
+    /// To the first byte of the upstream's answer. **Units**: nanoseconds.
+    package var upstreamDuration: UInt64?
+    /// What most requests have nothing of.
+    package var rare: Rare?
+
+    /// What most requests have nothing of: one word where there is none.
+    package final class Rare {
+        /// What a malformed request began with; nil for one that was understood.
+        package var startLine: [UInt8]?
+        /// What TLS had agreed on; nil in clear text.
+        package var security: Security?
+        /// Why the answer is not whole, or nobody was there for it.
+        package var cut: String?
+        /// What the client or the upstream did wrong, by a constant name.
+        package var fault: String?
+        /// Why it was turned away to keep others going.
+        package var shed: String?
+        /// Whether it became a tunnel, whose bytes are counted then.
+        package var isTunnel = false
+
+        /// Nothing.
+        package init() {}
+    }
 
     /// What TLS had agreed on.
     package struct Security: Sendable, Equatable {
@@ -74,11 +83,8 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
 
     /// A record; what is left out is written as null.
     package init(
-        time: WallTime, requestID: String, client: String, address: String? = nil, method: String,
-        path: String, status: Int?,
-        requestBytes: Int64, answerBytes: Int64, duration: Double, route: String? = nil,
-        upstream: String? = nil, trace: String? = nil, requestCoding: String? = nil,
-        answerCoding: String? = nil
+        time: WallTime, requestID: LogText, client: LogText, address: LogText? = nil, method: LogText,
+        path: LogText, status: Int?, requestBytes: Int64, answerBytes: Int64, duration: UInt64
     ) {
         self.time = time
         self.requestID = requestID
@@ -90,11 +96,6 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         self.requestBytes = requestBytes
         self.answerBytes = answerBytes
         self.duration = duration
-        self.route = route
-        self.upstream = upstream
-        self.trace = trace
-        self.requestCoding = requestCoding
-        self.answerCoding = answerCoding
     }
 
     /// Adds the record's fields.
@@ -105,10 +106,10 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         line.field("address", address)
         line.field("method", method)
         line.field("path", path)
-        line.field("status", status)
+        line.field("status", status.map(Int64.init))
         line.field("request_bytes", requestBytes)
         line.field("answer_bytes", answerBytes)
-        line.field("duration_ms", duration, decimals: 3)
+        line.field("duration_ms", milliseconds: duration)
         line.field("route", route)
         line.field("upstream", upstream)
         line.field("trace", trace)
@@ -117,12 +118,14 @@ package struct AccessRecord: Sendable, Equatable, LogRecord {
         line.field("protocol", version)
         line.field("user_agent", userAgent)
         line.field("referrer", referrer)
-        line.field("upstream_ms", upstreamDuration, decimals: 3)
-        encodeRare(into: &line)
+        line.field("upstream_ms", milliseconds: upstreamDuration)
+        rare?.encode(into: &line)
     }
+}
 
-    /// What most requests have nothing of is left out of their lines.
-    private func encodeRare(into line: inout JSONLine) {
+extension AccessRecord.Rare {
+    /// What there is nothing of is left out.
+    fileprivate func encode(into line: inout JSONLine) {
         if let startLine { line.field("start_line", String(decoding: startLine, as: UTF8.self)) }
         if let cut { line.field("cut", cut) }
         if let fault { line.field("fault", fault) }

@@ -1,34 +1,52 @@
+import Buffers
+
 /// One JSON object on one line, written field by field into bytes.
 ///
-/// Hand-written because it stands on the way of every query: no dictionaries, no boxes, no reflection. Keys are string
-/// literals of this package and need no escaping.
-package struct JSONLine: Sendable {
+/// Hand-written because it stands on the way of every request: no dictionaries, no boxes, no reflection, and no memory taken for
+/// a line of a log that goes on. Keys are string literals of this package and need no escaping.
+package struct JSONLine: ~Copyable {
     /// The object so far; complete after `end()`.
-    package private(set) var bytes: [UInt8] = []
+    package var text: ByteBuffer
     private var needsComma = false
 
     /// An open object with room for `capacity` bytes.
-    package init(capacity: Int = 512) {
-        bytes.reserveCapacity(capacity)
-        bytes.append(UInt8(ascii: "{"))
+    package init(capacity: Int = 1024) {
+        text = ByteBuffer(capacity: capacity)
+        text.append(UInt8(ascii: "{"))
+    }
+
+    /// The object so far as an array.
+    package var bytes: [UInt8] { text.bytes }
+
+    /// Begins another object in the same memory.
+    package mutating func restart() {
+        text.removeAll()
+        text.append(UInt8(ascii: "{"))
+        needsComma = false
     }
 
     /// Closes the object and its line.
-    package mutating func end() {
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(UInt8(ascii: "\n"))
-    }
+    package mutating func end() { text.append("}\n") }
 
     /// Adds a text, or null.
     package mutating func field(_ key: StaticString, _ value: String?) {
         name(key)
-        if let value { string(value) } else { null() }
+        guard var value else { return null() }
+        value.withUTF8 { string($0) }
+    }
+
+    /// Adds a text, or null.
+    @inline(__always)
+    mutating func field(_ key: StaticString, _ value: LogText?) {
+        name(key)
+        self.value(value)
     }
 
     /// Adds a whole number, or null.
+    @inline(__always)
     package mutating func field(_ key: StaticString, _ value: Int64?) {
         name(key)
-        if let value { digits(value) } else { null() }
+        if let value { text.append(decimal: Int(value)) } else { null() }
     }
 
     /// Adds a whole number, or null.
@@ -40,7 +58,7 @@ package struct JSONLine: Sendable {
     package mutating func field(_ key: StaticString, _ value: Double?) {
         name(key)
         guard let value, value.isFinite else { return null() }
-        bytes.append(contentsOf: value.description.utf8)
+        text.append(string: value.description)
     }
 
     /// Adds a number of so many decimals at most, as times are written; null for one that is not finite.
@@ -55,38 +73,47 @@ package struct JSONLine: Sendable {
         field(key, (value * scale).rounded() / scale)
     }
 
+    /// Adds a time of so many nanoseconds in milliseconds with three decimals at most, or null.
+    @inline(__always)
+    mutating func field(_ key: StaticString, milliseconds nanoseconds: UInt64?) {
+        name(key)
+        guard let nanoseconds else { return null() }
+        thousandths(Int64(clamping: nanoseconds / 1000 &+ (nanoseconds % 1000 >= 500 ? 1 : 0)))
+    }
+
     /// Adds a boolean.
     package mutating func field(_ key: StaticString, _ value: Bool) {
         name(key)
-        literal(value ? "true" : "false")
+        text.append(value ? "true" : "false")
     }
 
     /// Adds a moment as RFC 3339 in UTC with milliseconds.
     package mutating func field(_ key: StaticString, _ value: WallTime) {
         name(key)
-        bytes.append(UInt8(ascii: "\""))
-        value.append(to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
+        text.append(UInt8(ascii: "\""))
+        value.append(to: &text)
+        text.append(UInt8(ascii: "\""))
     }
 
     /// Adds a list of texts.
     package mutating func field(_ key: StaticString, _ values: [String]) {
         name(key)
-        bytes.append(UInt8(ascii: "["))
+        text.append(UInt8(ascii: "["))
         for (index, value) in values.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
-            string(value)
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            var value = value
+            value.withUTF8 { string($0) }
         }
-        bytes.append(UInt8(ascii: "]"))
+        text.append(UInt8(ascii: "]"))
     }
 
     /// Adds an object whose fields `build` adds.
     package mutating func object(_ key: StaticString, _ build: (inout JSONLine) -> Void) {
         name(key)
-        bytes.append(UInt8(ascii: "{"))
+        text.append(UInt8(ascii: "{"))
         needsComma = false
         build(&self)
-        bytes.append(UInt8(ascii: "}"))
+        text.append(UInt8(ascii: "}"))
         needsComma = true
     }
 
@@ -95,100 +122,125 @@ package struct JSONLine: Sendable {
         _ key: StaticString, _ elements: some Sequence<Element>, _ build: (inout JSONLine, Element) -> Void
     ) {
         name(key)
-        bytes.append(UInt8(ascii: "["))
+        text.append(UInt8(ascii: "["))
         for (index, element) in elements.enumerated() {
-            bytes.append(contentsOf: index > 0 ? ",{".utf8 : "{".utf8)
+            if index > 0 { text.append(UInt8(ascii: ",")) }
+            text.append(UInt8(ascii: "{"))
             needsComma = false
             build(&self, element)
-            bytes.append(UInt8(ascii: "}"))
+            text.append(UInt8(ascii: "}"))
         }
-        bytes.append(UInt8(ascii: "]"))
+        text.append(UInt8(ascii: "]"))
         needsComma = true
     }
 
+    /// Adds a field whose key and value are JSON already.
+    mutating func field(raw: [UInt8]) {
+        guard !raw.isEmpty else { return }
+        if needsComma { text.append(UInt8(ascii: ",")) }
+        text.append(raw)
+        needsComma = true
+    }
+
+    @inline(__always)
     private mutating func name(_ key: StaticString) {
-        // Put together first: each append to an array costs more than the few bytes of a key.
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: key.utf8CodeUnitCount + 4) { text in
-            var count = 0
-            if needsComma {
-                text[0] = UInt8(ascii: ",")
-                count = 1
-            }
-            text[count] = UInt8(ascii: "\"")
-            for index in 0..<key.utf8CodeUnitCount { text[count + 1 + index] = key.utf8Start[index] }
-            count += key.utf8CodeUnitCount + 3
-            text[count - 2] = UInt8(ascii: "\"")
-            text[count - 1] = UInt8(ascii: ":")
-            bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[..<count]))
-        }
+        if needsComma { text.append(UInt8(ascii: ",")) }
+        text.append(UInt8(ascii: "\""))
+        text.append(key)
+        text.append("\":")
         needsComma = true
     }
 
-    private mutating func literal(_ text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
+    private mutating func null() { text.append("null") }
 
-    private mutating func null() { literal("null") }
-
-    private mutating func digits(_ value: Int64) {
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        digits(value.magnitude)
-    }
-
-    private mutating func digits(_ value: UInt64) {
-        var divisor: UInt64 = 1
-        while value / divisor >= 10 { divisor *= 10 }
-        while divisor > 0 {
-            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
-            divisor /= 10
+    /// Adds a text as it lies somewhere, or null.
+    private mutating func value(_ value: LogText?) {
+        switch value {
+        case nil: null()
+        case .bytes(let bytes): string(bytes)
+        case .hex(let high, let low):
+            text.append(UInt8(ascii: "\""))
+            text.append(hex: high)
+            text.append(hex: low)
+            text.append(UInt8(ascii: "\""))
         }
     }
 
     /// Adds a number of thousandths without trailing zeros, as the shortest form of that number has it.
     private mutating func thousandths(_ value: Int64) {
-        digits(value / 1000)
-        var rest = value % 1000
-        bytes.append(UInt8(ascii: "."))
+        let whole = value / 1000
+        text.append(decimal: Int(whole))
+        var rest = value &- whole &* 1000
+        text.append(UInt8(ascii: "."))
         repeat {
-            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / 100))
+            text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest / 100))
             rest = rest % 100 * 10
         } while rest > 0
     }
 
     /// **Source** RFC 8259 §7: quote, backslash and controls must be escaped. DEL, U+2028 and U+2029 are escaped besides,
     /// because terminals and line-based tools act on them.
-    private mutating func string(_ value: String) {
-        bytes.append(UInt8(ascii: "\""))
-        defer { bytes.append(UInt8(ascii: "\"")) }
-        var value = value
-        let isPlain = value.withUTF8 { utf8 in
-            for byte in utf8 where byte < 0x20 || byte > 0x7E || byte == 0x22 || byte == 0x5C { return false }
-            bytes.append(contentsOf: utf8)
-            return true
-        }
-        if isPlain { return }
-        for scalar in value.unicodeScalars {
+    private mutating func string(_ utf8: UnsafeBufferPointer<UInt8>) {
+        text.append(UInt8(ascii: "\""))
+        defer { text.append(UInt8(ascii: "\"")) }
+        if PlainText.isPlain(utf8) { return text.append(utf8) }
+        for scalar in String(decoding: utf8, as: UTF8.self).unicodeScalars {
             switch scalar.value {
-            case 0x22, 0x5C: bytes += [UInt8(ascii: "\\"), UInt8(scalar.value)]
-            case 0x20..<0x7F: bytes.append(UInt8(scalar.value))
-            case 0x0A: bytes.append(contentsOf: "\\n".utf8)
-            case 0x0D: bytes.append(contentsOf: "\\r".utf8)
-            case 0x09: bytes.append(contentsOf: "\\t".utf8)
+            case 0x22, 0x5C:
+                text.append(UInt8(ascii: "\\"))
+                text.append(UInt8(scalar.value))
+            case 0x20..<0x7F: text.append(UInt8(scalar.value))
+            case 0x0A: text.append("\\n")
+            case 0x0D: text.append("\\r")
+            case 0x09: text.append("\\t")
             case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: escape(scalar.value)
-            default: bytes.append(contentsOf: UTF8.encode(scalar)?.map { $0 } ?? [])
+            default: for unit in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { text.append(unit) }
             }
         }
     }
 
     private mutating func escape(_ value: UInt32) {
-        let hex = Array("0123456789abcdef".utf8)
-        bytes.append(contentsOf: "\\u".utf8)
-        for shift in [12, 8, 4, 0] as [UInt32] { bytes.append(hex[Int(value >> shift & 15)]) }
+        text.append("\\u")
+        for shift in [12, 8, 4, 0] as [UInt32] {
+            let digit = UInt8(value >> shift & 15)
+            text.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        }
+    }
+}
+
+/// Whether text can stand in a line as it is.
+enum PlainText {
+    /// Whether all bytes are printable ASCII and none is a quote or a backslash. Eight are looked at at once.
+    static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        let raw = UnsafeRawBufferPointer(bytes)
+        guard raw.count >= 8 else { return bytes.allSatisfy(isPlain) }
+        var index = 0
+        while index < raw.count {
+            // The last word overlaps the one before it.
+            let place = min(index, raw.count &- 8)
+            if !isPlain(raw.loadUnaligned(fromByteOffset: place, as: UInt64.self)) { return false }
+            index &+= 8
+        }
+        return true
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte < 0x7F && byte != 0x22 && byte != 0x5C
+    }
+
+    /// Exact for words without a byte over 0x7F, and false for those with one.
+    private static func isPlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops: UInt64 = 0x8080_8080_8080_8080
+        func hasZero(_ word: UInt64) -> UInt64 { (word &- ones) & ~word }
+        let below = (word &- ones &* 0x20) & ~word
+        let marks = hasZero(word ^ ones &* 0x22) | hasZero(word ^ ones &* 0x5C) | hasZero(word ^ ones &* 0x7F)
+        return (word | below | marks) & tops == 0
     }
 }
 
 /// A record that is one line of a log.
-package protocol LogRecord: Sendable {
+package protocol LogRecord {
     /// Adds the record's fields to an open object; the first is `time`, by which the age of a file is told.
     func encode(into line: inout JSONLine)
 }

@@ -95,6 +95,11 @@ package final class RotatingLogWriter: Sendable {
 
     /// Takes a line, its newline included, for writing, or drops and counts it. Never waits for the disk.
     package func append(line: [UInt8]) {
+        line.withUnsafeBytes { append(line: $0) }
+    }
+
+    /// Takes a line that lies somewhere; otherwise as with an array.
+    package func append(line: UnsafeRawBufferPointer) {
         switch pending.withLock({ take(line, into: &$0) }) {
         case .dropped: counters.dropped.add()
         case .nothing: break
@@ -106,7 +111,7 @@ package final class RotatingLogWriter: Sendable {
         }
     }
 
-    private func take(_ line: [UInt8], into pending: inout Pending) -> Call {
+    private func take(_ line: UnsafeRawBufferPointer, into pending: inout Pending) -> Call {
         guard !pending.isClosed,
             pending.bytes.count + pending.inFlightBytes + line.count <= plan.bufferBytes
         else { return .dropped }

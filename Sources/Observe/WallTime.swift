@@ -1,3 +1,4 @@
+import Buffers
 import Foundation
 
 /// A moment of civil time, whole milliseconds since 1970 in UTC without leap seconds.
@@ -23,6 +24,11 @@ package struct WallTime: Sendable, Hashable, Comparable {
     /// How long after `right` the left moment is.
     package static func - (left: WallTime, right: WallTime) -> Duration {
         .milliseconds(left.milliseconds &- right.milliseconds)
+    }
+
+    /// The moment so many nanoseconds before, to the millisecond.
+    package func earlier(byNanoseconds count: UInt64) -> WallTime {
+        WallTime(milliseconds: milliseconds &- Int64(clamping: count / 1_000_000))
     }
 
     /// The machine's clock.
@@ -77,19 +83,35 @@ extension WallTime {
     }
 
     /// Appends the 24 bytes of RFC 3339 in UTC with milliseconds: `2026-11-21T11:40:00.123Z`.
-    func append(to bytes: inout [UInt8]) {
+    func append(to text: inout ByteBuffer) {
         let (year, month, day, rest) = civil
-        let seconds = rest / 1_000
-        appendPair(abs(year) / 100 % 100, &bytes)
-        appendPair(abs(year) % 100, "-", &bytes)
-        appendPair(month, "-", &bytes)
-        appendPair(day, "T", &bytes)
-        appendPair(seconds / 3_600, ":", &bytes)
-        appendPair(seconds / 60 % 60, ":", &bytes)
-        appendPair(seconds % 60, ".", &bytes)
-        appendPair(rest % 1_000 / 10, &bytes)
-        bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-        bytes.append(UInt8(ascii: "Z"))
+        let seconds = UInt32(truncatingIfNeeded: rest / 1_000)
+        let thousandths = UInt32(truncatingIfNeeded: rest % 1_000)
+        append(year: year, to: &text)
+        text.append(UInt8(ascii: "-"))
+        text.append(pair: UInt32(truncatingIfNeeded: month))
+        text.append(UInt8(ascii: "-"))
+        text.append(pair: UInt32(truncatingIfNeeded: day))
+        text.append(UInt8(ascii: "T"))
+        append(clock: seconds, to: &text)
+        text.append(UInt8(ascii: "."))
+        text.append(pair: thousandths / 10)
+        text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: thousandths % 10))
+        text.append(UInt8(ascii: "Z"))
+    }
+
+    private func append(year: Int64, to text: inout ByteBuffer) {
+        let year = UInt32(truncatingIfNeeded: year.magnitude)
+        text.append(pair: year / 100 % 100)
+        text.append(pair: year % 100)
+    }
+
+    private func append(clock seconds: UInt32, to text: inout ByteBuffer) {
+        text.append(pair: seconds / 3_600)
+        text.append(UInt8(ascii: ":"))
+        text.append(pair: seconds / 60 % 60)
+        text.append(UInt8(ascii: ":"))
+        text.append(pair: seconds % 60)
     }
 
     private static let months = [
@@ -97,18 +119,16 @@ extension WallTime {
     ]
 
     /// Appends the 26 bytes of the common log format, in UTC: `21/Nov/2026:11:40:00 +0000`.
-    func appendCombined(to bytes: inout [UInt8]) {
+    func appendCombined(to text: inout ByteBuffer) {
         let (year, month, day, rest) = civil
-        let seconds = rest / 1_000
-        appendPair(day, "/", &bytes)
-        bytes.append(contentsOf: Self.months[Int(month) - 1].utf8)
-        bytes.append(UInt8(ascii: "/"))
-        appendPair(abs(year) / 100 % 100, &bytes)
-        appendPair(abs(year) % 100, ":", &bytes)
-        appendPair(seconds / 3_600, ":", &bytes)
-        appendPair(seconds / 60 % 60, ":", &bytes)
-        appendPair(seconds % 60, " ", &bytes)
-        bytes.append(contentsOf: "+0000".utf8)
+        text.append(pair: UInt32(truncatingIfNeeded: day))
+        text.append(UInt8(ascii: "/"))
+        text.append(string: Self.months[Int(month) - 1])
+        text.append(UInt8(ascii: "/"))
+        append(year: year, to: &text)
+        text.append(UInt8(ascii: ":"))
+        append(clock: UInt32(truncatingIfNeeded: rest / 1_000), to: &text)
+        text.append(" +0000")
     }
 
     /// Reads what `appendCombined` writes; nil for anything else.
@@ -124,9 +144,9 @@ extension WallTime {
 
     /// RFC 3339 in UTC with milliseconds: `2026-11-21T11:40:00.123Z`. Years outside 0 to 9999 lose their higher digits.
     package var rfc3339: String {
-        var bytes: [UInt8] = []
-        append(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+        var text = ByteBuffer(capacity: 24)
+        append(to: &text)
+        return text.withBytes { String(decoding: $0, as: UTF8.self) }
     }
 
     /// UTC to the second without separators, as the names of rotated files have it: `20261121T114000Z`.
@@ -154,18 +174,6 @@ extension WallTime {
             self.init(year: year, month: month, day: day, rest: rest)
         }
     }
-}
-
-/// Appends a number below 100 in two digits.
-private func appendPair(_ number: Int64, _ bytes: inout [UInt8]) {
-    bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10))
-    bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
-}
-
-/// Appends a number below 100 in two digits and the character behind it.
-private func appendPair(_ number: Int64, _ end: Unicode.Scalar, _ bytes: inout [UInt8]) {
-    appendPair(number, &bytes)
-    bytes.append(UInt8(ascii: end))
 }
 
 /// Takes a moment's text apart from left to right.

@@ -26,9 +26,8 @@ extension ServerConnection {
     /// The answer's head as the client gets it. What is shaped is no longer as long as it was, and its end is told by
     /// chunks; the answer to HEAD says what GET would have brought (RFC 9110 §9.3.2) and has no body to shape.
     func shaped(_ head: ResponseHead, by shaper: any AnswerShaper) -> ResponseHead {
-        guard let request = exchange.request else { return head }
         var head = head
-        guard let shaping = shaper.shape(&head, for: request) else { return head }
+        guard let shaping = shaper.shape(&head, for: parser.head) else { return head }
         head.fields.remove("content-length")
         guard head.framing != .none else { return head }
         head.framing = .chunked
@@ -52,7 +51,7 @@ extension ServerConnection {
     /// Sends a piece of the body as the client's framing wants it.
     func sendPiece(_ bytes: UnsafeRawBufferPointer) {
         exchange.answerBodyBytes += bytes.count
-        if exchange.answerFraming == .chunked {
+        if exchange.answerFraming.isChunked {
             withOutput { WireWriter.appendChunkStart(bytes.count, to: &$0) }
             write(bytes)
             withOutput { WireWriter.appendChunkEnd(to: &$0) }

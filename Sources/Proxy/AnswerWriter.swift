@@ -1,3 +1,4 @@
+import Buffers
 import HTTPWire
 
 /// Writes answer heads as the client is to see them, straight into the connection's output.
@@ -14,81 +15,74 @@ struct AnswerWriter {
 
     /// Appends the head of an upstream's answer. `isBodiless` keeps its Content-Length, which then says what GET
     /// would have brought (RFC 9110 §9.3.2, §15.4.5).
-    func append(_ head: ResponseHead, framing: BodyFraming, isBodiless: Bool, to output: inout [UInt8]) {
+    func append(_ head: ResponseHead, framing: BodyFraming, isBodiless: Bool, to output: inout ByteBuffer) {
         appendStatusLine(head.status, head.reason, to: &output)
-        appendFields(head.fields, keepsLength: isBodiless, to: &output)
+        appendFields(
+            head.fields, listsOptions: head.listsConnectionOptions, keepsLength: isBodiless, to: &output)
         appendEnd(framing: framing, to: &output)
     }
 
     /// Appends the head of an answer of the gateway's own.
-    func append(_ response: Response, framing: BodyFraming, to output: inout [UInt8]) {
+    func append(_ response: Response, framing: BodyFraming, to output: inout ByteBuffer) {
         output.append("HTTP/1.1 ")
         output.append(decimal: response.status)
         output.append(0x20)
-        output.append(contentsOf: StatusReason.phrase(response.status).utf8)
+        output.append(string: StatusReason.phrase(response.status))
         output.append("\r\n")
         appendFields(response.fields, keepsLength: false, to: &output)
         appendEnd(framing: framing, to: &output)
     }
 
     /// Appends an interim answer (RFC 9110 §15.2).
-    static func appendInterim(_ head: ResponseHead, to output: inout [UInt8]) {
+    static func appendInterim(_ head: ResponseHead, to output: inout ByteBuffer) {
         appendStatusLine(head.status, head.reason, to: &output)
-        for index in 0..<head.fields.count {
-            let kind = head.fields.withName(at: index) { FieldKind($0) }
-            if case .other = kind { output.append(field: index, of: head.fields) }
-        }
+        head.fields.appendLines(to: &output) { FieldKind($0) == .other }
         output.append("\r\n")
     }
 
     /// Appends the head of a switch to WebSocket (RFC 9110 §15.2.2); what follows is no HTTP.
-    func appendSwitch(_ head: ResponseHead, to output: inout [UInt8]) {
+    func appendSwitch(_ head: ResponseHead, to output: inout ByteBuffer) {
         appendStatusLine(head.status, head.reason, to: &output)
         let connectionNames = ConnectionNames(head.fields)
-        for index in 0..<head.fields.count {
-            let passes = head.fields.withName(at: index) {
-                if case .other = FieldKind($0) { !connectionNames.contains($0) } else { false }
-            }
-            if passes { output.append(field: index, of: head.fields) }
-        }
-        output.append(contentsOf: dateLine)
+        head.fields.appendLines(to: &output) { FieldKind($0) == .other && !connectionNames.contains($0) }
+        output.append(dateLine)
         output.append("X-Request-Id: ")
         requestID.append(to: &output)
         output.append("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
     }
 
-    private static func appendStatusLine(_ status: Int, _ reason: [UInt8], to output: inout [UInt8]) {
+    private static func appendStatusLine(_ status: Int, _ reason: [UInt8], to output: inout ByteBuffer) {
         output.append("HTTP/1.1 ")
         output.append(decimal: status)
         output.append(0x20)
-        output.append(contentsOf: reason)
+        output.append(reason)
         output.append("\r\n")
     }
 
-    private func appendStatusLine(_ status: Int, _ reason: [UInt8], to output: inout [UInt8]) {
+    private func appendStatusLine(_ status: Int, _ reason: [UInt8], to output: inout ByteBuffer) {
         Self.appendStatusLine(status, reason, to: &output)
     }
 
-    private func appendFields(_ fields: HeaderList, keepsLength: Bool, to output: inout [UInt8]) {
-        let connectionNames = ConnectionNames(fields)
+    private func appendFields(
+        _ fields: HeaderList, listsOptions: Bool = true, keepsLength: Bool, to output: inout ByteBuffer
+    ) {
+        let connectionNames = ConnectionNames(fields, isNeeded: listsOptions)
         var hasDate = false
-        for index in 0..<fields.count {
-            let (kind, isListed) = fields.withName(at: index) {
-                (FieldKind($0), connectionNames.contains($0))
+        fields.appendLines(to: &output) { name in
+            switch FieldKind(name) {
+            case .hopByHop, .connection, .requestID: return false
+            case .trailer: return keepsTrailers
+            case .contentLength: return keepsLength
+            case .date:
+                hasDate = true
+                return true
+            default: return !connectionNames.contains(name)
             }
-            switch kind {
-            case .hopByHop, .connection, .requestID: continue
-            case .trailer: if !keepsTrailers { continue }
-            case .contentLength: if !keepsLength { continue }
-            case .date: hasDate = true
-            default: if isListed { continue }
-            }
-            output.append(field: index, of: fields)
         }
-        if !hasDate { output.append(contentsOf: dateLine) }
+        if !hasDate { output.append(dateLine) }
     }
 
-    private func appendEnd(framing: BodyFraming, to output: inout [UInt8]) {
+    private func appendEnd(framing: BodyFraming, to output: inout ByteBuffer) {
         output.append("X-Request-Id: ")
         requestID.append(to: &output)
         output.append("\r\n")

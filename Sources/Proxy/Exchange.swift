@@ -10,15 +10,35 @@ import Transport
 /// `@unchecked Sendable` because: it may be carried to another queue and back, but everything it does is
 /// confined to its loop, which debug builds check.
 package final class Exchange: @unchecked Sendable {
-    /// The request. What a handler changes here is what is forwarded.
-    package var request: RequestHead
+    /// The request. What a handler changes here is what is forwarded. A handler that answers or streams at once reads it
+    /// where it was parsed; only one that keeps the exchange, or changes the request, gets a copy.
+    package var request: RequestHead {
+        get { own?.head ?? connection.parser.head }
+        _modify { yield &copy.head }
+    }
+
+    /// A copy of the request.
+    final class Copy {
+        var head: RequestHead
+        init(_ head: RequestHead) { self.head = head }
+    }
+    private var own: Copy?
+
+    /// The request's method.
+    package var method: Method { own?.head.method ?? connection.parser.head.method }
+
+    /// The request's target.
+    package var target: RequestTarget { own?.head.target ?? connection.parser.head.target }
+
+    /// Whether the request may have a `traceparent` or `tracestate`.
+    package var carriesTrace: Bool { own?.head.carriesTrace ?? connection.parser.head.carriesTrace }
+
     /// As sent to the client and upstream.
     package let requestID: RequestID
     private let connection: ServerConnection
     private let serial: UInt64
 
-    init(request: RequestHead, requestID: RequestID, connection: ServerConnection, serial: UInt64) {
-        self.request = request
+    init(requestID: RequestID, connection: ServerConnection, serial: UInt64) {
         self.requestID = requestID
         self.connection = connection
         self.serial = serial
@@ -31,7 +51,17 @@ package final class Exchange: @unchecked Sendable {
         connection.loop.execute { @Sendable in connection.exchangeForgotten(serial) }
     }
 
-    private var isSettled = false
+    private(set) var isSettled = false
+
+    /// Copies the request out of the connection, before the next one takes its place.
+    func keepRequest() { _ = copy }
+
+    private var copy: Copy {
+        if let own { return own }
+        let made = Copy(connection.parser.head)
+        own = made
+        return made
+    }
 
     /// The loop that everything of the exchange runs on; `loop.execute` is the way back from other queues.
     package var loop: EventLoop { connection.loop }
@@ -63,8 +93,11 @@ package final class Exchange: @unchecked Sendable {
     /// Marks the exchange with a number for its outcome, which costs less than a note. **Runs on** the loop.
     package func mark(_ mark: Int) { connection.mark(mark, serial) }
 
-    /// Keeps the request's trace for its outcome. **Runs on** the loop.
-    package func attach(trace: (high: UInt64, low: UInt64)) { connection.attach(trace: trace, serial) }
+    /// Keeps the request's place in a trace for the upstream and for its outcome. **Runs on** the loop.
+    package func attach(trace: TraceParent) { connection.attach(trace: trace, serial) }
+
+    /// A number that differs from all others, but is no secret. **Runs on** the loop.
+    package func nextID() -> UInt64 { connection.shard.nextID() }
 
     /// The name of the listener that the request came in at.
     package var listener: String { connection.source.name }
@@ -99,7 +132,7 @@ package final class Exchange: @unchecked Sendable {
         loop.assertOnLoop()
         isSettled = true
         connection.stream(
-            request, to: upstream, clientKey: clientKey, options: options, shaper: shaper, serial)
+            own, to: upstream, clientKey: clientKey, options: options, shaper: shaper, serial)
     }
 
     /// Reads the whole body and gives it to `completion`, on the loop. When it is larger than `bytesMax`, malformed

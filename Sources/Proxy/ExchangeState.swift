@@ -2,6 +2,9 @@ import HTTPWire
 import Transport
 
 /// What a client connection knows of the request it is answering.
+///
+/// Made anew for each request, so what a streamed GET has no use for lies in `rare`, which is not made for one. The request's head is not here: it stays in the
+/// connection's parser until the next is read, which is not before the exchange is over.
 struct ExchangeState {
     /// What becomes of the body.
     enum Sink {
@@ -10,21 +13,17 @@ struct ExchangeState {
         /// It is thrown away.
         case discard
         /// It is put together for a handler.
-        case collect(bytesMax: Int, completion: ([UInt8]) -> Void)
+        case collect
         /// It goes to the upstream as it comes.
         case stream
     }
 
-    /// As the client sent it; nil when the head was malformed.
-    var request: RequestHead?
-    /// What is streamed upstream: the request with what the handler has changed.
-    var streamed: RequestHead?
+    /// Whether the parser's head is this request's; false when the head was malformed.
+    let hasRequest: Bool
     var requestID: RequestID
-    var started: MonotonicTime
+    let started: MonotonicTime
     var sink = Sink.hold
     var isRequestComplete = false
-    /// An answer that is to be sent as soon as what is at hand has been read.
-    var pending: Response?
     var isHeadSent = false
     var isAnswerComplete = false
     /// How the body of the answer is framed for the client.
@@ -36,10 +35,8 @@ struct ExchangeState {
     var bytesBeforeWindow = 0
     /// Whether the upstream's slowness kept the client from sending within the window.
     var wasPressed = false
-    var collected: [UInt8] = []
-    var upstreamLatency: Duration?
-    var upstreamError: UpstreamError?
-    var framingError: FramingError?
+    /// From the end of the head to the first byte of the upstream's answer. **Units**: nanoseconds.
+    var upstreamLatency: UInt64?
     var wasForgotten = false
     /// Why it was turned away.
     var shed: ShedReason?
@@ -47,28 +44,14 @@ struct ExchangeState {
     var handedBytes = 0
     /// What the handler has marked it with.
     var mark = -1
-    /// The id of its trace, zero for none.
-    var trace: (high: UInt64, low: UInt64) = (0, 0)
-    /// What a malformed request began with.
-    var startLine: [UInt8] = []
-    /// What the handler wants to find again in the outcome.
-    var note: (any Sendable)?
-    var cancelHook: ((CancelReason) -> Void)?
-    /// Where the request is streamed to, and how.
+    /// Its place in a trace.
+    var trace: TraceParent?
+    /// Where the request is streamed to.
     var target: Upstream?
-    /// Who may give the answer's body another form, and what does.
-    var shaper: (any AnswerShaper)?
-    var shaping: (any AnswerShaping)?
-    /// The content coding that the answer's body got here.
-    var answerCoding: String?
     var upstream: UpstreamConnection?
-    var waiter: UpstreamWaiter?
-    var forward: ForwardTask?
     var attempts = Attempts()
     /// The client's number, where the handler knows it.
     var clientKey: UInt64?
-    /// What of the body has gone to an upstream; nil while nothing has.
-    var replay: ReplayBody?
     var options: StreamOptions = []
     /// Whether the client asks for a switch that is allowed.
     var asksForTunnel = false
@@ -76,18 +59,123 @@ struct ExchangeState {
     var hasContinued = false
     /// Until when the upstream is to say whether it wants the body; never when nobody waits for that.
     var continueDeadline = MonotonicTime.never
+    /// What only some requests have.
+    private(set) var rare: Rare?
 
     /// The state before any byte of the body.
-    init(request: RequestHead?, requestID: RequestID, started: MonotonicTime) {
-        self.request = request
+    init(hasRequest: Bool, requestID: RequestID, started: MonotonicTime) {
+        self.hasRequest = hasRequest
         self.requestID = requestID
         self.started = started
     }
 
     /// Whether the body is being read now.
-    var wantsBody: Bool {
-        guard !isRequestComplete else { return false }
-        if case .hold = sink { return false }
-        return true
+    var wantsBody: Bool { !isRequestComplete && sink != .hold }
+
+    /// What is rare, to be changed.
+    var more: Rare {
+        mutating get {
+            if let rare { return rare }
+            let made = Rare()
+            rare = made
+            return made
+        }
+    }
+}
+
+extension ExchangeState {
+    /// What a streamed request without a body does not have.
+    final class Rare {
+        var pending: Response?
+        var changed: Exchange.Copy?
+        var collected: [UInt8] = []
+        var collector: (bytesMax: Int, completion: ([UInt8]) -> Void)?
+        var upstreamError: UpstreamError?
+        var framingError: FramingError?
+        var startLine: [UInt8] = []
+        var note: (any Sendable)?
+        var cancelHook: ((CancelReason) -> Void)?
+        var shaper: (any AnswerShaper)?
+        var shaping: (any AnswerShaping)?
+        var answerCoding: String?
+        var waiter: UpstreamWaiter?
+        var forward: ForwardTask?
+        var replay: ReplayBody?
+    }
+
+    /// An answer that is to be sent as soon as what is at hand has been read.
+    var pending: Response? {
+        get { rare?.pending }
+        set { if newValue != nil || rare != nil { more.pending = newValue } }
+    }
+
+    /// Whether there is one.
+    var hasPending: Bool { rare != nil && rare?.pending != nil }
+
+    /// What is streamed upstream where the handler has changed the request.
+    var changed: Exchange.Copy? {
+        get { rare?.changed }
+        set { if newValue != nil || rare != nil { more.changed = newValue } }
+    }
+
+    var upstreamError: UpstreamError? {
+        get { rare?.upstreamError }
+        set { if newValue != nil || rare != nil { more.upstreamError = newValue } }
+    }
+
+    var framingError: FramingError? {
+        get { rare?.framingError }
+        set { if newValue != nil || rare != nil { more.framingError = newValue } }
+    }
+
+    /// What a malformed request began with.
+    var startLine: [UInt8] {
+        get { rare?.startLine ?? [] }
+        set { if !newValue.isEmpty || rare != nil { more.startLine = newValue } }
+    }
+
+    /// What the handler wants to find again in the outcome.
+    var note: (any Sendable)? {
+        get { rare?.note }
+        set { if newValue != nil || rare != nil { more.note = newValue } }
+    }
+
+    var cancelHook: ((CancelReason) -> Void)? {
+        get { rare?.cancelHook }
+        set { if newValue != nil || rare != nil { more.cancelHook = newValue } }
+    }
+
+    /// Who may give the answer's body another form.
+    var shaper: (any AnswerShaper)? {
+        get { rare?.shaper }
+        set { if newValue != nil || rare != nil { more.shaper = newValue } }
+    }
+
+    /// What does.
+    var shaping: (any AnswerShaping)? {
+        get { rare?.shaping }
+        set { if newValue != nil || rare != nil { more.shaping = newValue } }
+    }
+
+    /// The content coding that the answer's body got here.
+    var answerCoding: String? {
+        get { rare?.answerCoding }
+        set { if newValue != nil || rare != nil { more.answerCoding = newValue } }
+    }
+
+    var waiter: UpstreamWaiter? {
+        get { rare?.waiter }
+        set { if newValue != nil || rare != nil { more.waiter = newValue } }
+    }
+
+    var forward: ForwardTask? {
+        get { rare?.forward }
+        set { if newValue != nil || rare != nil { more.forward = newValue } }
+    }
+
+    /// What of the body has gone to an upstream; nil while nothing has.
+    var replay: ReplayBody? {
+        get { rare?.replay }
+        set { if newValue != nil || rare != nil { more.replay = newValue } }
     }
 }

@@ -77,8 +77,10 @@ extension UnsafeBufferPointer<UInt8> {
 struct ConnectionNames {
     private var names: [[UInt8]] = []
 
-    /// Usually empty: `close` and `keep-alive` are no names of fields that are passed on anyway.
-    init(_ fields: HeaderList) {
+    /// Usually empty: `close` and `keep-alive` are no names of fields that are passed on anyway. `isNeeded` is false where a
+    /// parser has seen nothing else.
+    init(_ fields: HeaderList, isNeeded: Bool = true) {
+        guard isNeeded else { return }
         var next = fields.firstIndex(of: "connection")
         while let index = next {
             fields.withValue(at: index) { add($0) }

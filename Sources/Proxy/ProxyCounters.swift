@@ -40,8 +40,6 @@ package final class ProxyCounters: Sendable {
     package let refusedByClient = Atomic<Int>(0)
     /// Requests ended because their body came too slowly or not at all.
     package let slowBodies = Atomic<Int>(0)
-    /// Requests whose head was complete.
-    package let requests = Atomic<Int>(0)
     /// Requests answered 4xx by the proxy itself because they broke the protocol or a limit.
     package let badRequests = Atomic<Int>(0)
     /// Connections refused because they did not begin with a PROXY header, or came from nobody who may send one.
@@ -66,6 +64,9 @@ package final class ProxyCounters: Sendable {
 
     /// All zero.
     package init() {}
+
+    /// Requests whose head was complete.
+    package var requests: Int { load.withLock { $0.reduce(0) { $0 + $1.count } } }
 
     /// Requests under way now.
     package var requestsUnderWay: Int { load.withLock { $0.reduce(0) { $0 + $1.requests } } }

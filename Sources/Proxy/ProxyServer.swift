@@ -10,7 +10,7 @@ package final class ProxyServer: Sendable {
     private let group: LoopGroup
     /// Changed by `apply` alone, which its callers serialise.
     private let state: Mutex<(listeners: [Listener], generation: Int)>
-    private let shards: [ServerShard]
+    let shards: [ServerShard]
 
     /// A server that accepts as soon as `start` is called. Its listeners already hold their addresses.
     package init(
@@ -23,11 +23,13 @@ package final class ProxyServer: Sendable {
         let tally = ClientTally()
         let generation = ServerGeneration(number: 0, settings: settings, handler: handler)
         let cells = counters.cells(count: loops.loops.count)
+        let family = ShardFamily()
         shards = zip(loops.loops, cells).map {
             ServerShard(
                 loop: $0, generation: generation, counters: counters, tally: tally,
-                overload: Overload($1, among: cells))
+                overload: Overload($1, among: cells), family: family)
         }
+        family.shards = shards
     }
 
     /// Where it listens, in the order of its listeners.

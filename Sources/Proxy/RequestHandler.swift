@@ -58,16 +58,18 @@ package struct ExchangeOutcome: Sendable {
     package let peer: SocketAddress
     /// Whose request it was: the peer, or who a trusted proxy says it is.
     package let client: SocketAddress
+    /// Its address without the port, as text.
+    package let clientText: [UInt8]
     /// The status sent, 0 when none was.
     package let status: Int
     /// Body bytes received from the client.
     package let requestBodyBytes: Int
     /// Body bytes of the answer.
     package let answerBodyBytes: Int
-    /// From the end of the head to the end of the exchange.
-    package let duration: Duration
-    /// From the end of the head to the first byte of an upstream's answer.
-    package let upstreamLatency: Duration?
+    /// From the end of the head to the end of the exchange. **Units**: nanoseconds.
+    package let duration: UInt64
+    /// From the end of the head to the first byte of an upstream's answer. **Units**: nanoseconds.
+    package let upstreamLatency: UInt64?
     /// What the upstream did wrong.
     package let upstreamError: UpstreamError?
     /// What the client did wrong.
@@ -80,8 +82,8 @@ package struct ExchangeOutcome: Sendable {
     package let note: (any Sendable)?
     /// What the handler marked it with; -1 for nothing.
     package var mark = -1
-    /// The id of its trace, zero for none.
-    package var trace: (high: UInt64, low: UInt64) = (0, 0)
+    /// Its place in a trace.
+    package var trace: TraceParent?
     /// When it ended.
     package var ended = MonotonicTime(nanoseconds: 0)
     /// The number of its loop.

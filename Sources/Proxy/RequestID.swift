@@ -1,3 +1,5 @@
+import Buffers
+
 /// What ties the log lines of one request together: taken over from the client when well-formed, else made.
 package struct RequestID: Sendable, Hashable {
     /// Longest identifier taken over. **Units**: bytes.
@@ -28,45 +30,26 @@ package struct RequestID: Sendable, Hashable {
     }
 
     /// Appends its characters.
-    package func append(to output: inout [UInt8]) {
+    package func append(to output: inout ByteBuffer) {
         switch form {
-        case .given(let bytes): output.append(contentsOf: bytes)
+        case .given(let bytes): output.append(bytes)
         case .made(let high, let low):
-            Self.appendHex(high, to: &output)
-            Self.appendHex(low, to: &output)
+            output.append(hex: high)
+            output.append(hex: low)
         }
+    }
+
+    /// The number that its characters are in 32 hexadecimal digits, as two halves; nil for one that a client has given.
+    package var halves: (high: UInt64, low: UInt64)? {
+        guard case .made(let high, let low) = form else { return nil }
+        return (high, low)
     }
 
     /// Its characters.
     package var text: String {
-        switch form {
-        case .given(let bytes): String(decoding: bytes, as: UTF8.self)
-        case .made(let high, let low):
-            String(unsafeUninitializedCapacity: 32) { text in
-                withUnsafeBytes(of: (Self.hex(high), Self.hex(low))) { text.initialize(fromContentsOf: $0) }
-            }
-        }
-    }
-
-    private static func appendHex(_ value: UInt64, to output: inout [UInt8]) {
-        withUnsafeBytes(of: hex(value)) { output.append(contentsOf: $0) }
-    }
-
-    /// The sixteen digits of a number in memory order: each half's nibbles are spread to bytes, then all become digits at once.
-    private static func hex(_ value: UInt64) -> (UInt64, UInt64) {
-        (digits(value >> 32), digits(value & 0xFFFF_FFFF))
-    }
-
-    /// Eight digits of a number of 32 bits, the first in the lowest byte.
-    private static func digits(_ value: UInt64) -> UInt64 {
-        var bytes = value
-        bytes = (bytes | bytes << 16) & 0x0000_FFFF_0000_FFFF
-        bytes = (bytes | bytes << 8) & 0x00FF_00FF_00FF_00FF
-        bytes = (bytes | bytes << 4) & 0x0F0F_0F0F_0F0F_0F0F
-        // A nibble above 9 carries into its high half when 6 is added.
-        let letters = (bytes &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-        let text = bytes &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
-        return text.byteSwapped
+        var text = ByteBuffer(capacity: 32)
+        append(to: &text)
+        return text.withBytes { String(decoding: $0, as: UTF8.self) }
     }
 }
 

@@ -1,138 +1,151 @@
+import Buffers
 import HTTPWire
 import Transport
 
-/// Writes a client's request head as the upstream is to see it.
-///
-/// Written straight into the connection's output: no header list is built for it.
+/// Writes a client's request head as the upstream is to see it: no header list is built for it.
 struct RequestRewriter {
-    let viaName: String
+    /// Who sends it.
+    let sender: ForwardedSender
     let requestID: RequestID
-    /// The client's address without port.
-    let peer: [UInt8]
     /// Whether the client is a proxy whose `X-Forwarded-*` fields are believed.
     let isTrusted: Bool
-    /// Whether the client speaks TLS.
-    var isSecure = false
-    /// Whether `Forwarded` is written.
-    let sendsForwarded: Bool
     /// What is said of this connection.
     var options: UpstreamOptions = []
+    /// Its place in a trace.
+    var trace: TraceParent?
     /// The client's certificate where the upstream is told of it.
     var certificate: PeerCertificate?
 
     /// Appends the head for `server`; `framing` says how the body will follow.
     func append(
-        _ head: RequestHead, framing: BodyFraming, for server: UpstreamServer, to output: inout [UInt8]
+        _ head: RequestHead, framing: BodyFraming, for server: UpstreamServer, to output: inout ByteBuffer
     ) {
-        output.append(contentsOf: head.method.name.utf8)
-        output.append(0x20)
+        if case .get = head.method { output.append("GET ") } else { appendMethod(head.method, to: &output) }
         head.target.appendOriginForm(to: &output)
-        output.append(" HTTP/1.1\r\n")
+        output.append(" HTTP/1.1\r\nHost: ")
         appendHost(head, server, to: &output)
-        let connectionNames = ConnectionNames(head.fields)
-        var hasProto = false
-        var hasHost = false
-        for index in 0..<head.fields.count {
-            let (kind, isListed) = head.fields.withName(at: index) {
-                (FieldKind($0), connectionNames.contains($0))
-            }
-            switch kind {
-            case .other, .date, .via: if !isListed { output.append(field: index, of: head.fields) }
-            case .forwardedProto where isTrusted:
-                hasProto = true
-                output.append(field: index, of: head.fields)
-            case .forwardedHost where isTrusted:
-                hasHost = true
-                output.append(field: index, of: head.fields)
-            case .trailer: if framing == .chunked { output.append(field: index, of: head.fields) }
-            case .realAddress where isTrusted: output.append(field: index, of: head.fields)
-            default: break
-            }
-        }
-        appendForwardedFor(head.fields, to: &output)
-        if !hasProto {
-            output.append(isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
-        }
-        if !hasHost { appendForwardedHost(head.fields, to: &output) }
-        if sendsForwarded { appendForwarded(head.fields, to: &output) }
+        let passed = appendPassedOn(head, framing, to: &output)
+        appendForwarded(head.fields, passed, to: &output)
         appendOwn(head, to: &output)
         output.append(framing: framing)
         output.append("\r\n")
     }
 
-    private func appendHost(_ head: RequestHead, _ server: UpstreamServer, to output: inout [UInt8]) {
-        output.append("Host: ")
+    private func appendMethod(_ method: Method, to output: inout ByteBuffer) {
+        output.append(string: method.name)
+        output.append(UInt8(ascii: " "))
+    }
+
+    private func appendHost(_ head: RequestHead, _ server: UpstreamServer, to output: inout ByteBuffer) {
         switch server.settings.hostField {
-        case .fixed(let text): output.append(contentsOf: text.utf8)
+        case .fixed(let text): output.append(string: text)
         case .passThrough:
             if let index = head.fields.firstIndex(of: "host") {
-                head.fields.withValue(at: index) { output.append(contentsOf: $0) }
+                head.fields.withValue(at: index) { output.append($0) }
             } else {
-                output.append(contentsOf: server.authority.utf8)
+                output.append(string: server.authority)
             }
-        case .upstream: output.append(contentsOf: server.authority.utf8)
+        case .upstream: output.append(string: server.authority)
         }
         output.append("\r\n")
     }
 
-    /// One field whatever came: some servers read only the first or the last line of several.
-    private func appendForwardedFor(_ fields: HeaderList, to output: inout [UInt8]) {
+    /// What a believed proxy has said of the client already.
+    private struct Passed {
+        var proto = false
+        var host = false
+    }
+
+    /// Appends the client's own fields, but those that concern its connection and those that are written anew.
+    private func appendPassedOn(
+        _ head: RequestHead, _ framing: BodyFraming, to output: inout ByteBuffer
+    ) -> Passed {
+        var passed = Passed()
+        let connectionNames = ConnectionNames(head.fields, isNeeded: head.listsConnectionOptions)
+        head.fields.appendLines(to: &output) { name in
+            switch FieldKind(name) {
+            case .other, .date, .via: return !connectionNames.contains(name)
+            case .forwardedProto where isTrusted:
+                passed.proto = true
+                return true
+            case .forwardedHost where isTrusted:
+                passed.host = true
+                return true
+            case .trailer: return framing.isChunked
+            case .realAddress where isTrusted: return true
+            default: return false
+            }
+        }
+        return passed
+    }
+
+    /// Appends who the client is: one field of each kind whatever came, as some servers read only the first or the last line of several.
+    private func appendForwarded(_ fields: HeaderList, _ passed: Passed, to output: inout ByteBuffer) {
         output.append("X-Forwarded-For: ")
-        var next = isTrusted ? fields.firstIndex(of: "x-forwarded-for") : nil
-        while let index = next {
-            fields.withValue(at: index) { output.append(contentsOf: $0) }
-            output.append(", ")
-            next = fields.firstIndex(of: "x-forwarded-for", from: index + 1)
-        }
-        output.append(contentsOf: peer)
+        if isTrusted { appendEntries(of: "x-forwarded-for", fields, to: &output) }
+        output.append(sender.address)
         output.append("\r\n")
-    }
-
-    /// As with X-Forwarded-For; what had a colon must be quoted (RFC 7239 §4, §6).
-    private func appendForwarded(_ fields: HeaderList, to output: inout [UInt8]) {
-        output.append("Forwarded: ")
-        var next = isTrusted ? fields.firstIndex(of: "forwarded") : nil
-        while let index = next {
-            fields.withValue(at: index) { output.append(contentsOf: $0) }
-            output.append(", ")
-            next = fields.firstIndex(of: "forwarded", from: index + 1)
+        if !passed.proto {
+            output.append(
+                sender.isSecure ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n")
         }
-        let isIPv6 = peer.contains(0x3A)
-        output.append(isIPv6 ? "for=\"[" : "for=")
-        output.append(contentsOf: peer)
-        if isIPv6 { output.append("]\"") }
-        if let index = fields.firstIndex(of: "host") {
-            fields.withValue(at: index) { host in
-                let isPlain = !host.contains { $0 == 0x3A || $0 == 0x5B }
-                output.append(isPlain ? ";host=" : ";host=\"")
-                output.append(contentsOf: host)
-                if !isPlain { output.append(0x22) }
+        guard let index = fields.firstIndex(of: "host") else {
+            return appendForwarded(fields, host: nil, to: &output)
+        }
+        fields.withValue(at: index) { host in
+            if !passed.host {
+                output.append("X-Forwarded-Host: ")
+                output.append(host)
+                output.append("\r\n")
             }
+            appendForwarded(fields, host: host, to: &output)
         }
-        output.append(isSecure ? ";proto=https\r\n" : ";proto=http\r\n")
     }
 
-    private func appendForwardedHost(_ fields: HeaderList, to output: inout [UInt8]) {
-        guard let index = fields.firstIndex(of: "host") else { return }
-        output.append("X-Forwarded-Host: ")
-        fields.withValue(at: index) { output.append(contentsOf: $0) }
-        output.append("\r\n")
+    /// Appends `Forwarded` (RFC 7239 §4).
+    private func appendForwarded(
+        _ fields: HeaderList, host: UnsafeBufferPointer<UInt8>?, to output: inout ByteBuffer
+    ) {
+        guard sender.sendsForwarded else { return }
+        output.append("Forwarded: ")
+        if isTrusted { appendEntries(of: "forwarded", fields, to: &output) }
+        output.append(sender.element)
+        if let host {
+            let isPlain = !host.contains { $0 == 0x3A || $0 == 0x5B }
+            output.append(isPlain ? ";host=" : ";host=\"")
+            output.append(host)
+            if !isPlain { output.append(0x22) }
+        }
+        output.append(sender.isSecure ? ";proto=https\r\n" : ";proto=http\r\n")
     }
 
-    private func appendOwn(_ head: RequestHead, to output: inout [UInt8]) {
+    /// Appends what proxies before have written, each followed by a comma.
+    private func appendEntries(
+        of name: StaticString, _ fields: HeaderList, to output: inout ByteBuffer
+    ) {
+        var next = fields.firstIndex(of: name)
+        while let index = next {
+            fields.withValue(at: index) { output.append($0) }
+            output.append(", ")
+            next = fields.firstIndex(of: name, from: index + 1)
+        }
+    }
+
+    private func appendOwn(_ head: RequestHead, to output: inout ByteBuffer) {
         output.append(head.version == .http10 ? "Via: 1.0 " : "Via: 1.1 ")
-        output.append(contentsOf: viaName.utf8)
-        output.append("\r\nX-Request-Id: ")
+        output.append(sender.viaName)
+        output.append("X-Request-Id: ")
         requestID.append(to: &output)
         output.append("\r\n")
+        if let trace, !trace.isInFields { trace.append(to: &output) }
         if !options.isEmpty { options.append(to: &output) }
         if let certificate { append(certificate, to: &output) }
     }
 
     /// All of it is printable ASCII: the rest is escaped or left out where the certificate is read.
-    private func append(_ certificate: PeerCertificate, to output: inout [UInt8]) {
+    private func append(_ certificate: PeerCertificate, to output: inout ByteBuffer) {
         func add(_ name: String, _ value: String) {
-            output.append(contentsOf: "X-Client-Cert-\(name): \(value)\r\n".utf8)
+            output.append(string: "X-Client-Cert-\(name): \(value)\r\n")
         }
         add("Subject", certificate.subject)
         add("Fingerprint", certificate.fingerprint)

@@ -16,12 +16,14 @@ extension ServerConnection {
         guard isOpen else { return }
         if let upstream = exchange.upstream, upstream.outputCount > 0 { upstream.sendNow() }
         sendOutput()
+        if loop.isSaturated, isOpen, phase == .reading { shard.relieve(by: self) }
         guard isOpen, canRead, wantsRead, !isReading else { return }
         loop.resumeLater(self)
     }
 
     private func sendPending() {
-        guard phase == .exchanging, let response = exchange.pending, !exchange.isHeadSent else { return }
+        guard phase == .exchanging, exchange.hasPending, !exchange.isHeadSent, let response = exchange.pending
+        else { return }
         exchange.pending = nil
         send(response)
     }
@@ -29,7 +31,7 @@ extension ServerConnection {
     // MARK: Answers of the gateway's own
 
     private func send(_ response: Response) {
-        let isHead = exchange.request?.method == .head
+        let isHead = exchange.hasRequest && parser.head.method.isHead
         let mayHaveBody = response.status >= 200 && response.status != 204 && response.status != 304
         decidePersistence(response.closesConnection)
         exchange.isHeadSent = true
@@ -37,7 +39,7 @@ extension ServerConnection {
         exchange.status = response.status
         let writer = answerWriter
         let framing = mayHaveBody ? BodyFraming.length(UInt64(response.body.count)) : .none
-        withOutput { writer.append(response, framing: framing, to: &$0) }
+        compose { writer.append(response, framing: framing, to: &$0) }
         guard mayHaveBody, !isHead else { return }
         exchange.answerBodyBytes = response.body.count
         response.body.withUnsafeBytes { write($0) }
@@ -45,14 +47,14 @@ extension ServerConnection {
 
     /// A body that has not been read to its end leaves the next request's place unknown.
     func decidePersistence(_ mustClose: Bool) {
-        let mayLive = exchange.request?.keepsAlive == true && exchange.isRequestComplete
+        let mayLive = exchange.hasRequest && parser.head.keepsAlive && exchange.isRequestComplete
         if mustClose || !mayLive || isSpent || shard.isDraining || sawPeerClose { closesAfterAnswer = true }
     }
 
     var answerWriter: AnswerWriter {
         AnswerWriter(
             requestID: exchange.requestID, dateLine: shard.dateLine, closes: closesAfterAnswer,
-            sayKeepAlive: exchange.request?.version == .http10)
+            sayKeepAlive: exchange.hasRequest && parser.head.version == .http10)
     }
 
     // MARK: The end of an exchange
@@ -70,16 +72,17 @@ extension ServerConnection {
     func releaseExchange() {
         let id = exchange.requestID
         limitSet = generation.settings.limitSet(of: source.name)
-        exchange = ExchangeState(request: nil, requestID: id, started: loop.now)
+        exchange = ExchangeState(hasRequest: false, requestID: id, started: loop.now)
     }
 
     func tellOutcome(_ end: ExchangeOutcome.End) {
         shard.overload.cells.addRequests(-1)
         var outcome = ExchangeOutcome(
-            request: exchange.request, requestID: exchange.requestID, peer: peer, client: client,
+            request: exchange.hasRequest ? parser.head : nil, requestID: exchange.requestID, peer: peer,
+            client: client, clientText: isTrusted ? Array(client.host.utf8) : peerText,
             status: exchange.status,
             requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
-            duration: loop.now.duration(since: exchange.started),
+            duration: loop.now.nanoseconds(since: exchange.started),
             upstreamLatency: exchange.upstreamLatency, upstreamError: exchange.upstreamError,
             framingError: exchange.framingError, answerCoding: exchange.answerCoding, end: end,
             note: exchange.note)
@@ -106,7 +109,7 @@ extension ServerConnection {
 
     /// Answers with a problem instead of what was under way, or cuts an answer that has begun.
     func fail(_ problem: ProblemDocument, _ reason: CancelReason, retryAfter: Int? = nil) {
-        guard phase == .exchanging, exchange.pending == nil else { return }
+        guard phase == .exchanging, !exchange.hasPending else { return }
         if exchange.isHeadSent {
             cut(reason)
             return abort()

@@ -7,7 +7,7 @@ import Transport
 extension ServerConnection {
     func isAwaiting(_ serial: UInt64) -> Bool {
         isOpen && self.serial == serial && phase == .exchanging && !exchange.isHeadSent
-            && exchange.pending == nil
+            && !exchange.hasPending
     }
 
     func setCancelHook(_ hook: @escaping (CancelReason) -> Void, _ serial: UInt64) {
@@ -22,7 +22,7 @@ extension ServerConnection {
         if isAwaiting(serial) { exchange.mark = mark }
     }
 
-    func attach(trace: (high: UInt64, low: UInt64), _ serial: UInt64) {
+    func attach(trace: TraceParent, _ serial: UInt64) {
         if isAwaiting(serial) { exchange.trace = trace }
     }
 
@@ -45,21 +45,22 @@ extension ServerConnection {
         guard isAwaiting(serial) else { return }
         if exchange.isRequestComplete { return completion([]) }
         guard mayHaveBody() else { return }
-        if case .length(let count) = exchange.request?.framing {
+        if exchange.hasRequest, case .length(let count) = parser.head.framing {
             guard count <= UInt64(max(0, bytesMax)) else {
                 exchange.framingError = .bodyTooLarge
                 return fail(ProblemDocument(.bodyTooLarge), .badBody)
             }
             // No more than this is set aside on the client's word alone.
-            exchange.collected.reserveCapacity(min(Int(count), 256 << 10))
+            exchange.more.collected.reserveCapacity(min(Int(count), 256 << 10))
         }
-        exchange.sink = .collect(bytesMax: bytesMax, completion: completion)
+        exchange.more.collector = (bytesMax, completion)
+        exchange.sink = .collect
         wantBody()
     }
 
     /// The body is wanted now: the client may be waiting for a word.
     func wantBody() {
-        if exchange.request?.expectsContinue == true, !exchange.isRequestComplete,
+        if exchange.hasRequest, parser.head.expectsContinue, !exchange.isRequestComplete,
             exchange.requestBodyBytes == 0, held.isEmpty
         {
             withOutput { $0.append("HTTP/1.1 100 Continue\r\n\r\n") }
@@ -99,16 +100,15 @@ extension ServerConnection {
 
     private func note(_ result: Result<CollectedResponse, UpstreamError>) {
         switch result {
-        case .success(let answer): exchange.upstreamLatency = answer.firstByteLatency
+        case .success(let answer): exchange.upstreamLatency = answer.firstByteLatency.nanoseconds
         case .failure(let error): exchange.upstreamError = error
         }
     }
 
     func rewriter(_ options: UpstreamOptions = []) -> RequestRewriter {
         RequestRewriter(
-            viaName: generation.settings.viaName, requestID: exchange.requestID,
-            peer: peerText, isTrusted: isTrusted, isSecure: isSecure,
-            sendsForwarded: generation.settings.sendsForwarded, options: options,
+            sender: forwardedSender, requestID: exchange.requestID, isTrusted: isTrusted, options: options,
+            trace: exchange.trace,
             certificate: generation.settings.sendsClientCertificate ? secureConnection?.peer : nil)
     }
 }

@@ -42,3 +42,11 @@ extension ServerConnection {
         return nil
     }
 }
+
+extension RequestHead {
+    /// Whether something is to be looked at before it is passed on.
+    var countsHops: Bool {
+        if case .options = method { return true }
+        return wasForwarded
+    }
+}

@@ -72,26 +72,39 @@ extension ServerConnection {
     // MARK: The request
 
     private func headCompleted(at bytesBehind: Int) {
-        var head = parser.head
-        begin(head, shard.requestID(for: head.fields))
-        if head.framing == .none { _ = takeEnd() }
-        shard.counters.requests.wrappingAdd(1, ordering: .relaxed)
-        if head.method == .connect || head.method == .trace {
+        let hasID = parser.head.carriesRequestID
+        begin(hasRequest: true, hasID ? shard.requestID(for: parser.head.fields) : shard.newRequestID())
+        if parser.head.framing == .none { _ = takeEnd() }
+        shard.overload.cells.countRequest()
+        switch parser.head.method {
+        case .connect, .trace:
             return refuseHead(ProblemDocument(status: 501, detail: "the method is not supported"), nil)
+        default: break
         }
         if shedsRequest() { return }
-        if case .length(let count) = head.framing, count > UInt64(bodyBytesCeiling) {
+        if case .length(let count) = parser.head.framing, count > UInt64(bodyBytesCeiling) {
             shard.counters.framingErrors.count(.bodyTooLarge)
             return refuseHead(ProblemDocument(.bodyTooLarge), .bodyTooLarge)
         }
-        if head.wasForwarded || head.method == .options, let response = endOfWay(&head) {
-            exchange.pending = response
-            exchange.sink = .discard
-            return
+        hand(parser.head.countsHops ? parser.head : nil)
+    }
+
+    /// Gives the request to the handler; `counted` is its head where hops are counted in it.
+    private func hand(_ counted: RequestHead?) {
+        var counted = counted
+        if var head = counted {
+            if let response = endOfWay(&head) {
+                exchange.pending = response
+                exchange.sink = .discard
+                return
+            }
+            counted = head
         }
-        let exchange = Exchange(
-            request: head, requestID: exchange.requestID, connection: self, serial: serial)
+        var exchange = Exchange(requestID: exchange.requestID, connection: self, serial: serial)
+        if let counted { exchange.request = counted }
         generation.handler.handle(exchange)
+        // Whoever means to look at the request later gets a copy of it: the next one will take its place.
+        if !exchange.isSettled || !isKnownUniquelyReferenced(&exchange) { exchange.keepRequest() }
     }
 
     /// A request without a body is complete with its head; the parser says so without another byte.
@@ -101,11 +114,11 @@ extension ServerConnection {
         return exchange.isRequestComplete
     }
 
-    private func begin(_ head: RequestHead?, _ id: RequestID) {
+    private func begin(hasRequest: Bool, _ id: RequestID) {
         nextSerial()
         shard.overload.cells.addRequests(1)
         phase = .exchanging
-        exchange = ExchangeState(request: head, requestID: id, started: loop.now)
+        exchange = ExchangeState(hasRequest: hasRequest, requestID: id, started: loop.now)
         requestDeadline = loop.now.advanced(by: limits.requestTimeout)
         bodyDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
         rateDeadline = .never
@@ -117,11 +130,12 @@ extension ServerConnection {
         switch exchange.sink {
         case .hold, .discard: break
         case .stream: streamBody(bytes)
-        case .collect(let bytesMax, _):
-            guard exchange.collected.count + bytes.count <= bytesMax else {
+        case .collect:
+            let rare = exchange.more
+            guard rare.collected.count + bytes.count <= rare.collector?.bytesMax ?? 0 else {
                 return framingFailed(.bodyTooLarge, after: UnsafeRawBufferPointer(start: nil, count: 0))
             }
-            exchange.collected.append(contentsOf: bytes)
+            rare.collected.append(contentsOf: bytes)
         }
     }
 
@@ -130,12 +144,15 @@ extension ServerConnection {
         switch exchange.sink {
         case .hold, .discard: break
         case .stream: streamRequestEnd()
-        case .collect(_, let completion):
+        case .collect:
             exchange.sink = .discard
+            let rare = exchange.more
+            let collector = rare.collector
+            rare.collector = nil
             var body: [UInt8] = []
-            swap(&body, &exchange.collected)
+            swap(&body, &rare.collected)
             exchange.handedBytes = body.capacity
-            completion(body)
+            collector?.completion(body)
         }
     }
 
@@ -156,7 +173,7 @@ extension ServerConnection {
 
     /// Answers a request that never reaches the handler, and closes.
     func refuse(_ problem: ProblemDocument, _ error: FramingError?) {
-        begin(nil, shard.newRequestID())
+        begin(hasRequest: false, shard.newRequestID())
         exchange.framingError = error
         refuseHead(problem, error)
     }

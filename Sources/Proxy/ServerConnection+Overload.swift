@@ -42,7 +42,7 @@ extension ServerConnection {
 
     /// The memory that its bytes take, in both directions.
     private var bufferBytes: Int {
-        held.capacity + exchange.collected.capacity + outputCapacity + exchange.handedBytes
+        held.capacity + (exchange.rare?.collected.capacity ?? 0) + outputCapacity + exchange.handedBytes
             + (exchange.upstream?.outputCapacity ?? tunnel?.waitingCapacity ?? 0)
     }
 
@@ -77,7 +77,7 @@ extension ServerConnection {
             return settle()
         }
         exchange.shed = .memory
-        exchange.collected = []
+        exchange.more.collected = []
         exchange.handedBytes = 0
         // What is half sent cannot be taken back, and what is to be sent is too much already.
         guard !exchange.isHeadSent else { return clientGone() }
@@ -133,7 +133,8 @@ extension ServerConnection {
 
     /// Whether the body that the head announces may be as long as that; otherwise the client is told.
     func mayHaveBody() -> Bool {
-        guard case .length(let count) = exchange.request?.framing, count > UInt64(limits.requestBodyBytesMax)
+        guard exchange.hasRequest, case .length(let count) = parser.head.framing,
+            count > UInt64(limits.requestBodyBytesMax)
         else { return true }
         exchange.framingError = .bodyTooLarge
         shard.counters.framingErrors.count(.bodyTooLarge)

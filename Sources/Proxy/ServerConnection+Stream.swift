@@ -4,14 +4,14 @@ import Transport
 /// The streamed way: both bodies pass through, at most a read's worth of each waiting.
 extension ServerConnection: UpstreamClient {
     func stream(
-        _ request: RequestHead, to upstream: Upstream, clientKey: UInt64?, options: StreamOptions,
+        _ changed: Exchange.Copy?, to upstream: Upstream, clientKey: UInt64?, options: StreamOptions,
         shaper: (any AnswerShaper)?, _ serial: UInt64
     ) {
         guard isAwaiting(serial), exchange.target == nil, mayHaveBody() else { return }
         exchange.shaper = shaper
         exchange.options = options
-        if !options.isEmpty, !mayStream(request) { return }
-        exchange.streamed = request
+        if !options.isEmpty, !mayStream(changed?.head ?? parser.head) { return }
+        exchange.changed = changed
         exchange.target = upstream
         exchange.clientKey = clientKey
         if let total = upstream.settings.totalTimeout {
@@ -31,8 +31,7 @@ extension ServerConnection: UpstreamClient {
     }
 
     private func acquire(_ server: UpstreamServer, fresh: Bool) {
-        let request = exchange.request
-        let mayRepeat = request?.method.isIdempotent == true && request?.framing == BodyFraming.none
+        let mayRepeat = parser.head.framing.isNone && parser.head.method.isIdempotent
         switch server.pool(on: loop).acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
         case .connection(let connection): upstreamReady(connection)
         case .waiting(let waiter): exchange.waiter = waiter
@@ -46,24 +45,32 @@ extension ServerConnection: UpstreamClient {
 
     func upstreamReady(_ upstream: UpstreamConnection) {
         exchange.waiter = nil
-        guard phase == .exchanging, let target = exchange.target, let request = exchange.streamed else {
-            return upstream.cancel()
+        guard phase == .exchanging, let target = exchange.target else { return upstream.cancel() }
+        if exchange.rare != nil, let changed = exchange.changed {
+            begin(changed.head, on: upstream)
+        } else {
+            begin(parser.head, on: upstream)
         }
-        exchange.upstream = upstream
-        upstream.beginRequest(request.method)
-        let rewriter = rewriter(upstreamOptions(for: request))
-        let server = upstream.pool.server
-        upstream.withOutput { rewriter.append(request, framing: request.framing, for: server, to: &$0) }
         exchange.sink = .stream
         let isFirst = exchange.replay == nil
         if exchange.isRequestComplete, isFirst { return upstream.endRequest() }
         if isFirst {
-            let isKept = target.mayRepeat(request.method)
+            let isKept = target.mayRepeat(parser.head.method)
             exchange.replay = ReplayBody(bytesMax: isKept ? target.settings.retryBodyBytesMax : 0)
         }
-        if leavesContinue(request) { return awaitContinue() }
+        if !exchange.options.isEmpty, leavesContinue(parser.head) { return awaitContinue() }
         if isFirst { wantBody() } else { sendAgain() }
         exchange.upstream?.sendNow()
+    }
+
+    /// Writes the request's head.
+    private func begin(_ request: RequestHead, on upstream: UpstreamConnection) {
+        exchange.upstream = upstream
+        upstream.beginRequest(request.method)
+        let rewriter = rewriter(upstreamOptions(for: request))
+        upstream.compose {
+            rewriter.append(request, framing: request.framing, for: upstream.pool.server, to: &$0)
+        }
     }
 
     private func upstreamOptions(for request: RequestHead) -> UpstreamOptions {
@@ -87,7 +94,7 @@ extension ServerConnection: UpstreamClient {
     }
 
     func streamBody(_ bytes: UnsafeRawBufferPointer) {
-        exchange.replay?.record(bytes)
+        exchange.rare?.replay?.record(bytes)
         send(bytes)
         guard let upstream = exchange.upstream else { return }
         guard upstream.outputCount >= limits.pressureBytes else { return }
@@ -97,7 +104,7 @@ extension ServerConnection: UpstreamClient {
 
     private func send(_ bytes: UnsafeRawBufferPointer) {
         guard let upstream = exchange.upstream else { return }
-        if case .chunked = exchange.request?.framing {
+        if case .chunked = parser.head.framing {
             upstream.withOutput { WireWriter.appendChunkStart(bytes.count, to: &$0) }
             upstream.write(bytes)
             upstream.withOutput { WireWriter.appendChunkEnd(to: &$0) }
@@ -108,7 +115,7 @@ extension ServerConnection: UpstreamClient {
 
     func streamRequestEnd() {
         guard let upstream = exchange.upstream else { return }
-        if case .chunked = exchange.request?.framing {
+        if case .chunked = parser.head.framing {
             var trailers = parser.trailers
             trailers.removeForbiddenInTrailers()
             upstream.withOutput { WireWriter.appendLastChunk(trailers: trailers, to: &$0) }
@@ -131,15 +138,22 @@ extension ServerConnection: UpstreamClient {
             if exchange.continueDeadline != .never { endAwaitingContinue() }
             return
         }
-        guard exchange.request?.version == .http11, !exchange.isHeadSent else { return }
-        withOutput { AnswerWriter.appendInterim(head, to: &$0) }
+        guard exchange.hasRequest, parser.head.version == .http11, !exchange.isHeadSent else { return }
+        compose { AnswerWriter.appendInterim(head, to: &$0) }
     }
 
     func upstreamHead(_ upstream: UpstreamConnection) {
         if exchange.target?.retriesAnswers == true, triesElsewhere(upstream) { return }
-        var head = upstream.parser.head
-        if let shaper = exchange.shaper { head = shaped(head, by: shaper) }
-        exchange.upstreamLatency = loop.now.duration(since: exchange.started)
+        if exchange.rare != nil, let shaper = exchange.shaper {
+            begin(shaped(upstream.parser.head, by: shaper))
+        } else {
+            begin(upstream.parser.head)
+        }
+    }
+
+    /// Writes the answer's head.
+    private func begin(_ head: ResponseHead) {
+        exchange.upstreamLatency = loop.now.nanoseconds(since: exchange.started)
         exchange.isHeadSent = true
         exchange.cancelHook = nil
         exchange.continueDeadline = .never
@@ -148,42 +162,47 @@ extension ServerConnection: UpstreamClient {
         decidePersistence(exchange.answerFraming == .untilClose)
         var writer = answerWriter
         let framing = exchange.answerFraming
-        writer.keepsTrailers = framing == .chunked && exchange.request?.acceptsTrailers == true
-        withOutput { writer.append(head, framing: framing, isBodiless: head.framing == .none, to: &$0) }
+        writer.keepsTrailers = framing == .chunked && parser.head.acceptsTrailers
+        compose { writer.append(head, framing: framing, isBodiless: head.framing.isNone, to: &$0) }
     }
 
     /// HTTP/1.0 knows no chunks: there the end of the connection is the end of the answer.
     private func answerFraming(for framing: BodyFraming) -> BodyFraming {
         switch framing {
         case .none, .length, .tunnel: framing
-        case .chunked, .untilClose: exchange.request?.version == .http11 ? .chunked : .untilClose
+        case .chunked, .untilClose: parser.head.version == .http11 ? .chunked : .untilClose
         }
     }
 
     func upstreamBody(_ bytes: UnsafeRawBufferPointer) {
-        if let shaping = exchange.shaping { return shapeBody(bytes, by: shaping) }
+        if exchange.rare != nil, let shaping = exchange.shaping { return shapeBody(bytes, by: shaping) }
         sendPiece(bytes)
     }
 
     func upstreamPaused() {
-        if let shaping = exchange.shaping { shaping.pause { sendPiece($0) } }
+        if exchange.rare != nil, let shaping = exchange.shaping { shaping.pause { sendPiece($0) } }
         if outputCount > 0 || writeError != nil { sendOutput() }
     }
 
     func upstreamEnd(_ upstream: UpstreamConnection) {
-        var trailers = HeaderList()
-        if exchange.answerFraming == .chunked {
-            // A client that has not asked for them may take them for anything (RFC 9110 §6.5.1).
-            if exchange.request?.acceptsTrailers == true { trailers = upstream.parser.trailers }
-            trailers.removeForbiddenInTrailers()
-        }
-        if let shaping = exchange.shaping { endShaping(shaping, &trailers) }
-        if exchange.answerFraming == .chunked {
-            withOutput { WireWriter.appendLastChunk(trailers: trailers, to: &$0) }
+        if exchange.answerFraming.isChunked {
+            endChunks(upstream)
+        } else if exchange.rare != nil, let shaping = exchange.shaping {
+            var none = HeaderList()
+            endShaping(shaping, &none)
         }
         exchange.upstream = nil
         exchange.isAnswerComplete = true
         settle()
+    }
+
+    private func endChunks(_ upstream: UpstreamConnection) {
+        var trailers = HeaderList()
+        // A client that has not asked for them may take them for anything (RFC 9110 §6.5.1).
+        if parser.head.acceptsTrailers { trailers = upstream.parser.trailers }
+        trailers.removeForbiddenInTrailers()
+        if let shaping = exchange.shaping { endShaping(shaping, &trailers) }
+        withOutput { WireWriter.appendLastChunk(trailers: trailers, to: &$0) }
     }
 
     // MARK: Failure
@@ -202,24 +221,24 @@ extension ServerConnection: UpstreamClient {
 
     /// A body that has been sent can be sent again only if all of it was kept.
     private func nextAttempt(after error: UpstreamError, reused: Bool) -> Attempts.Next? {
-        guard !exchange.isHeadSent, let target = exchange.target, let request = exchange.request else {
+        guard !exchange.isHeadSent, exchange.hasRequest, let target = exchange.target else {
             return nil
         }
         let key = clientNumber(for: target)
         return exchange.attempts.next(
-            target, after: error, reused: reused, facts(of: request), on: loop, key: key)
+            target, after: error, reused: reused, facts, on: loop, key: key)
     }
 
-    private func facts(of request: RequestHead) -> Attempts.Request {
+    private var facts: Attempts.Request {
         Attempts.Request(
-            isIdempotent: request.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
+            isIdempotent: parser.head.method.isIdempotent, isReplayable: exchange.replay?.isWhole ?? true)
     }
 
     /// Whether the answer that begins is not taken, and another server is asked for one.
     private func triesElsewhere(_ upstream: UpstreamConnection) -> Bool {
-        guard let target = exchange.target, let request = exchange.request else { return false }
+        guard exchange.hasRequest, let target = exchange.target else { return false }
         let next = exchange.attempts.next(
-            target, answered: upstream.parser.head.status, facts(of: request), on: loop,
+            target, answered: upstream.parser.head.status, facts, on: loop,
             key: clientNumber(for: target))
         guard let next else { return false }
         exchange.upstream = nil

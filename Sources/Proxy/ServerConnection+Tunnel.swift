@@ -25,13 +25,13 @@ extension ServerConnection {
         guard phase == .exchanging, exchange.asksForTunnel, exchange.isRequestComplete, !exchange.isHeadSent,
             WebSocketHandshake.accepts(head)
         else { return nil }
-        exchange.upstreamLatency = loop.now.duration(since: exchange.started)
+        exchange.upstreamLatency = loop.now.nanoseconds(since: exchange.started)
         exchange.isHeadSent = true
         exchange.cancelHook = nil
         exchange.status = head.status
         exchange.upstream = nil
         let writer = answerWriter
-        withOutput { writer.appendSwitch(head, to: &$0) }
+        compose { writer.appendSwitch(head, to: &$0) }
         phase = .tunnel
         updateDeadline()
         let tunnel = Tunnel(client: self, upstream: upstream, limits: limits)

@@ -24,7 +24,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     let source: Listener
     /// What holds for the present request, or else for the next: the listener's, or what its route says instead.
     var limitSet: LimitSet
-    private let begun: MonotonicTime
+    let begun: MonotonicTime
     /// Memory counted as taken by its bytes.
     var accounted = 0
     /// Its index in the shard's list.
@@ -36,15 +36,16 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     var isParsing = false
     private(set) var isReading = false
     /// Counts exchanges, so that an answer to an earlier one is told apart.
-    private(set) var serial: UInt64 = 0
+    private(set) var serial: UInt64
     var exchange: ExchangeState
     var closesAfterAnswer = false
     private var saidFarewell = false
     private(set) var isTrusted = false
     private(set) lazy var peerText = Array(peer.host.utf8)
+    private var sender: ForwardedSender?
     var tunnel: Tunnel?
     /// As what it was counted among its client's connections.
-    private var tallied: AddressPrefix?
+    private(set) var tallied: AddressPrefix?
     private(set) var timer: LoopTimer?
     var headDeadline = MonotonicTime.never
     var requestDeadline = MonotonicTime.never
@@ -58,24 +59,29 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     var sentBeforeWindow: UInt64 = 0
     private var lingerDeadline = MonotonicTime.never
 
-    init(shard: ServerShard, owning raw: Int32, peer: SocketAddress, source: Listener) {
+    init(
+        shard: ServerShard, owning raw: Int32, peer: SocketAddress, source: Listener,
+        continuing past: MovedConnection? = nil
+    ) {
         self.shard = shard
         generation = shard.generation
         self.peer = peer
         self.source = source
         limitSet = shard.generation.settings.limitSet(of: source.name)
-        begun = shard.loop.now
+        begun = past?.begun ?? shard.loop.now
+        serial = past?.serial ?? 0
+        tallied = past?.tallied
         parser = RequestParser(limits: limitSet.values.request)
         let noID = RequestID(prefix: 0, counter: 0)
-        exchange = ExchangeState(request: nil, requestID: noID, started: shard.loop.now)
+        exchange = ExchangeState(hasRequest: false, requestID: noID, started: shard.loop.now)
         super.init(loop: shard.loop, owning: raw)
         timer = LoopTimer { [unowned self] in deadlinePassed() }
     }
 
     /// Whose request it is: the peer, or who a trusted one says it is.
     var client: SocketAddress {
-        guard isTrusted, let fields = exchange.request?.fields else { return peer }
-        return generation.settings.trust.client(behind: peer, fields)
+        guard isTrusted, exchange.hasRequest else { return peer }
+        return generation.settings.trust.client(behind: peer, parser.head.fields)
     }
 
     var limits: ProxyLimits { limitSet.values }
@@ -101,6 +107,13 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         } else {
             updateDeadline()
         }
+    }
+
+    /// Goes on between two requests, on the loop that it has been moved to.
+    func resume() {
+        isTrusted = generation.settings.trust.contains(peer)
+        headDeadline = loop.now.advanced(by: limits.keepAliveTimeout)
+        updateDeadline()
     }
 
     /// Answers before anything is read.
@@ -133,6 +146,15 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         limitSet = generation.settings.limitSet(of: source.name)
         parser = RequestParser(limits: limits.request)
         isTrusted = generation.settings.trust.contains(peer)
+        sender = nil
+    }
+
+    /// What is said upstream of who sends its requests.
+    var forwardedSender: ForwardedSender {
+        if let sender { return sender }
+        let made = ForwardedSender(address: peerText, isSecure: isSecure, settings: generation.settings)
+        sender = made
+        return made
     }
 
     /// Finishes what is under way, then closes. A connection between requests is closed at once unless it may bring one
@@ -194,7 +216,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     var isUpstreamFull: Bool {
-        guard case .stream = exchange.sink, let upstream = exchange.upstream else { return false }
+        guard exchange.sink == .stream, let upstream = exchange.upstream else { return false }
         return upstream.outputCount >= limits.pressureBytes
     }
 

@@ -18,18 +18,26 @@ final class ServerShard: @unchecked Sendable {
     private(set) var idleGrace = Duration.zero
     private var listeners: [ListenerShare] = []
     private var connections: [ServerConnection] = []
+    /// Those it serves now.
+    var present: [ServerConnection] { connections }
+    /// The parts of all loops, this one's too; set before anything is accepted.
+    private let family: ShardFamily
+    private var relief = Relief()
     private var drained: (() -> Void)?
     private var drainTimer: LoopTimer?
     private var idleTimer: LoopTimer?
     private let idPrefix = UInt64.random(in: .min ... .max)
     private var idCounter: UInt64 = 0
+    private var idState = UInt64.random(in: .min ... .max)
     private var dateSecond: Int64 = .min
+    private var dateCheck = MonotonicTime(nanoseconds: 0)
     private var dateBytes: [UInt8] = []
 
     init(
         loop: EventLoop, generation: ServerGeneration, counters: ProxyCounters, tally: ClientTally,
-        overload: Overload
+        overload: Overload, family: ShardFamily
     ) {
+        self.family = family
         self.loop = loop
         self.generation = generation
         self.counters = counters
@@ -132,13 +140,41 @@ final class ServerShard: @unchecked Sendable {
     func remove(_ connection: ServerConnection) {
         connection.source.load.add(-1)
         counters.connections.wrappingSubtract(1, ordering: .relaxed)
+        release(connection)
+        if connections.isEmpty { tellDrained() }
+    }
+
+    /// Forgets a connection that goes on elsewhere.
+    func release(_ connection: ServerConnection) {
         loop.load.add(-1)
         let last = connections.removeLast()
         if last !== connection {
             connections[connection.place] = last
             last.place = connection.place
         }
-        if connections.isEmpty { tellDrained() }
+    }
+
+    /// Goes on with a connection of another loop.
+    func take(_ moved: MovedConnection) {
+        let connection = ServerConnection(
+            shard: self, owning: moved.raw, peer: moved.peer, source: moved.source, continuing: moved)
+        connection.place = connections.count
+        connections.append(connection)
+        do throws(TransportError) {
+            try connection.register()
+        } catch {
+            return remove(connection)
+        }
+        connection.resume()
+        if isDraining { connection.drain(keepingIdle: idleGrace > .zero) }
+    }
+
+    /// Gives a connection between two requests to another loop where this one has no rest and the other has.
+    func relieve(by connection: ServerConnection) {
+        guard !isDraining, connection.mayMove,
+            let heir = relief.next(from: self, among: family.shards, count: connections.count)
+        else { return }
+        connection.move(to: heir)
     }
 
     // MARK: Draining
@@ -195,13 +231,43 @@ final class ServerShard: @unchecked Sendable {
         return RequestID(prefix: idPrefix, counter: idCounter)
     }
 
-    /// `Date`, written anew each second.
+    /// A number that differs from all others of the shard, and by its seed from those of others: the system's randomness is
+    /// asked once and not for every request.
+    ///
+    /// **Source**: Steele, Lea, Flood 2014, SplitMix64.
+    func nextID() -> UInt64 {
+        idState &+= 0x9E37_79B9_7F4A_7C15
+        var bits = idState
+        bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
+        return bits ^ bits >> 31
+    }
+
+    /// `Date`, written anew each second; the clock is read a hundred times a second at most.
     var dateLine: [UInt8] {
+        guard loop.now >= dateCheck else { return dateBytes }
+        dateCheck = loop.now.advanced(byNanoseconds: 10_000_000)
         let second = loop.clock.wallSeconds()
         if second != dateSecond {
             dateSecond = second
             dateBytes = Array("Date: \(HTTPDate.imfFixdate(unixSeconds: second))\r\n".utf8)
         }
         return dateBytes
+    }
+}
+
+/// The parts of one server on all its loops.
+///
+/// `@unchecked Sendable` because: set once, before anything is accepted, and only read afterwards. They do not keep each other: the server does.
+final class ShardFamily: @unchecked Sendable {
+    private struct Member {
+        unowned let shard: ServerShard
+    }
+    private var members: [Member] = []
+
+    /// Those of a server.
+    var shards: [ServerShard] {
+        get { members.map(\.shard) }
+        set { members = newValue.map { Member(shard: $0) } }
     }
 }

@@ -6,11 +6,18 @@ final class ShardCells: Sendable {
     /// Keeps neighbouring objects' hot words off this one's cache line.
     private let front = (UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0))
     private let requestsCell = Atomic<Int>(0)
+    private let countCell = Atomic<Int>(0)
     private let bytesCell = Atomic<Int>(0)
     private let back = (UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0), UInt64(0))
 
     /// Requests under way.
     var requests: Int { requestsCell.load(ordering: .relaxed) }
+
+    /// Requests whose head was complete, since the start.
+    var count: Int { countCell.load(ordering: .relaxed) }
+
+    /// Counts one. **Runs on** the loop.
+    func countRequest() { countCell.store(count &+ 1, ordering: .relaxed) }
 
     /// Memory that its connections' bytes take. **Units**: bytes.
     var bytes: Int { bytesCell.load(ordering: .relaxed) }

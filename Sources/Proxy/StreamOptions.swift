@@ -1,3 +1,5 @@
+import Buffers
+
 /// What a request that is streamed may do beyond being asked and answered.
 package struct StreamOptions: OptionSet, Sendable {
     /// Its bits.
@@ -23,7 +25,7 @@ struct UpstreamOptions: OptionSet {
     static let webSocket = UpstreamOptions(rawValue: 4)
 
     /// Appends their fields. A field that concerns one connection is named in `Connection` (RFC 9110 §7.6.1).
-    func append(to output: inout [UInt8]) {
+    func append(to output: inout ByteBuffer) {
         if contains(.webSocket) {
             output.append("Connection: Upgrade\r\nUpgrade: websocket\r\n")
         } else if contains(.acceptsTrailers) {

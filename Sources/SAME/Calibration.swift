@@ -2,7 +2,8 @@
 package struct Calibration: Codable, Hashable, Sendable {
     /// How terms become one number.
     package enum Combination: Codable, Hashable, Sendable {
-        /// Σ over the terms of −ln P(benign ≥ term): even-handed, since each term speaks in its own rarity.
+        /// Σ over the terms of −ln P(benign ≥ term), each with its ``Voice``: even-handed, since each term speaks in its
+        /// own rarity.
         case tailSum
         /// Eq. (6): α·L_rec + (1−α)·L_dev, unnormalised as in the paper.
         case paper(alpha: Double)
@@ -14,6 +15,18 @@ package struct Calibration: Codable, Hashable, Sendable {
         package let term: ScoreTerm
         /// Its benign upper tail.
         package let tail: TailFunction
+        /// What its surprise counts for in the sum; nil, and no field of the file, where that is a plain one.
+        package var voice: Voice?
+
+        /// A term as given.
+        package init(term: ScoreTerm, tail: TailFunction, voice: Voice? = nil) {
+            self.term = term
+            self.tail = tail
+            self.voice = voice
+        }
+
+        /// What `value` adds to a tail-sum. **Units** nats.
+        package func heard(_ value: Double) -> Double { (voice ?? .plain).heard(tail.surprise(value)) }
     }
 
     /// How the terms become one number.
@@ -33,11 +46,12 @@ package struct Calibration: Codable, Hashable, Sendable {
     /// an answer is judged against this one, so that its percentile stays true.
     package let answerless: TailFunction
 
-    /// Calibrates on benign held-out queries.
+    /// Calibrates on benign held-out queries. Terms that `voices` does not name have a plain one.
     ///
     /// **Throws** when a term is missing or not finite, or the sample is too small.
     package init(
-        sample: [TermValues], terms: [ScoreTerm] = Self.defaultTerms, combination: Combination = .tailSum
+        sample: [TermValues], terms: [ScoreTerm] = Self.defaultTerms, combination: Combination = .tailSum,
+        voices: [ScoreTerm: Voice] = [:]
     ) throws(CalibrationError) {
         let used = try Self.usedTerms(terms, combination)
         let expected = used.contains(.excess) ? try Self.expected(sample, .excess, \.roughness) : nil
@@ -51,7 +65,8 @@ package struct Calibration: Codable, Hashable, Sendable {
                 guard let value = values[term] else { throw .termMissing(term, index: index) }
                 column.append(value)
             }
-            calibrated.append(Term(term: term, tail: try TailFunction(sample: column)))
+            calibrated.append(
+                Term(term: term, tail: try TailFunction(sample: column), voice: voices[term]))
         }
         self.combination = combination
         self.expected = expected
@@ -95,6 +110,13 @@ package struct Calibration: Codable, Hashable, Sendable {
     /// false-positive rate of the threshold is 1 − percentile/100. Units: percent in, raw score out.
     package func threshold(percentile: Double) -> Double {
         full.value(surprise: AnomalyScore.surprise(percentile: min(max(percentile, 0), 100)))
+    }
+
+    /// The surprise of each term of a query, before its voice; nil where one is missing. **Units** nats, in the order of
+    /// ``terms``.
+    package func surprises(_ values: TermValues) -> [Double?] {
+        let values = Self.filled(values, expected, expectedMasked)
+        return terms.map { entry in values[entry.term].map { entry.tail.surprise(Double($0)) } }
     }
 
     /// Whether there is a combination that the largest probability makes possible and neither more nor less does.
@@ -153,7 +175,8 @@ package struct Calibration: Codable, Hashable, Sendable {
     static func combine(_ values: TermValues, _ terms: [Term], _ combination: Combination) -> Double {
         switch combination {
         case .tailSum:
-            return terms.reduce(0) { $0 + $1.tail.surprise(Double(values[$1.term] ?? 0)) }
+            let sum = terms.reduce(0) { $0 + $1.heard(Double(values[$1.term] ?? 0)) }
+            return min(sum, TailFunction.surpriseMax)
         case .paper(let alpha):
             let reconstruction = Double(values.reconstruction)
             guard terms.contains(where: { $0.term == .deviation }), let deviation = values.deviation else {
@@ -170,6 +193,8 @@ extension Calibration {
         if case .paper(let alpha) = combination, !(alpha >= 0 && alpha <= 1) { return "alpha is outside 0…1" }
         if terms.first?.term != .reconstruction { return "the reconstruction term is missing" }
         if Set(terms.map(\.term)).count != terms.count { return "a term appears twice" }
+        // With a floor under every term most queries would score the same, and no percentile would be true of them.
+        if let voice = terms.first?.voice, voice.floor > 0 { return "the reconstruction's voice has a floor" }
         if terms.contains(where: { $0.term == .excess }) != (expected != nil) {
             return "the expected loss is there without the excess, or the excess without it"
         }
@@ -181,7 +206,9 @@ extension Calibration {
             return "the expected loss is not finite"
         }
         for entry in terms {
-            if let defect = entry.tail.defect { return "\(entry.term.rawValue): \(defect)" }
+            if let defect = entry.tail.defect ?? entry.voice?.defect {
+                return "\(entry.term.rawValue): \(defect)"
+            }
         }
         if confident != nil, !Self.hasConfidentPart(terms.map(\.term), combination) {
             return "there is a part of the score that the largest probability allows, and no such terms"

@@ -1,9 +1,10 @@
+import Buffers
 import CPosix
 import Dispatch
 
 /// One shard: a serial queue, an epoll, and the one Dispatch source that tells when the epoll has something.
 ///
-/// A connection belongs to one loop for life, so nothing here locks. One source a loop rather than one a
+/// A connection belongs to one loop at a time and changes it between two requests at most, so nothing here locks. One source a loop rather than one a
 /// descriptor halves the CPU a request costs: libdispatch re-arms a source after each handler, and an epoll
 /// drained inside one handler amortises that over every ready connection.
 ///
@@ -31,6 +32,8 @@ public final class EventLoop: @unchecked Sendable {
     package private(set) var now: MonotonicTime
     /// Where a connection reads to; what it leaves there is gone with the next read.
     package let scratch: UnsafeMutableRawBufferPointer
+    /// Where heads are put together.
+    package var draft = ByteBuffer(capacity: 8 << 10)
     /// Emptied buffers for reuse.
     package let buffers = BufferPool()
     /// How many connections it serves, readable from any thread.
@@ -45,6 +48,7 @@ public final class EventLoop: @unchecked Sendable {
     private var scheduledTime: MonotonicTime = .never
     private var isDraining = false
     private var late = LoopLag()
+    private var use = LoopUse()
     /// How long the last look for events has waited for them. **Units**: nanoseconds.
     private var waited: UInt64 = 0
     private var wheel: TimerWheel
@@ -88,6 +92,12 @@ public final class EventLoop: @unchecked Sendable {
 
     /// How late it is in taking up what is ready. **Runs on** the loop. **Units**: nanoseconds.
     package var lagNanoseconds: UInt64 { late.nanoseconds }
+
+    /// Whether its thread has lately had no rest, so that connections were better served elsewhere. **Runs on** the loop.
+    package var isSaturated: Bool { use.isSaturated }
+
+    /// Counts the windows over which that is measured. **Runs on** the loop.
+    package var useWindows: Int { use.windows }
 
     /// Traps in debug builds when called from anywhere but the loop.
     package func assertOnLoop() {
@@ -211,6 +221,10 @@ public final class EventLoop: @unchecked Sendable {
         let count = cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
         now = clock.now()
         waited = now.nanoseconds - min(begin.nanoseconds, now.nanoseconds)
+        if use.isDue(at: now), clock.manual == nil {
+            use.measure(at: now)
+            load.publish(use, at: now)
+        }
         return count
     }
 

@@ -7,6 +7,9 @@ package final class LoopLoad: Sendable {
     /// The lateness last published, and when. **Units**: nanoseconds.
     private let lag = Atomic<UInt64>(0)
     private let lagTime = Atomic<UInt64>(0)
+    /// The share of a processor last published, in thousandths, and when.
+    private let share = Atomic<UInt64>(0)
+    private let shareTime = Atomic<UInt64>(0)
 
     /// Nothing yet.
     package init() {}
@@ -22,6 +25,17 @@ package final class LoopLoad: Sendable {
         let since = now.nanoseconds &- min(lagTime.load(ordering: .relaxed), now.nanoseconds)
         let recent = LoopLag.decayed(lag.load(ordering: .relaxed), over: since)
         return .nanoseconds(Int64(clamping: recent))
+    }
+
+    /// The share of a processor that the loop's thread has had of late, from 0 to 1; of a loop that has not run since, 0.
+    package func utilisation(at now: MonotonicTime) -> Double {
+        let since = now.nanoseconds &- min(shareTime.load(ordering: .relaxed), now.nanoseconds)
+        return since < 3 * LoopUse.window ? Double(share.load(ordering: .relaxed)) / 1000 : 0
+    }
+
+    func publish(_ use: LoopUse, at now: MonotonicTime) {
+        share.store(use.permille, ordering: .relaxed)
+        shareTime.store(now.nanoseconds, ordering: .relaxed)
     }
 
     func publish(_ late: LoopLag, at now: MonotonicTime) {
@@ -43,8 +57,31 @@ package final class LoopGroup: Sendable {
         self.loops = loops
     }
 
-    /// The loop with the fewest connections, preferring `local` unless it has clearly more than another.
+    /// The loop for a new connection, accepted on `local`: the fullest of those that have few and time for more, or else the
+    /// one with the fewest.
+    ///
+    /// Few connections are cheapest together: what is ready for one is found with what is ready for another, in one wait and
+    /// with warm caches, while a second loop would be woken for each event of its own.
     package func loop(near local: EventLoop) -> EventLoop {
+        fillingLoop(at: local.clock.now()) ?? emptiestLoop(near: local)
+    }
+
+    private func fillingLoop(at now: MonotonicTime) -> EventLoop? {
+        var best: EventLoop?
+        var most = -1
+        for loop in loops {
+            let count = loop.load.count
+            guard count < Self.fill, count > most, loop.load.utilisation(at: now) < Self.busy else {
+                continue
+            }
+            best = loop
+            most = count
+        }
+        return best
+    }
+
+    /// The loop with the fewest connections, preferring `local` unless it has clearly more than another.
+    private func emptiestLoop(near local: EventLoop) -> EventLoop {
         var best = local
         var least = local.load.count - Self.slack
         for loop in loops where loop !== local && loop.load.count < least {
@@ -54,6 +91,10 @@ package final class LoopGroup: Sendable {
         return best
     }
 
+    /// Connections that a loop is given before others get any, as long as it has time for them.
+    static let fill = 8
+    /// The utilisation from which a loop has no time for more.
+    private static let busy = 0.6
     /// Connections one loop may have more than another before new ones are handed over, which costs a hop.
     private static let slack = 2
 

@@ -25,6 +25,11 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
         advanced(byNanoseconds: duration.nanoseconds)
     }
 
+    /// The nanoseconds from `earlier` to this point; zero when it lies after it.
+    package func nanoseconds(since earlier: MonotonicTime) -> UInt64 {
+        nanoseconds <= earlier.nanoseconds ? 0 : nanoseconds - earlier.nanoseconds
+    }
+
     /// The time from `earlier` to this point; zero when it lies after it.
     package func duration(since earlier: MonotonicTime) -> Duration {
         nanoseconds <= earlier.nanoseconds

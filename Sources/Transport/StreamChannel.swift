@@ -1,3 +1,4 @@
+import Buffers
 import CPosix
 import Glibc
 
@@ -89,6 +90,13 @@ open class StreamChannel: Channel, @unchecked Sendable {
 
     /// Where an answer or request is put together before `flush`.
     package final func withOutput(_ body: (inout [UInt8]) -> Void) { output.append(body, loop.buffers) }
+
+    /// Queues what `body` puts together.
+    package final func compose(_ body: (inout ByteBuffer) -> Void) {
+        loop.draft.removeAll()
+        body(&loop.draft)
+        loop.draft.withBytes { output.append($0, loop.buffers) }
+    }
 
     /// Queues `bytes`; large ones are sent right away together with what waits.
     package final func write(_ bytes: UnsafeRawBufferPointer) {

@@ -29,13 +29,30 @@ struct BundleExportCommand: ParsableCommand {
     var mae: String
     @Option(help: ArgumentHelp("Where to write the auxiliary model.", valueName: "file"))
     var auxiliary: String
+    @Option(
+        help: ArgumentHelp(
+            "Where to write the detector of small perturbations, which not every bundle has.",
+            valueName: "file"))
+    var perturbation: String?
 
     func run() throws {
         do {
             let bundle = try ModelBundle(contentsOf: bundle)
             try Safetensors(bundle.autoencoder).write(to: mae)
             try Safetensors(bundle.auxiliary).write(to: auxiliary)
-            print("written: \(mae), \(auxiliary)")
+            var written = [mae, auxiliary]
+            if let perturbation {
+                guard let detector = bundle.detector else {
+                    throw ValidationError("the bundle has no perturbation detector")
+                }
+                try Safetensors(detector).write(to: perturbation)
+                written.append(perturbation)
+            }
+            print("written: \(written.joined(separator: ", "))")
+            if bundle.detector != nil, perturbation == nil {
+                TrainSession.say(
+                    "the bundle's perturbation detector was left out: --perturbation FILE writes it")
+            }
         } catch {
             throw TrainSession.plain(error)
         }
@@ -79,7 +96,7 @@ struct BundleText {
     var lines: [String] {
         let manifest = bundle.manifest
         let calibration = manifest.calibration
-        let terms = calibration.terms.map(\.term.rawValue).joined(separator: ", ")
+        let terms = calibration.terms.map(Self.text).joined(separator: ", ")
         var lines = [
             "images        \(manifest.image), \(manifest.classes) classes",
             "autoencoder   \(Self.text(manifest.autoencoder))",
@@ -90,6 +107,14 @@ struct BundleText {
         if let detector = manifest.perturbation {
             lines.append("perturbation  width \(detector.width), \(detector.stages) stages")
             lines.append("              \(Self.cost(detector.parameterCount, detector.flops))")
+        }
+        if let references = manifest.references {
+            lines.append(
+                "references    \(references.count) of \(references.features) features, neighbour \(references.neighbours)"
+            )
+        }
+        if let pass = manifest.maskedPass {
+            lines.append("masked pass   \(String(format: "%g", 100 * pass.ratio)) % of the patches hidden")
         }
         lines += [
             "score         \(Self.text(calibration.combination)) of \(terms)",
@@ -132,6 +157,12 @@ struct BundleText {
             "vit, patch \(sizes.patch), embedding \(sizes.embedding), \(sizes.depth) blocks, \(sizes.heads) heads, "
                 + "pool \(sizes.pool.rawValue)"
         }
+    }
+
+    private static func text(_ term: Calibration.Term) -> String {
+        guard let voice = term.voice else { return term.term.rawValue }
+        return term.term.rawValue
+            + String(format: " (x %g past %.2f nats)", voice.weight, voice.floor)
     }
 
     private static func text(_ combination: Calibration.Combination) -> String {

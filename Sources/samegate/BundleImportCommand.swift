@@ -20,6 +20,10 @@ struct BundleImportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The auxiliary model.", valueName: "file"))
     var auxiliary: String
     @Option(
+        help: ArgumentHelp(
+            "The detector of small perturbations, where there is one.", valueName: "file"))
+    var perturbation: String?
+    @Option(
         help: ArgumentHelp("Heads of the autoencoder, where its file does not say.", valueName: "n[,decoder]")
     )
     var maeHeads: String?
@@ -31,7 +35,7 @@ struct BundleImportCommand: ParsableCommand {
     var output: String
     @Option(
         help: ArgumentHelp(
-            "Terms of the score, of those that need no detector: reconstruction, excess, masked, energy, neighbour, deviation, doubt.",
+            "Terms of the score: \(ScoreTerm.allCases.map(\.rawValue).joined(separator: ", ")).",
             valueName: "term,…"))
     var terms: String?
     @Option(
@@ -42,8 +46,9 @@ struct BundleImportCommand: ParsableCommand {
 
     func validate() throws {
         _ = try heads()
-        if try terms.map(ScoreTerm.list)?.contains(.perturbation) ?? false {
-            throw ValidationError("an imported bundle has no detector yet: add one with fit --from")
+        if try terms.map(ScoreTerm.list)?.contains(.perturbation) ?? false, perturbation == nil {
+            throw ValidationError(
+                "--terms has perturbation: give --perturbation, or add a detector with fit --from")
         }
     }
 
@@ -56,7 +61,7 @@ struct BundleImportCommand: ParsableCommand {
         let images = try TrainData.images(images)
         printer.say("\(images.count) images of \(images.shape)")
         let source = BundleImport.Source(
-            autoencoder: mae, auxiliary: auxiliary, autoencoderHeads: try heads(),
+            autoencoder: mae, auxiliary: auxiliary, detector: perturbation, autoencoderHeads: try heads(),
             auxiliaryHeads: auxiliaryHeads)
         // Before the victim is asked anything.
         let networks = try BundleImport(source, image: images.shape)
@@ -64,7 +69,7 @@ struct BundleImportCommand: ParsableCommand {
         let answers = try await victim.answers(to: images, run: run)
         let bundle = try networks.makeBundle(
             images: images, answers: answers,
-            terms: try terms.map(ScoreTerm.list) ?? Calibration.defaultTerms,
+            terms: try terms.map(ScoreTerm.list) ?? networks.defaultTerms,
             combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
             workspace: run.workspace
         ).measuringPrecisions(images, at: Array(0..<images.count), answers)

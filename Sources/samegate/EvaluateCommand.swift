@@ -111,6 +111,7 @@ struct EvaluateCommand: ParsableCommand {
         var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
         material.seedCount = attackSeeds
         (material.step, material.rounds, material.jpegQuality) = (jbdaStep, jbdaRounds, jpegQuality)
+        material.queries = sources.queries
         material.training.epochs = substituteEpochs
         material.training.kind = .conv3(width: substituteWidth)
         return Evaluation.Data(material: material, test: sources.test, testLabels: sources.testLabels)
@@ -169,14 +170,14 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     private func attackNames() throws -> [String] {
-        guard let attacks else { return suite.attacks }
+        guard let attacks else { return suite.attacks + data.queryNames }
         let names = attacks.split(separator: ",").map(String.init)
         guard !names.isEmpty else { throw ValidationError("--attacks names no attack") }
         for name in names where !AttackCatalogue.names.contains(name) {
             throw ValidationError(
                 "“\(name)” is not an attack; there are \(AttackCatalogue.names.joined(separator: ", "))")
         }
-        return names
+        return names + data.queryNames
     }
 
     private func budgets() throws -> [Int] {

@@ -34,16 +34,11 @@ enum EvaluateData {
     }
 
     private static func cifar(_ folder: String, _ part: Part) throws -> CIFARFile? {
-        if part == .train, existing("\(folder)/data_batch_1.bin") != nil {
-            let paths = (1...5).compactMap { existing("\(folder)/data_batch_\($0).bin") }
-            return try CIFARFile(contentsOf: paths)
-        }
-        if part == .test, let path = existing("\(folder)/test_batch.bin") {
+        if part == .train { return try CIFARFile(folder: folder) }
+        if let path = existing("\(folder)/test_batch.bin") {
             return try CIFARFile(contentsOf: [path])
         }
-        return try existing("\(folder)/\(part.rawValue).bin").map {
-            try CIFARFile(contentsOf: [$0], kind: .hundred)
-        }
+        return try existing("\(folder)/test.bin").map { try CIFARFile(contentsOf: [$0], kind: .hundred) }
     }
 
     private static func labelled(

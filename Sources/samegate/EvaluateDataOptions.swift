@@ -17,9 +17,15 @@ struct EvaluateDataOptions: ParsableArguments {
     var data: [String] = []
     @Option(
         help: ArgumentHelp(
-            "Pictures that attackers have: a set as for --data, or IDX or npy files, tars or folders of pictures; may be repeated.",
+            "Pictures that attackers have: a set as for --data, or IDX, npy or CIFAR files, tars or folders of pictures; may be "
+                + "repeated.",
             valueName: "path"))
     var proxy: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "Further pictures to ask about at random, as knockoff does with its proxy, under a name of their own in the report; "
+                + "may be repeated.", valueName: "name=path"))
+    var queries: [String] = []
     @Option(help: ArgumentHelp("Labels (IDX) of a single proxy, for knockoff-adaptive.", valueName: "path"))
     var proxyLabels: String?
     @Option(
@@ -34,11 +40,29 @@ struct EvaluateDataOptions: ParsableArguments {
         if proxyLabels != nil, proxy.count != 1 {
             throw ValidationError("--proxy-labels goes with exactly one --proxy")
         }
+        for entry in queries {
+            let name = entry.prefix { $0 != "=" }
+            guard name.count < entry.count - 1, !name.isEmpty,
+                name.allSatisfy({ $0.isLetter || $0.isNumber || $0 == "-" })
+            else {
+                throw ValidationError(
+                    "--queries “\(entry)” is not NAME=PATH, a name of letters, digits and hyphens")
+            }
+            guard !AttackCatalogue.names.contains(String(name)) else {
+                throw ValidationError("--queries: \(name) is an attack's name")
+            }
+        }
+        guard Set(queryNames).count == queries.count else {
+            throw ValidationError("--queries has a name twice")
+        }
         if let testCount, testCount < 200 { throw ValidationError("--test-count must be at least 200") }
         for entry in data where entry.hasPrefix("=") || entry.hasSuffix("=") || entry.isEmpty {
             throw ValidationError("--data “\(entry)” is not NAME=PATH")
         }
     }
+
+    /// The names of the further pictures, in the order given.
+    var queryNames: [String] { queries.map { String($0.prefix { $0 != "=" }) } }
 
     /// What was read.
     struct Loaded {
@@ -47,6 +71,8 @@ struct EvaluateDataOptions: ParsableArguments {
         var test: ImageSet
         var testLabels: Labels
         var outliers: PicturePool?
+        /// By their names.
+        var queries: [String: PicturePool] = [:]
     }
 
     /// The sets that a suite needs. Folders of any pictures give at most `proxyCount` of them.
@@ -69,11 +95,15 @@ struct EvaluateDataOptions: ParsableArguments {
         }
         let own = PicturePool(images: train.images, labels: train.labels)
         let pools = try proxyPaths(suite).map { try pool($0, image, proxyCount, labels: proxyLabels) }
-        return Loaded(
+        var loaded = Loaded(
             own: own, proxy: try joined(pools, image), test: test.images, testLabels: test.labels,
             outliers: try (outliers ?? named(suite.data.outliers)).map {
                 try pool($0, image, Self.outliersMax)
             })
+        for (name, entry) in zip(queryNames, queries) {
+            loaded.queries[name] = try pool(String(entry.dropFirst(name.count + 1)), image, proxyCount)
+        }
+        return loaded
     }
 
     private static let outliersMax = 10_000
@@ -114,10 +144,9 @@ struct EvaluateDataOptions: ParsableArguments {
         _ path: String, _ image: ImageShape, _ count: Int, labels: String? = nil
     ) throws -> PicturePool {
         var pool: PicturePool
-        if IDXFile.isNamedSo(path) {
-            pool = PicturePool(images: try ImageSet(idx: path))
-        } else if NPYFile.isNamedSo(path) {
-            pool = PicturePool(images: try ImageSet(npy: path))
+        if IDXFile.isNamedSo(path) || NPYFile.isNamedSo(path) || CIFARFile.isNamedSo(path) {
+            let file = try TrainData.contents(path)
+            pool = PicturePool(images: file.images, labels: file.labels)
         } else if ImageArchive.isNamedSo(path) {
             let conversion = ImageFile.Conversion(
                 size: (image.width, image.height), channels: image.channels, background: 0)

@@ -15,7 +15,7 @@ struct FitCommand: ParsableCommand {
             Ctrl-C leaves a checkpoint; the same command with --resume goes on to the same result.
             """)
 
-    @Option(help: "Training images: an IDX file (plain or gzipped) or a folder of PNG and JPEG files.")
+    @Option(help: TrainData.imagesHelp)
     var images: String
     @Option(help: ArgumentHelp("Scale a folder's images to this size.", valueName: "WIDTHxHEIGHT"))
     var resize: String?
@@ -25,8 +25,8 @@ struct FitCommand: ParsableCommand {
     var output: String
     @Option(
         help: ArgumentHelp(
-            "Go on from this bundle: its autoencoder and auxiliary model stay, what it lacks is trained, and the "
-                + "score is calibrated anew. The images, --seed and --holdout must be those it was fitted with.",
+            "Go on from this bundle: its networks stay (its perturbation detector unless --perturbation-steps is "
+                + "given), what it lacks is trained, and the score is calibrated anew. The images, --seed and --holdout must be those it was fitted with.",
             valueName: "directory"))
     var from: String?
     @OptionGroup(title: "The victim") var victim: FitVictimOptions
@@ -54,7 +54,7 @@ struct FitCommand: ParsableCommand {
         let answers = try await victim.answers(to: images, run: run)
         let fit = try Fit(
             images: images, answers: answers, options: options, program: TrainData.program, run: run,
-            from: base)
+            from: base, retrainsDetector: models.perturbationSteps != nil)
         let bundle = try fit.makeBundle().measuringPrecisions(images, at: fit.split.heldOut, answers)
         try bundle.write(to: output)
         run.discardCheckpoints()

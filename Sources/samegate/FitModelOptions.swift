@@ -6,7 +6,7 @@ import SAME
 struct FitModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "tiny, small (both minutes on two cores), medium, natural (photographs in colour; both hours), or paper (the authors' sizes: days)."
+            "tiny, small (both minutes on two cores), natural (photographs in colour: hours), or paper (the authors' sizes: days)."
         ))
     var preset: FitPreset = .small
     @Option(help: "Passes of the autoencoder through the images.")
@@ -43,13 +43,17 @@ struct FitModelOptions: ParsableArguments {
         ))
     var terms: String?
     @Option(
-        help: "Steps of training of the detector of small perturbations (default: 2000; 0 leaves it out).")
+        help: "Steps of training of the detector of small perturbations (default: 4000; 0 leaves it out).")
     var perturbationSteps: Int?
     @Option(help: "Channels of the detector's first convolutions (default: the preset's, 16 for small).")
     var perturbationWidth: Int?
     @Option(
         help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
     var alpha: Double?
+    @Flag(
+        name: .customLong("plain-sum"),
+        help: "Let every nat of every term count for one, instead of choosing weights on simulated queries.")
+    var plainSum = false
     @Option(help: "Where all chance comes from.")
     var seed: UInt64 = 1
 
@@ -70,6 +74,7 @@ struct FitModelOptions: ParsableArguments {
         if let auxiliaryLearningRate { options.auxiliarySchedule.learningRate = auxiliaryLearningRate }
         if let holdout { options.holdout = holdout }
         if let terms { options.terms = try ScoreTerm.list(terms) }
+        options.choosesVoices = !plainSum
         if let alpha { options.combination = .paper(alpha: alpha) }
         if let perturbationWidth { options.detector.width = perturbationWidth }
         if let perturbationSteps { try changeDetector(&options, steps: perturbationSteps) }
@@ -136,14 +141,13 @@ extension ScoreTerm {
 
 /// The presets that can be asked for.
 enum FitPreset: String, ExpressibleByArgument {
-    case tiny, small, medium, natural, paper
+    case tiny, small, natural, paper
 
     /// The preset of the options.
     var preset: FitOptions.Preset {
         switch self {
         case .tiny: .tiny
         case .small: .small
-        case .medium: .medium
         case .natural: .natural
         case .paper: .paper
         }

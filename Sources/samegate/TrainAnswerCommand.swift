@@ -11,7 +11,7 @@ struct TrainAnswerCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("The model directory.", valueName: "directory"))
     var model: String
-    @Option(help: "Images: an IDX file (plain or gzipped) or a folder of PNG and JPEG files.")
+    @Option(help: "Images: an IDX, npy or CIFAR file, a folder or a tar of PNG and JPEG files.")
     var images: String
     @Option(help: "The file of answers to write (safetensors).")
     var output: String

@@ -9,36 +9,55 @@ enum TrainData {
     /// The program and version that a result's provenance names.
     static let program = "samegate 0.1.0"
 
+    /// What `--images` takes, for help texts.
+    static let imagesHelp: ArgumentHelp = """
+        Training images: an IDX file (plain or gzipped), an npy file, CIFAR's binary files or the folder that holds them, or a \
+        folder or tar of PNG and JPEG files.
+        """
+
     /// Images of a folder, a tar, an npy file, CIFAR's binary files or an IDX file.
     static func images(_ path: String, conversion: ImageFile.Conversion = .none) throws -> ImageSet {
-        if isFolder(path) { return try ImageFolder(path, conversion: conversion).images }
-        if ImageArchive.isNamedSo(path) { return try ImageArchive(path, conversion: conversion).images }
-        if NPYFile.isNamedSo(path) { return try ImageSet(npy: path) }
-        if CIFARFile.isNamedSo(path) { return try CIFARFile(contentsOf: [path]).images }
-        return try ImageSet(idx: path)
+        try contents(path, conversion: conversion).images
     }
 
-    /// Images with their labels: two IDX files, or a folder with one folder per class.
+    /// Images with their labels: of an IDX file, or those that the images come with, as in CIFAR's files and in folders and
+    /// tars with one folder per class.
     static func labelled(
         images path: String, labels: String?, classes: Int? = nil, shape: ImageShape? = nil
     ) throws -> (images: ImageSet, labels: Labels) {
-        let result: (images: ImageSet, labels: Labels)
+        let found = try contents(path)
+        if let shape, found.images.shape != shape {
+            throw DataError.wrongShape(path: path, found: found.images.shape, expected: shape)
+        }
         if let labels {
-            let images = try images(path)
-            result = (images, try Labels(idx: labels, images: images.count, classes: classes))
-        } else if isFolder(path) {
-            let folder = try ImageFolder(path)
-            guard let labels = folder.labels else {
-                throw ValidationError("\(path) has no folder per class: give --labels")
-            }
-            result = (folder.images, labels)
-        } else {
-            throw ValidationError("labels are missing for \(path)")
+            return (found.images, try Labels(idx: labels, images: found.images.count, classes: classes))
         }
-        if let shape, result.images.shape != shape {
-            throw DataError.wrongShape(path: path, found: result.images.shape, expected: shape)
+        guard let labels = found.labels else {
+            throw ValidationError(
+                "\(path) has neither labels in it nor a folder per class: give them as an IDX file")
         }
-        return result
+        return (found.images, labels)
+    }
+
+    /// Whatever a path holds, with labels where it holds some.
+    static func contents(
+        _ path: String, conversion: ImageFile.Conversion = .none
+    ) throws -> (images: ImageSet, labels: Labels?) {
+        if isFolder(path) {
+            if let cifar = try CIFARFile(folder: path) { return (cifar.images, cifar.labels) }
+            let folder = try ImageFolder(path, conversion: conversion)
+            return (folder.images, folder.labels)
+        }
+        if ImageArchive.isNamedSo(path) {
+            let archive = try ImageArchive(path, conversion: conversion)
+            return (archive.images, archive.labels)
+        }
+        if NPYFile.isNamedSo(path) { return (try ImageSet(npy: path), nil) }
+        if CIFARFile.isNamedSo(path) {
+            let cifar = try CIFARFile(contentsOf: [path], kind: CIFARFile.kind(named: path))
+            return (cifar.images, cifar.labels)
+        }
+        return (try ImageSet(idx: path), nil)
     }
 
     private static func isFolder(_ path: String) -> Bool {

@@ -15,7 +15,7 @@ struct TrainMeasureCommand: ParsableCommand {
     var bundle: String
     @Option(help: ArgumentHelp("The victim's model directory.", valueName: "directory"))
     var model: String
-    @Option(help: "Benign images that trained neither: an IDX file or a folder.")
+    @Option(help: "Benign images that trained neither: an IDX, npy or CIFAR file, a folder or a tar.")
     var images: String
     @Option(
         help: ArgumentHelp(
@@ -91,10 +91,10 @@ struct TrainMeasureCommand: ParsableCommand {
         }
     }
 
-    /// The images of an IDX file, or every picture under a folder.
+    /// The images of one file, or every picture under a folder.
     private func elsewhere(_ path: String, _ shape: ImageShape) throws -> Tensor {
-        if IDXFile.isNamedSo(path) {
-            let set = try ImageSet(idx: path)
+        if IDXFile.isNamedSo(path) || NPYFile.isNamedSo(path) || CIFARFile.isNamedSo(path) {
+            let set = try TrainData.images(path)
             guard set.shape == shape else {
                 throw DataError.wrongShape(path: path, found: set.shape, expected: shape)
             }

@@ -10,9 +10,10 @@ struct TrainVictimCommand: ParsableCommand {
         commandName: "train-victim",
         abstract: "Train a classifier on labelled images, for demonstrations and red-teaming.")
 
-    @Option(help: "Training images: an IDX file (plain or gzipped) or a folder of PNG and JPEG files.")
+    @Option(help: TrainData.imagesHelp)
     var images: String
-    @Option(help: "Their labels: an IDX file; not needed for a folder with one folder per class.")
+    @Option(
+        help: "Their labels: an IDX file; not needed for CIFAR's files, nor with one folder per class.")
     var labels: String?
     @Option(help: "Test images, to measure the accuracy on.")
     var testImages: String?

@@ -71,10 +71,9 @@ struct JournalTests {
 
     @Test("logs that cannot be written do not stop traffic, and what they lose is counted")
     func unwritable() throws {
-        let fixture = try GatewayFixture.make(prepare: { folder in
-            try FileManager.default.removeItem(atPath: folder + "/logs")
-            try Data("in the way".utf8).write(to: URL(fileURLWithPath: folder + "/logs"))
-        })
+        let fixture = try GatewayFixture.make()
+        try FileManager.default.removeItem(atPath: fixture.folder + "/logs")
+        try Data("in the way".utf8).write(to: URL(fileURLWithPath: fixture.folder + "/logs"))
         let picture = try fixture.model.picture(5..<45)
         for _ in 0..<3 { #expect(try fixture.ask(picture).status == 200) }
         fixture.stop()

@@ -112,6 +112,26 @@ struct DataFileTests {
         #expect(Array(file.images.image(1).prefix(2)) == [7, 8] && file.images.image(2).first == 200)
     }
 
+    @Test(
+        "a folder is read as CIFAR's archives unpack: five files or one, by their names; a missing fifth is an error"
+    )
+    func cifarFolder() throws {
+        let (ten, hundred) = (try ScratchFolder(), try ScratchFolder())
+        for number in 1...5 {
+            try ten.write(record([UInt8(number)], first: 1), to: "data_batch_\(number).bin")
+        }
+        #expect(try CIFARFile(folder: ten.path)?.labels == Labels(values: [1, 2, 3, 4, 5], classes: 10))
+        try FileManager.default.removeItem(atPath: ten.file("data_batch_5.bin"))
+        #expect(throws: DataError.self) { try CIFARFile(folder: ten.path) }
+        try hundred.writeGzip(record([3, 42], first: 1), to: "train.bin.gz")
+        #expect(try CIFARFile(folder: hundred.path)?.labels == Labels(values: [42], classes: 100))
+        let empty = try ScratchFolder()
+        #expect(try CIFARFile(folder: empty.path) == nil)
+        #expect(
+            CIFARFile.kind(named: "a/train.bin.gz") == .hundred
+                && CIFARFile.kind(named: "test_batch.bin") == .ten)
+    }
+
     @Test("CIFAR-100's second label is the fine one")
     func cifar100() throws {
         let folder = try ScratchFolder()

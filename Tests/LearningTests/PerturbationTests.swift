@@ -36,7 +36,7 @@ struct PerturbationTests {
     }
 
     @Test(
-        "a perturbed image is another, within the range and within two of the largest steps",
+        "a perturbed image is another, within the range and within as many of the largest steps as are taken",
         arguments: [Synthetic.shape, ImageShape(channels: 3, height: 9, width: 12)])
     func bounded(shape: ImageShape) throws {
         let attack = SimulatedPerturbation(
@@ -52,7 +52,7 @@ struct PerturbationTests {
             let moved = zip(images.row(row), changed.row(row)).map { abs($0 - $1) }
             // A rectangle or a sprinkling may be small, never nothing.
             #expect(moved.contains { $0 > 0.01 })
-            #expect(moved.allSatisfy { $0 <= 2 * 3 * 0.3 + 1e-5 })
+            #expect(moved.allSatisfy { $0 <= Float(SimulatedPerturbation.stepsMax) * 3 * 0.3 + 1e-5 })
         }
         // Over all draws some steps are small and some large, and some leave pixels alone.
         let steps = (0..<200).map { row in
@@ -63,6 +63,21 @@ struct PerturbationTests {
             zip(images.row(row), changed.row(row)).count { $0 == $1 } > shape.count / 4
         }
         #expect((20..<150).contains(untouched), "\(untouched) steps of 200 are confined")
+    }
+
+    @Test("steps confined to bright pixels leave the darkest alone, however many they are")
+    func bright() throws {
+        let shape = Synthetic.shape
+        let attack = SimulatedPerturbation(
+            image: shape, thieves: [try classifier(shape)], workspace: Workspace(), confinement: .bright)
+        var generator = RandomGenerator(seed: 6)
+        let images = Tensor(
+            shape: [60, shape.count], values: (0..<60 * shape.count).map { _ in generator.uniform(-1..<1) })
+        let changed = attack.apply(images, generator: &generator)
+        for (before, after) in zip(images.values, changed.values) where before <= -0.95 {
+            #expect(before == after)
+        }
+        #expect(changed != images)
     }
 
     @Test("transport leaves 8-bit values, re-encodes the share it says, and draws by the generator alone")
@@ -122,7 +137,9 @@ struct PerturbationTests {
 
     @Test(
         "interrupted among the thieves or in the detector's training and resumed, it ends in the same bits",
-        arguments: [("thief-1", 3), ("thief-5", 20), ("perturbation", 1), ("perturbation", 7)])
+        arguments: [
+            ("thief-1", 3), ("thief-5", 20), ("perturbation", 1), ("perturbation", 7), ("thief-8", 5),
+        ])
     func resumes(phase: String, step: Int) throws {
         let whole = try fit(run(try ScratchFolder()), steps: 12)
         let folder = try ScratchFolder()

@@ -63,12 +63,42 @@ struct RecordTests {
                 text.unicodeScalars.append(scalar)
             }
             let record = AccessRecord(
-                time: WallTime(milliseconds: 0), requestID: text, client: text, method: "GET", path: text,
-                status: 200,
-                requestBytes: 1, answerBytes: .max, duration: 0.5)
+                time: WallTime(milliseconds: 0), requestID: .leaked(text), client: .leaked(text),
+                method: "GET", path: .leaked(text), status: 200,
+                requestBytes: 1, answerBytes: .max, duration: 500_000)
             let object = try object(record.line())
             #expect((object["path"] as? String)?.unicodeScalars.elementsEqual(text.unicodeScalars) == true)
             #expect(object["answer_bytes"] as? Int64 == .max)
+        }
+    }
+
+    @Test("times are written in milliseconds, rounded to three decimals")
+    func milliseconds() throws {
+        for (nanoseconds, text) in [
+            (0, "0.0"), (499, "0.0"), (500, "0.001"), (1_234_500, "1.235"), (60_000_000_000, "60000.0"),
+        ] as [(UInt64, String)] {
+            let record = AccessRecord(
+                time: WallTime(milliseconds: 0), requestID: .hex(1, 0xAB), client: "c", method: "GET",
+                path: "/", status: nil, requestBytes: 0, answerBytes: 0, duration: nanoseconds)
+            let line = record.line()
+            #expect(String(decoding: line, as: UTF8.self).contains("\"duration_ms\":\(text),"))
+            #expect(try object(line)["request_id"] as? String == "000000000000000100000000000000ab")
+        }
+    }
+
+    @Test("a text is escaped wherever in it the first byte stands that must be", arguments: 0..<20)
+    func escapes(place: Int) throws {
+        for byte in (0...0x7F as ClosedRange<UInt8>) {
+            var bytes = [UInt8](repeating: UInt8(ascii: "a"), count: 20)
+            bytes[place] = byte
+            let line = bytes.withUnsafeBufferPointer { text in
+                AccessRecord(
+                    time: WallTime(milliseconds: 0), requestID: "r", client: "c", method: "GET",
+                    path: .bytes(text), status: nil, requestBytes: 0, answerBytes: 0, duration: 0
+                ).line()
+            }
+            #expect(try object(line)["path"] as? String == String(decoding: bytes, as: UTF8.self))
+            #expect(!line.dropLast().contains { $0 < 0x20 || $0 == 0x7F })
         }
     }
 
@@ -106,5 +136,14 @@ struct RecordTests {
         ])
     func malformed(_ line: String) {
         #expect(DecisionRecord(line: Array(line.utf8)) == nil)
+    }
+}
+
+extension LogText {
+    /// A text that lies still until the tests end.
+    static func leaked(_ text: String) -> LogText {
+        let bytes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count)
+        _ = bytes.initialize(fromContentsOf: Array(text.utf8))
+        return .bytes(UnsafeBufferPointer(bytes))
     }
 }

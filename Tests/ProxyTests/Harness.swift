@@ -37,11 +37,12 @@ final class ServerUnderTest {
     let clock: ManualClock
 
     init(
-        loops: Int = 1, settings: ProxySettings = ProxySettings(),
+        loops: Int = 1, settings: ProxySettings = ProxySettings(), isRealTime: Bool = false,
         _ body: @escaping @Sendable (Exchange) -> Void
     ) throws {
         clock = ManualClock()
-        group = try LoopGroup(count: loops, clock: clock)
+        // The manual clock moves nothing then.
+        group = try isRealTime ? LoopGroup(count: loops) : LoopGroup(count: loops, clock: clock)
         handler = ClosureHandler(body)
         let listener = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
         server = ProxyServer(listeners: [listener], loops: group, settings: settings, handler: handler)

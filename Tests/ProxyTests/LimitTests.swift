@@ -138,7 +138,7 @@ struct LimitTests {
         let cancelled = ProxyCounters()
         let server = try ServerUnderTest { exchange in
             exchange.onCancel { reason in
-                if reason == .timeout { cancelled.requests.add(1, ordering: .relaxed) }
+                if reason == .timeout { cancelled.forgotten.add(1, ordering: .relaxed) }
             }
             exchange.collectBody(bytesMax: 100) { _ in exchange.respond(plain("x")) }
             cancelled.accepted.add(1, ordering: .relaxed)
@@ -148,7 +148,7 @@ struct LimitTests {
         #expect(eventually { cancelled.accepted.load(ordering: .relaxed) == 1 })
         server.clock.advance(by: .seconds(16))
         #expect(client.answer()?.status == 408)
-        #expect(cancelled.requests.load(ordering: .relaxed) == 1)
+        #expect(cancelled.forgotten.load(ordering: .relaxed) == 1)
     }
 
     @Test("a handler that never answers gets its client a 504 after the request time")

@@ -165,9 +165,9 @@ struct UpstreamFailureTests {
     static func closingOnReuse(_ requests: ProxyCounters) -> ScriptedUpstream {
         ScriptedUpstream { connection, _ in
             guard connection.receive(through: "\r\n\r\n") != nil else { return }
-            requests.requests.add(1, ordering: .relaxed)
+            requests.forgotten.add(1, ordering: .relaxed)
             connection.send(ok("x"))
-            if connection.receive(through: "\r\n\r\n") != nil { requests.requests.add(1, ordering: .relaxed) }
+            if connection.receive(through: "\r\n\r\n") != nil { requests.forgotten.add(1, ordering: .relaxed) }
         }
     }
 
@@ -204,7 +204,7 @@ struct UpstreamFailureTests {
         #expect(client.answer()?.status == 200)
         client.send(request)
         #expect(client.answer()?.status == (isHarmless ? 200 : 502))
-        #expect(requests.requests.load(ordering: .relaxed) == (isHarmless ? 3 : 2))
+        #expect(requests.forgotten.load(ordering: .relaxed) == (isHarmless ? 3 : 2))
         server.stop()
         upstream.close()
         origin.stop()

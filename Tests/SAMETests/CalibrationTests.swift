@@ -123,6 +123,51 @@ struct CalibrationTests {
         #expect(usual.percentile < 90 && smooth.percentile > 99.9)
     }
 
+    @Test("a voice: w · max(0, surprise − floor), and the percentile stays the stated rate")
+    func voices() throws {
+        let voices: [ScoreTerm: Voice] = [
+            .perturbation: Voice(floor: log(10), weight: 2), .excess: Voice(floor: 0, weight: 0.5),
+        ]
+        let terms = Calibration.defaultTerms + [.perturbation]
+        let sample = Self.benign(8000, seed: 11)
+        let plain = try Calibration(sample: sample, terms: terms)
+        let voiced = try Calibration(sample: sample, terms: terms, voices: voices)
+        #expect(voiced.defect == nil && voiced != plain)
+        let fresh = Self.benign(20_000, seed: 12)
+        for values in fresh.prefix(200) {
+            let expected = zip(plain.terms, plain.surprises(values)).reduce(0.0) { sum, entry in
+                let surprise = entry.1 ?? .nan
+                switch entry.0.term {
+                case .perturbation: return sum + 2 * max(0, surprise - log(10))
+                case .excess: return sum + surprise / 2
+                default: return sum + surprise
+                }
+            }
+            #expect(abs(voiced.score(values).raw - expected) < 1e-9)
+        }
+        let rate = Double(fresh.count { voiced.score($0).percentile > 99 }) / 20_000
+        #expect(abs(rate - 0.01) < 4.5 * (0.0099 * (1.0 / 8000 + 1.0 / 20_000)).squareRoot())
+        var far = fresh[0]
+        far.perturbation = 1e30
+        #expect(voiced.score(far).percentile == 100 && voiced.score(far).raw.isFinite)
+    }
+
+    @Test("a file's voice that silences the reconstruction, or is out of all proportion, is a defect")
+    func badVoice() throws {
+        let sample = Self.benign(500, seed: 13)
+        let defect = { (term: ScoreTerm, voice: Voice) in
+            try Calibration(sample: sample, terms: [.reconstruction, .excess], voices: [term: voice]).defect
+        }
+        #expect(try defect(.excess, Voice(floor: 1, weight: 2)) == nil)
+        #expect(try defect(.reconstruction, Voice(floor: 0, weight: 2)) == nil)
+        #expect(try defect(.reconstruction, Voice(floor: 1, weight: 1)) != nil)
+        for (floor, weight) in [(0, 0), (-1, 1), (.nan, 1), (0, .infinity), (101, 1), (0, .nan)]
+            as [(Double, Double)]
+        {
+            #expect(Voice(floor: floor, weight: weight).defect != nil, "\(floor) \(weight)")
+        }
+    }
+
     @Test("a sample with a missing term, an alpha outside 0…1 and no terms are refused")
     func refused() {
         var sample = Self.benign(500, seed: 7)

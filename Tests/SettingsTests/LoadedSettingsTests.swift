@@ -48,6 +48,16 @@ struct LoadedSettingsTests {
         #expect(settings.scoring.workers == .exactly(3))
     }
 
+    @Test("nothing is kept of earlier queries nor cut short unless asked for, and the cache is bounded")
+    func savings() throws {
+        let plain = try load(base()).settings
+        #expect(plain.scoring.cache == 0 && !plain.scoring.exitsEarly)
+        let both = try load(base("scoring: {cache: 4096, early_exit: true}")).settings
+        #expect(both.scoring.cache == 4096 && both.scoring.exitsEarly)
+        #expect(throws: (any Error).self) { try load(base("scoring: {cache: 1000001}")).settings }
+        #expect(throws: (any Error).self) { try load(base("scoring: {cache: -1}")).settings }
+    }
+
     @Test("the protected fixture means what it says")
     func protected() throws {
         let url = try #require(fixtures("good").first { $0.lastPathComponent == "protected.yaml" })

@@ -125,16 +125,44 @@ struct EventLoopTests {
         loop.shutdown()
     }
 
-    @Test("the next connection goes to the loop that has clearly fewer")
+    @Test("few connections share a loop; past that the next goes to the loop that has clearly fewer")
     func balance() throws {
         let group = try LoopGroup(count: 2)
         let (first, second) = (group.loops[0], group.loops[1])
+        #expect(group.loop(near: second) === first)
+        second.load.add(LoopGroup.fill - 1)
+        #expect(group.loop(near: first) === second)
+        second.load.add(1)
+        #expect(group.loop(near: second) === first)
+        first.load.add(LoopGroup.fill)
         #expect(group.loop(near: first) === first)
+        #expect(group.loop(near: second) === second)
         first.load.add(2)
         #expect(group.loop(near: first) === first)
         first.load.add(1)
         #expect(group.loop(near: first) === second)
         #expect(group.loop(near: second) === second)
+        group.shutdown()
+    }
+
+    @Test("a loop without rest gets no more connections, and none is without rest for long after it stopped")
+    func utilisation() throws {
+        let group = try LoopGroup(count: 2)
+        let (first, second) = (group.loops[0], group.loops[1])
+        var use = LoopUse()
+        let now = first.clock.now()
+        use.note(at: now, used: 0, thread: 1)
+        let later = now.advanced(byNanoseconds: LoopUse.window)
+        use.note(at: later, used: LoopUse.window * 9 / 10, thread: 1)
+        #expect(use.permille == 900 && !use.isSaturated)
+        first.load.publish(use, at: later)
+        #expect(group.loop(near: first) === second)
+        #expect(first.load.utilisation(at: later.advanced(byNanoseconds: 3 * LoopUse.window)) == 0)
+        use.note(
+            at: later.advanced(byNanoseconds: LoopUse.window), used: LoopUse.window * 19 / 10, thread: 1)
+        #expect(use.permille == 1000 && use.isSaturated)
+        use.note(at: later.advanced(byNanoseconds: 2 * LoopUse.window), used: .max, thread: 2)
+        #expect(!use.isSaturated)
         group.shutdown()
     }
 

@@ -77,4 +77,6 @@ const char *cposix_resolve_reason(int code);
 /// Nanoseconds of CLOCK_MONOTONIC.
 uint64_t cposix_monotonic(void);
 /// Seconds of CLOCK_REALTIME.
+// Nanoseconds of processor time that the calling thread has had.
+uint64_t cposix_thread_time(void);
 int64_t cposix_wall_seconds(void);

@@ -32,7 +32,8 @@ final class GatewayMetrics: Sendable {
     init(
         routes: [String], protectedRoutes: [String], loops: Int, continuing earlier: GatewayMetrics? = nil
     ) throws(MetricError) {
-        registry = MetricRegistry(shards: loops, continuing: earlier?.registry)
+        // The first shard is for whoever is no loop.
+        registry = MetricRegistry(shards: loops + 1, continuing: earlier?.registry)
         unrouted = routes.count
         places = Dictionary(zip(protectedRoutes, 0...)) { first, _ in first }
         (rows, phases) = try Self.protectedFamilies(protectedRoutes, registry)
@@ -118,19 +119,17 @@ final class GatewayMetrics: Sendable {
         let route = outcome.mark < 0 ? unrouted : min(outcome.mark, unrouted)
         let status = min(max(outcome.status / 100, 0), 5)
         let loop = outcome.loop
-        requests.counter(at: route * Self.statusClasses.count + status).add(shard: loop)
+        requests.add(1, at: route * Self.statusClasses.count + status, loop: loop)
         let trace = TraceMark(outcome)
-        durations.histogram(at: route).record(
-            nanoseconds: outcome.duration.nanoseconds, shard: loop, trace: trace)
+        durations.record(nanoseconds: outcome.duration, at: route, loop: loop, trace: trace)
         if let latency = outcome.upstreamLatency {
-            upstreamLatencies.histogram(at: route).record(
-                nanoseconds: latency.nanoseconds, shard: loop, trace: trace)
+            upstreamLatencies.record(nanoseconds: latency, at: route, loop: loop, trace: trace)
         }
         if outcome.requestBodyBytes > 0 {
-            bodyBytes.counter(at: 0).add(UInt64(outcome.requestBodyBytes), shard: loop)
+            bodyBytes.add(UInt64(outcome.requestBodyBytes), at: 0, loop: loop)
         }
         if outcome.answerBodyBytes > 0 {
-            bodyBytes.counter(at: 1).add(UInt64(outcome.answerBodyBytes), shard: loop)
+            bodyBytes.add(UInt64(outcome.answerBodyBytes), at: 1, loop: loop)
         }
     }
 }
@@ -138,9 +137,9 @@ final class GatewayMetrics: Sendable {
 extension TraceMark {
     /// The trace of an exchange; nil when it has none, or is not recorded.
     init?(_ outcome: ExchangeOutcome) {
-        guard outcome.trace.high | outcome.trace.low != 0 else { return nil }
+        guard let trace = outcome.trace, trace.isSampled else { return nil }
         self.init(
-            high: outcome.trace.high, low: outcome.trace.low,
+            high: trace.high, low: trace.low,
             second: outcome.ended.nanoseconds / 1_000_000_000)
     }
 }

@@ -16,6 +16,8 @@ final class DecisionJournal: Sendable {
     private let decisions: RotatingLogWriter?
     private let accesses: RotatingLogWriter?
     private let accessFormat: LogsSettings.AccessFormat
+    /// One for each loop.
+    private let lanes: [AccessLane]
     private let log: Logger
     /// When a pause in accepting was last told of, and how many there were since.
     private let pauses = Mutex((told: ContinuousClock.Instant?.none, count: 0))
@@ -30,8 +32,9 @@ final class DecisionJournal: Sendable {
 
     /// Logs by the settings; one that `earlier` writes by the same settings goes on, others end with the last generation
     /// that writes them.
-    init(_ settings: LogsSettings, log: Logger, reusing earlier: DecisionJournal? = nil) {
+    init(_ settings: LogsSettings, log: Logger, loops: Int = 0, reusing earlier: DecisionJournal? = nil) {
         self.settings = settings
+        lanes = (0..<loops).map { _ in AccessLane() }
         decisionsLease = Self.lease(settings.decisions, earlier?.settings.decisions, earlier?.decisionsLease)
         let isSameFormat = earlier?.settings.accessFormat == settings.accessFormat
         accessesLease = Self.lease(
@@ -92,14 +95,13 @@ final class DecisionJournal: Sendable {
     /// Whether there is an access log.
     var keepsAccesses: Bool { accesses != nil }
 
-    /// Writes one exchange, protected or not.
+    /// Writes one exchange, protected or not. **Runs on** its loop.
     func record(_ outcome: ExchangeOutcome, route: Route?) {
         guard let accesses else { return }
-        let record = AccessRecord(outcome, route: route)
-        switch accessFormat {
-        case .json: accesses.append(record)
-        case .combined: accesses.append(line: record.combinedLine())
+        guard lanes.indices.contains(outcome.loop) else {
+            return AccessLane().write(outcome, route, accessFormat, to: accesses)
         }
+        lanes[outcome.loop].write(outcome, route, accessFormat, to: accesses)
     }
 
     /// Tells the operator that accepting pauses for want of descriptors, at most every few seconds.

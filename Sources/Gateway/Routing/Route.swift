@@ -10,6 +10,9 @@ import Settings
 /// One route, ready to serve: where its requests go, and how they are protected.
 final class Route: Sendable {
     let name: String
+    /// Its name and its upstream's, for the access log.
+    let logName: LogName
+    let logUpstream: LogName
     /// Its place among the routes.
     let number: Int
     let pattern: PathPattern
@@ -40,6 +43,8 @@ final class Route: Sendable {
         self.number = number
         self.limits = limits
         name = settings.name
+        logName = LogName(settings.name)
+        logUpstream = LogName(upstream.settings.name)
         pattern = settings.path
         methods = settings.methods
         self.upstream = upstream

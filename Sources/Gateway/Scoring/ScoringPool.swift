@@ -1,6 +1,7 @@
 import Dispatch
 import Engine
 import Foundation
+import Glibc
 import SAME
 import Synchronization
 import Tensor
@@ -136,8 +137,8 @@ package final class ScoringPool: Sendable {
     // MARK: Workers
 
     private func run(_ worker: Int) {
-        // What `top -H` and the kernel's files show; a name given to the thread before it starts does not get there.
-        Thread.current.name = "scorer-\(worker)"
+        // What `top -H` and the kernel's files show; a name given to Foundation's thread does not get there.
+        _ = pthread_setname_np(pthread_self(), "scorer-\(worker)")
         let scratch = ScoringScratch()
         var hasGathered = false
         while true {

@@ -61,4 +61,27 @@ package struct CIFARFile: Sendable {
         let name = (path as NSString).lastPathComponent.lowercased()
         return name.hasSuffix(".bin") || name.hasSuffix(".bin.gz")
     }
+
+    /// The kind that a file's name stands for: CIFAR-100's are `train.bin` and `test.bin`, CIFAR-10's `data_batch_N.bin` and
+    /// `test_batch.bin`.
+    package static func kind(named path: String) -> Kind {
+        let name = (path as NSString).lastPathComponent.lowercased()
+        return ["train.bin", "test.bin"].contains { name.hasPrefix($0) } ? .hundred : .ten
+    }
+
+    /// The training images in a folder as the archives unpack to; nil where it holds none. All five files of CIFAR-10 are
+    /// asked for, so that one that went missing is not passed over in silence.
+    package init?(folder: String) throws(DataError) {
+        let existing = { (name: String) in
+            ["\(folder)/\(name)", "\(folder)/\(name).gz"].first { FileManager.default.fileExists(atPath: $0) }
+        }
+        if existing("data_batch_1.bin") != nil {
+            let paths = (1...5).map { existing("data_batch_\($0).bin") ?? "\(folder)/data_batch_\($0).bin" }
+            try self.init(contentsOf: paths)
+        } else if let path = existing("train.bin") {
+            try self.init(contentsOf: [path], kind: .hundred)
+        } else {
+            return nil
+        }
+    }
 }

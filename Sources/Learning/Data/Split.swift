@@ -36,6 +36,9 @@ enum Stream: UInt64 {
     case detectorOrder
     case detectorSteps
     case references
+    case calibrationTransport
+    case strangers
+    case validationSteps
 
     /// The generator of one step or epoch: a function of its number, so that a resumed run needs no stored
     /// state.

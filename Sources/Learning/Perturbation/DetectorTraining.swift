@@ -2,7 +2,7 @@ import SAME
 import Tensor
 
 /// Trains a perturbation detector by self-supervision: the owner's images against the same images as thieves would
-/// change them.
+/// change them, and against strangers made of them.
 struct DetectorTraining {
     let images: ImageSet
     /// The images that may be learnt from.
@@ -23,9 +23,11 @@ struct DetectorTraining {
         let model = try PerturbationDetector(
             options.architecture(image: images.shape), generator: &generator)
         let thieves = try SimulatedThieves(
-            of: auxiliary, images: images, training: training, seed: seed, fingerprint: fingerprint, run: run)
+            SimulatedThieves.training, of: auxiliary, images: images, training: training, seed: seed,
+            fingerprint: fingerprint, run: run)
+        // With the auxiliary model itself: the thief who has got everything.
         let attack = SimulatedPerturbation(
-            image: images.shape, thieves: thieves.models, workspace: run.workspace)
+            image: images.shape, thieves: thieves.models + [auxiliary], workspace: run.workspace)
         // One epoch of as many draws as the steps need.
         let loop = run.loop(
             phase: "perturbation", module: model, schedule: schedule,
@@ -34,7 +36,7 @@ struct DetectorTraining {
         let loss = try loop.run(resume: run.resume) { positions, generator in
             let genuine = images.canonical(
                 positions.map { training[$0 % training.count] }, range: .signed)
-            let perturbed = attack.apply(genuine, generator: &generator)
+            let perturbed = Self.suspects(genuine, images.shape, attack, &generator)
             let both = Self.joined(
                 SimulatedTransport.honest.carry(genuine, shape: images.shape, generator: &generator),
                 SimulatedTransport.perturbed.carry(perturbed, shape: images.shape, generator: &generator))
@@ -44,6 +46,33 @@ struct DetectorTraining {
                 workspace: run.workspace)
         }
         return (model, loss)
+    }
+
+    /// Of so many images one becomes a stranger; the others are stepped.
+    private static let strangerEvery = 3
+
+    /// What a batch is told apart from. **Shapes** (B, C·H·W).
+    private static func suspects(
+        _ genuine: Tensor, _ shape: ImageShape, _ attack: SimulatedPerturbation,
+        _ generator: inout RandomGenerator
+    ) -> Tensor {
+        let strangers = SimulatedStrangers(image: shape, own: genuine)
+        let kinds = SimulatedStrangers.training
+        let stepping = (0..<genuine.rows).filter { !$0.isMultiple(of: strangerEvery) }
+        let stepped = attack.apply(genuine.gathering(rows: stepping), generator: &generator)
+        var values: [Float] = []
+        values.reserveCapacity(genuine.count)
+        var next = 0
+        for row in 0..<genuine.rows {
+            if row.isMultiple(of: strangerEvery) {
+                let kind = kinds[generator.integer(below: kinds.count)]
+                values += strangers.picture(kind, row, generator: &generator)
+            } else {
+                values += stepped.row(next)
+                next += 1
+            }
+        }
+        return Tensor(shape: genuine.shape, values: values)
     }
 
     private var schedule: TrainingSchedule {

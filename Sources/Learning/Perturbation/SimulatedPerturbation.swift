@@ -4,57 +4,87 @@ import SAME
 import Tensor
 
 /// Changes genuine images as attacks by gradients change theirs: JBDA's sign steps, the L2 steps of feature and boundary
-/// attacks, up or down a class's logit, over the whole picture or a part of it, once or twice; and random signs.
+/// attacks, up or down a class's logit, over the whole picture or a part of it, once or several times; and random signs.
 struct SimulatedPerturbation {
+    /// Shares of images whose steps are confined to bright pixels, to random ones, to a rectangle.
+    struct Confinement {
+        var bright: Double
+        var random: Double
+        var rectangle: Double
+
+        /// What a detector learns from. Half are confined: those are the ones that are hard to see.
+        static let mixed = Confinement(bright: 0.3, random: 0.1, rectangle: 0.1)
+        static let none = Confinement(bright: 0, random: 0, rectangle: 0)
+        static let bright = Confinement(bright: 1, random: 0, rectangle: 0)
+    }
+
     let image: ImageShape
     /// Whose gradients are followed.
     let thieves: [Classifier]
     let workspace: Workspace
+    var confinement = Confinement.mixed
 
     /// The size of a sign step, drawn evenly in its logarithm. **Units** canonical values, whose range is 2.
     private static let sizes: Range<Double> = 0.03..<0.3
     private static let downShare = 0.3
     private static let signShare = 0.8
-    private static let twiceShare = 0.4
-    /// Shares of steps that are confined to bright pixels, to random ones, to a rectangle.
-    private static let confined = (bright: 0.2, random: 0.15, rectangle: 0.1)
     /// An L2 step's largest value, in multiples of its mean size.
     private static let normedMax: Float = 3
+    /// Each further step is taken by this share of the images that have taken the one before: JBDA steps from pictures
+    /// that it made itself.
+    private static let againShare = 0.45
+    static let stepsMax = 4
+
+    /// How one image is changed: every step of it is taken in the same way.
+    private struct Way {
+        var factor: Float
+        var isSign: Bool
+        /// The values that may change; nil for all.
+        var mask: [Bool]?
+        var steps: Int
+    }
 
     /// The batch with each image changed by its own draw. **Shapes** (B, C·H·W).
     func apply(_ batch: Tensor, generator: inout RandomGenerator) -> Tensor {
-        var changed = step(batch, generator: &generator)
-        let again = (0..<batch.rows).filter { _ in generator.uniform() < Self.twiceShare }
-        guard !again.isEmpty else { return changed }
-        let second = step(changed.gathering(rows: again), generator: &generator)
+        let ways = (0..<batch.rows).map { way(batch.row($0), &generator) }
+        var changed = batch
         let count = batch.rowCount
-        for (from, row) in again.enumerated() {
-            changed.values.replaceSubrange(row * count..<(row + 1) * count, with: second.row(from))
+        for step in 0..<Self.stepsMax {
+            let rows = ways.indices.filter { ways[$0].steps > step }
+            guard !rows.isEmpty else { break }
+            let stepped = self.step(
+                changed.gathering(rows: rows), rows.map { ways[$0] }, generator: &generator)
+            for (from, row) in rows.enumerated() {
+                changed.values.replaceSubrange(row * count..<(row + 1) * count, with: stepped.row(from))
+            }
         }
         return changed
     }
 
-    private func step(_ batch: Tensor, generator: inout RandomGenerator) -> Tensor {
+    private func way(_ values: ArraySlice<Float>, _ generator: inout RandomGenerator) -> Way {
+        let spread = log(Self.sizes.upperBound / Self.sizes.lowerBound)
+        let size = Float(exp(log(Self.sizes.lowerBound) + generator.uniform() * spread))
+        let factor = generator.uniform() < Self.downShare ? -size : size
+        let isSign = generator.uniform() < Self.signShare
+        var steps = 1
+        while steps < Self.stepsMax, generator.uniform() < Self.againShare { steps += 1 }
+        return Way(factor: factor, isSign: isSign, mask: mask(values, &generator), steps: steps)
+    }
+
+    private func step(_ batch: Tensor, _ ways: [Way], generator: inout RandomGenerator) -> Tensor {
         let sources = (0..<batch.rows).map { _ in generator.integer(below: thieves.count + 1) }
         let directions = directions(batch, sources, &generator)
         var changed = batch
-        for row in 0..<batch.rows {
+        for (row, way) in ways.enumerated() {
             let range = row * batch.rowCount..<(row + 1) * batch.rowCount
-            let size = Float(
-                exp(
-                    log(Self.sizes.lowerBound) + generator.uniform()
-                        * log(Self.sizes.upperBound / Self.sizes.lowerBound)))
-            let factor = generator.uniform() < Self.downShare ? -size : size
-            let isSign = generator.uniform() < Self.signShare
-            let mask = mask(batch.values[range], &generator)
-            let scale = isSign ? 0 : Self.inverseMeanSize(directions.values[range])
-            for (place, index) in range.enumerated() where mask?[place] ?? true {
+            let scale = way.isSign ? 0 : Self.inverseMeanSize(directions.values[range])
+            for (place, index) in range.enumerated() where way.mask?[place] ?? true {
                 let slope = directions.values[index]
                 let direction: Float =
-                    isSign
+                    way.isSign
                     ? (slope > 0 ? 1 : slope < 0 ? -1 : 0)
                     : min(Self.normedMax, max(-Self.normedMax, slope * scale))
-                changed.values[index] = min(1, max(-1, batch.values[index] + factor * direction))
+                changed.values[index] = min(1, max(-1, batch.values[index] + way.factor * direction))
             }
         }
         return changed
@@ -104,17 +134,17 @@ struct SimulatedPerturbation {
     /// The values that the step may change; nil for all.
     private func mask(_ values: ArraySlice<Float>, _ generator: inout RandomGenerator) -> [Bool]? {
         var draw = generator.uniform()
-        if draw < Self.confined.bright {
+        if draw < confinement.bright {
             let least = generator.uniform(-0.95..<0)
             return values.map { $0 > least }
         }
-        draw -= Self.confined.bright
-        if draw < Self.confined.random {
+        draw -= confinement.bright
+        if draw < confinement.random {
             let share = 0.1 + 0.8 * generator.uniform()
             return values.map { _ in generator.uniform() < share }
         }
-        draw -= Self.confined.random
-        return draw < Self.confined.rectangle ? rectangle(&generator) : nil
+        draw -= confinement.random
+        return draw < confinement.rectangle ? rectangle(&generator) : nil
     }
 
     /// A rectangle of between a quarter and three quarters of each side, somewhere in the picture.

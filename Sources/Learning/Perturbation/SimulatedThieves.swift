@@ -4,24 +4,28 @@ import Tensor
 /// Substitutes as thieves would train them of few images and what a victim answers; here the owner's images and the
 /// auxiliary model's answers, so that no query of the victim is spent and no weight of it is known.
 struct SimulatedThieves {
-    /// The substitutes, and last the auxiliary model itself: the thief who has got everything.
+    /// The substitutes.
     let models: [Classifier]
 
     /// How many images each of the thieves has, by turns, and for how many epochs it trains on them.
     private static let budgets = [(images: 200, epochs: 40), (400, 20), (1000, 8)]
-    private static let count = 6
+    /// Those whose gradients a detector learns to see.
+    static let training = 0..<6
+    /// Those that no detector has met, to choose by what it makes of them.
+    static let validating = 6..<8
     /// The least side of an image that Conv3 can take.
     private static let convolutionSideMin = 14
 
-    /// Trains the substitutes, or goes on from their checkpoints.
+    /// Trains the substitutes of these numbers, or goes on from their checkpoints.
     ///
     /// **Throws** `ArchitectureError` or `TrainingError`.
     init(
-        of auxiliary: Classifier, images: ImageSet, training: [Int], seed: UInt64, fingerprint: String,
+        _ numbers: Range<Int>, of auxiliary: Classifier, images: ImageSet, training: [Int], seed: UInt64,
+        fingerprint: String,
         run: TrainingRun
     ) throws {
         var models: [Classifier] = []
-        for index in 0..<Self.count {
+        for index in numbers {
             let seed = seed &+ UInt64(index) << 32
             var generator = Stream.thiefWeights.generator(seed: seed, at: 0)
             let model = try Classifier(
@@ -42,16 +46,16 @@ struct SimulatedThieves {
             }
             models.append(model)
         }
-        self.models = models + [auxiliary]
+        self.models = models
     }
 
-    /// Two thirds convolutional in two widths, the others not: their gradients look different.
+    /// Two thirds of each six convolutional in two widths, the others not: their gradients look different.
     private static func architecture(
         _ index: Int, _ auxiliary: ClassifierArchitecture
     ) -> ClassifierArchitecture {
         let (image, classes) = (auxiliary.image, auxiliary.classes)
         let isLarge = min(image.height, image.width) >= convolutionSideMin
-        return isLarge && index < 4
+        return isLarge && index % 6 < 4
             ? .conv3(image: image, classes: classes, width: index.isMultiple(of: 2) ? 8 : 16)
             : .mlp(image: image, classes: classes, hidden: 128)
     }

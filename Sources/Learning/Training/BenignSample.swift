@@ -8,17 +8,27 @@ package struct BenignSample: Sendable {
     /// The share of images that the auxiliary model puts into the victim's class.
     package let agreement: Double
 
-    /// Measures the images at `indices` with the victim's answers to them.
+    /// One image of so many is re-encoded before it is measured, since some clients do that: a calibration that knew
+    /// originals alone would flag those clients for it.
+    static let reencodedEvery = 8
+    /// How such clients send a picture.
+    static let reencoding = SimulatedTransport(jpegShare: 0.6, resizeShare: 0.4)
+
+    /// Measures the images at `indices` with the victim's answers to them; the re-encoded ones with the answer to the
+    /// original, since the victim was asked about that. `seed` draws how they are re-encoded,
+    /// and what masks hide.
     package init(
         _ images: ImageSet, at indices: [Int], answers: AnswerSet, by networks: ScoringNetworks,
-        secret: MaskSecret, workspace: Workspace
+        seed: UInt64, workspace: Workspace
     ) {
         var values: [TermValues] = []
         var agreeing = 0
         for start in stride(from: 0, to: indices.count, by: 256) {
             let part = indices[start..<min(start + 256, indices.count)]
+            var generator = Stream.calibrationTransport.generator(seed: seed, at: start)
             let examined = Scorer.examine(
-                images.canonical(part, range: .signed), by: networks, secret: secret, workspace: workspace)
+                Self.sent(images.canonical(part, range: .signed), images.shape, &generator), by: networks,
+                secret: MaskSecret(seed: seed), workspace: workspace)
             for (index, examination) in zip(part, examined) {
                 let answer = Array(answers.probabilities.row(index))
                 values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))
@@ -27,6 +37,20 @@ package struct BenignSample: Sendable {
         }
         self.values = values
         agreement = Double(agreeing) / Double(max(1, values.count))
+    }
+
+    /// The batch with its re-encoded share. **Shapes** (B, C·H·W).
+    private static func sent(
+        _ batch: Tensor, _ shape: ImageShape, _ generator: inout RandomGenerator
+    ) -> Tensor {
+        let rows = Array(stride(from: 0, to: batch.rows, by: reencodedEvery))
+        let carried = reencoding.carry(batch.gathering(rows: rows), shape: shape, generator: &generator)
+        var batch = batch
+        let count = batch.rowCount
+        for (from, row) in rows.enumerated() {
+            batch.values.replaceSubrange(row * count..<(row + 1) * count, with: carried.row(from))
+        }
+        return batch
     }
 
     private static func argmax(_ values: [Float]) -> Int? { values.indices.max { values[$0] < values[$1] } }

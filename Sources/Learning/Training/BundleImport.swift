@@ -10,16 +10,19 @@ package struct BundleImport {
         /// State dicts as safetensors.
         package var autoencoder: String
         package var auxiliary: String
+        /// A perturbation detector, where there is one.
+        package var detector: String?
         /// Attention heads, where the files' metadata do not say.
         package var autoencoderHeads: (encoder: Int, decoder: Int)?
         package var auxiliaryHeads: Int?
 
         package init(
-            autoencoder: String, auxiliary: String, autoencoderHeads: (encoder: Int, decoder: Int)? = nil,
-            auxiliaryHeads: Int? = nil
+            autoencoder: String, auxiliary: String, detector: String? = nil,
+            autoencoderHeads: (encoder: Int, decoder: Int)? = nil, auxiliaryHeads: Int? = nil
         ) {
             self.autoencoder = autoencoder
             self.auxiliary = auxiliary
+            self.detector = detector
             self.autoencoderHeads = autoencoderHeads
             self.auxiliaryHeads = auxiliaryHeads
         }
@@ -27,15 +30,26 @@ package struct BundleImport {
 
     private let autoencoder: MaskedAutoencoder
     private let auxiliary: Classifier
+    private let detector: PerturbationDetector?
     private let source: Source
 
-    /// Reads both networks for images of a shape.
+    /// Reads the networks for images of a shape.
     package init(_ source: Source, image: ImageShape) throws(ImportError) {
         self.source = source
         autoencoder = try ForeignWeights(contentsOf: source.autoencoder)
             .autoencoder(image: image, heads: source.autoencoderHeads)
         auxiliary = try ForeignWeights(contentsOf: source.auxiliary)
             .classifier(image: image, heads: source.auxiliaryHeads)
+        if let path = source.detector {
+            detector = try ForeignWeights(contentsOf: path).detector(image: image)
+        } else {
+            detector = nil
+        }
+    }
+
+    /// The terms of a score that is told nothing else: with the detector's where there is one.
+    package var defaultTerms: [ScoreTerm] {
+        Calibration.defaultTerms + (detector == nil ? [] : [.perturbation])
     }
 
     /// The number of classes that the answers must have.
@@ -63,11 +77,15 @@ package struct BundleImport {
             images, at: Array(0..<spared), by: autoencoder, auxiliary, workspace: workspace)
         let calibrating = Array(spared..<images.count)
         let networks = ScoringNetworks(
-            autoencoder, auxiliary, references: references, maskedPass: maskedPass)
+            autoencoder, auxiliary, detector, references: references, maskedPass: maskedPass)
         let sample = BenignSample(
-            images, at: calibrating, answers: answers, by: networks, secret: MaskSecret(seed: 0),
-            workspace: workspace)
-        let calibration = try Calibration(sample: sample.values, terms: terms, combination: combination)
+            images, at: calibrating, answers: answers, by: networks, seed: 0, workspace: workspace)
+        let voices = try VoiceSimulation(
+            networks: networks, thieves: [auxiliary], seed: 0, workspace: workspace
+        ).voices(
+            images, at: calibrating, sample: sample.values, terms: terms, combination: combination)
+        let calibration = try Calibration(
+            sample: sample.values, terms: terms, combination: combination, voices: voices)
         let provenance = Provenance(
             program: program, imagesDigest: images.digest, imageCount: images.count,
             trainingCount: images.count - calibrating.count,
@@ -75,9 +93,11 @@ package struct BundleImport {
             results: ["held_out_agreement": sample.agreement])
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: classes, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture, references: references?.shape, maskedPass: maskedPass,
-            calibration: calibration, provenance: provenance)
+            auxiliary: auxiliary.architecture, perturbation: detector?.architecture,
+            references: references?.shape, maskedPass: maskedPass, calibration: calibration,
+            provenance: provenance)
         return ModelBundle(
-            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, references: references)
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
+            references: references)
     }
 }

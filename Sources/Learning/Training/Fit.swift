@@ -16,16 +16,19 @@ package struct Fit {
     /// Which images train and which calibrate.
     package let split: Split
     private let base: ModelBundle?
+    /// Whether a detector that the base has is made anew.
+    private let retrainsDetector: Bool
     private let program: String
     private let run: TrainingRun
 
     /// A fit of `images` with the victim's `answers`, or one that goes on from a bundle and makes what that lacks. Traps
-    /// when they differ in number or the options have problems.
+    /// when they differ in number or the options have problems. A detector that the bundle has is made anew unless
+    /// `retrainsDetector` is false.
     ///
     /// **Throws** `DataError` or `FitBaseError`.
     package init(
         images: ImageSet, answers: AnswerSet, options: FitOptions, program: String, run: TrainingRun,
-        from base: ModelBundle? = nil
+        from base: ModelBundle? = nil, retrainsDetector: Bool = true
     ) throws {
         precondition(images.count == answers.probabilities.rows && options.problems.isEmpty)
         self.images = images
@@ -33,6 +36,7 @@ package struct Fit {
         self.options = options
         self.program = program
         self.run = run
+        self.retrainsDetector = retrainsDetector
         let split = try Split(count: images.count, holdout: options.holdout, seed: options.seed)
         self.split = split
         self.base = try base.map {
@@ -51,10 +55,11 @@ package struct Fit {
             autoencoder, auxiliary, detector, references: makeReferences(autoencoder, auxiliary),
             maskedPass: options.maskedPass)
         let sample = BenignSample(
-            images, at: split.heldOut, answers: answers, by: networks, secret: MaskSecret(seed: options.seed),
+            images, at: split.heldOut, answers: answers, by: networks, seed: options.seed,
             workspace: run.workspace)
         let calibration = try Calibration(
-            sample: sample.values, terms: options.terms, combination: options.combination)
+            sample: sample.values, terms: options.terms, combination: options.combination,
+            voices: try voices(sample.values, networks))
         results["held_out_agreement"] = sample.agreement
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: answers.classes,
@@ -91,14 +96,37 @@ package struct Fit {
     private func trainDetector(
         _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, _ results: inout [String: Double]
     ) throws -> PerturbationDetector? {
-        results["perturbation_loss"] = nil
-        guard options.detectsPerturbations else { return nil }
+        guard options.detectsPerturbations else {
+            results["perturbation_loss"] = nil
+            return nil
+        }
+        if !retrainsDetector, let kept = base?.detector { return kept }
         let training = DetectorTraining(
             images: images, training: split.training, options: options.detector, seed: options.seed,
             fingerprint: try detectorFingerprint(), run: run)
         let detector: PerturbationDetector
         (detector, results["perturbation_loss"]) = try training.train(autoencoder, auxiliary)
         return detector
+    }
+
+    /// What each term counts for, chosen on queries of thieves that no detector has met and of strangers.
+    private func voices(
+        _ sample: [TermValues], _ networks: ScoringNetworks
+    ) throws -> [ScoreTerm: Voice] {
+        guard options.choosesVoices, options.combination == .tailSum else { return [:] }
+        var thieves: [Classifier] = []
+        if networks.detector != nil {
+            thieves =
+                try SimulatedThieves(
+                    SimulatedThieves.validating, of: networks.auxiliary, images: images,
+                    training: split.training, seed: options.seed, fingerprint: try auxiliaryFingerprint(),
+                    run: run
+                ).models
+        }
+        return try VoiceSimulation(
+            networks: networks, thieves: thieves, seed: options.seed, workspace: run.workspace
+        ).voices(
+            images, at: split.heldOut, sample: sample, terms: options.terms, combination: options.combination)
     }
 
     // MARK: Eq. (4)

@@ -59,11 +59,14 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var terms: [ScoreTerm]
     /// How the terms become one number.
     package var combination: Calibration.Combination
+    /// Whether what each term counts for in a tail-sum is chosen on simulated queries; else every nat of every term counts
+    /// for one.
+    package var choosesVoices = true
 
     /// The size of the perturbation detector and its training.
     package struct Detector: Codable, Hashable, Sendable {
         /// Steps of training; each takes `batch` genuine images and as many perturbed ones.
-        package var steps = 2000
+        package var steps = 4000
         package var batch = 64
         /// AdamW's highest rate.
         package var learningRate = 2e-3
@@ -97,8 +100,6 @@ package struct FitOptions: Codable, Hashable, Sendable {
         case tiny
         /// A few minutes on two cores, and the better scorer: mask ratios are mixed in training.
         case small
-        /// About fifteen times the small one's work a query: hours on two cores.
-        case medium
         /// For photographs in colour, such as CIFAR-10's: hours on two cores.
         case natural
         /// The authors' sizes and schedules: days on two cores.
@@ -112,7 +113,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
         holdout = 5000
         seed = 1
         switch preset {
-        case .tiny, .small, .medium:
+        case .tiny, .small:
             autoencoder = Self.ownAutoencoder(preset)
             auxiliary = preset == .tiny ? .mlp(hidden: 64) : .conv3(width: 16)
             if preset == .tiny { detector.width = 6 }
@@ -156,9 +157,6 @@ package struct FitOptions: Codable, Hashable, Sendable {
                 optimizer: .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05)))
         switch preset {
         case .tiny: (small.patch, small.embedding, small.encoderDepth, small.heads) = (7, 16, 1, 2)
-        case .medium:
-            (small.embedding, small.encoderDepth, small.decoderDepth, small.heads) = (96, 6, 2, 3)
-            small.schedule.learningRate = 1e-3
         case .natural: (small.embedding, small.encoderDepth, small.decoderDepth) = (96, 4, 2)
         case .small, .paper: break
         }

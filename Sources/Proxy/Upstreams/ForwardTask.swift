@@ -101,7 +101,7 @@ final class ForwardTask: UpstreamClient {
         let hasBody = !request.body.isEmpty || request.head.framing != .none
         let framing = hasBody ? BodyFraming.length(UInt64(request.body.count)) : .none
         let server = upstream.pool.server
-        upstream.withOutput { rewriter.append(request.head, framing: framing, for: server, to: &$0) }
+        upstream.compose { rewriter.append(request.head, framing: framing, for: server, to: &$0) }
         sendMore()
     }
 

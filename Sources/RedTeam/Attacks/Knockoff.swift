@@ -22,7 +22,8 @@ package struct Knockoff: Attack {
         origin = .attack
     }
 
-    private init(name: String, pool: PicturePool, training: SubstituteTraining) {
+    /// The same under another name, for reports on several sets of pictures.
+    init(name: String, pool: PicturePool, training: SubstituteTraining) {
         self.name = name
         self.pool = pool
         self.training = training
@@ -44,7 +45,9 @@ package struct Knockoff: Attack {
 
     /// What shapes its queries, for reports.
     package var options: [String: String] {
-        training.options.merging(["pictures": "\(pool.count)"]) { $1 }
+        // The victim's and the proxy's pictures are in an evaluation's own digest; others are told apart here.
+        let others = ["knockoff", "in-distribution"].contains(name) ? [:] : ["digest": pool.images.digest]
+        return training.options.merging(["pictures": "\(pool.count)"]) { $1 }.merging(others) { $1 }
     }
 
     /// Asks until the budget is spent, and returns the substitute.

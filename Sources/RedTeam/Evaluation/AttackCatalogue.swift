@@ -13,6 +13,8 @@ package struct AttackMaterial: Sendable {
     package var rounds = 6
     /// The quality of `jbda-jpeg`.
     package var jpegQuality = 90
+    /// Further pictures to ask about at random, by the names that they have in reports.
+    package var queries: [String: PicturePool] = [:]
     /// The substitutes' training.
     package var training = SubstituteTraining()
 
@@ -34,7 +36,7 @@ package enum AttackCatalogue {
         "in-distribution",
     ]
 
-    /// The attack of a name for a budget; nil for a name that is none.
+    /// The attack of a name, or of the pictures of that name, for a budget; nil for a name that is none.
     ///
     /// `seed` draws the few pictures that some attacks begin with.
     package static func attack(
@@ -64,7 +66,8 @@ package enum AttackCatalogue {
         case "noise-normal": return NoiseAttack(.normal, training: training)
         case "in-distribution":
             return Knockoff.inDistribution(material.own, seed: seed, training: training)
-        default: return nil
+        default:
+            return material.queries[name].map { Knockoff(name: name, pool: $0, training: training) }
         }
     }
 

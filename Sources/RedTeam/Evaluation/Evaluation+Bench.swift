@@ -108,6 +108,7 @@ extension Evaluation {
         var hasher = SHA256Hasher()
         Self.update(&hasher, bundle.autoencoder.stateDict)
         Self.update(&hasher, bundle.auxiliary.stateDict)
+        if let detector = bundle.detector { Self.update(&hasher, detector.stateDict) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         hasher.update(Array((try? encoder.encode(bundle.manifest.calibration)) ?? Foundation.Data()))

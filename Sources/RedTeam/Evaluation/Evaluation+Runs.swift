@@ -18,6 +18,7 @@ extension Evaluation {
         parts["windows"] = "\(plan.windows)"
         parts["shown"] = isShown(key) ? "\(plan.picturesShown)" : "0"
         parts["ratios"] = "\(plan.ratios)"
+        parts["bounds"] = "\(context.windowBounds.sorted { $0.key < $1.key }.map(\.value))"
         let began = ContinuousClock.now
         let place = forecast.text
         var wasKept = true
@@ -153,9 +154,15 @@ extension Evaluation {
                     return context.judge.score(
                         measure, surprises: rows.map(\.surprise), features: rows.map(\.features))
                 }
-                let metrics = DetectionMetrics(
-                    attack: windows.thieves.map(score), benign: windows.honest.map(score))
-                if let metrics { found.append(.init(measures.key, trial, metrics, measure: measure)) }
+                let thieves = windows.thieves.map(score)
+                let metrics = DetectionMetrics(attack: thieves, benign: windows.honest.map(score))
+                let bound = measure == .meanSurprise ? context.windowBounds[trial.window] : nil
+                let caught = bound.map { bound in
+                    Double(thieves.count { $0 > bound }) / Double(max(1, thieves.count))
+                }
+                if let metrics {
+                    found.append(.init(measures.key, trial, metrics, measure: measure, caught: caught))
+                }
             }
         }
         return found
@@ -190,12 +197,33 @@ extension Evaluation {
         guard plan.measures.contains(.honestAccounts), !sizes.isEmpty else { return [] }
         let parts = ["scores": context.benchDigest, "sizes": "\(sizes)", "windows": "\(plan.honestWindows)"]
         return try context.store.value("honest-accounts", parts) {
-            let shape = data.test.shape
-            let other = context.bench.rows(OtherClient.resized(context.pictures, shape: shape))
-            let accounts = HonestAccounts(
-                benign: context.benign, labels: data.testLabels.values, resized: other)
+            let accounts = self.accounts(context)
             return accounts.entries(
                 sizes: sizes, count: plan.honestWindows, seed: 1, judge: context.judge)
         }
+    }
+
+    /// What honest accounts out of the ordinary send; measured by nobody unless they are asked for.
+    private func accounts(_ context: Context) -> HonestAccounts {
+        let shape = data.test.shape
+        let resized = OtherClient.resized(context.pictures, shape: shape)
+        let reencoded = OtherClient.reencoded(
+            context.pictures, shape: shape, quality: HonestAccounts.quality)
+        return HonestAccounts(
+            benign: context.benign, labels: data.testLabels.values,
+            others: [.resized: context.bench.rows(resized), .reencoded: context.bench.rows(reencoded)])
+    }
+
+    /// The mean surprise of a window that no kind of honest account passes more often than stated, by size.
+    func windowBounds(_ context: Context) throws -> [Int: Double] {
+        let sizes = Set(plan.windows.map(\.window)).sorted()
+        guard plan.measures.contains(.honestAccounts), !sizes.isEmpty else { return [:] }
+        let parts = ["scores": context.benchDigest, "sizes": "\(sizes)", "windows": "\(plan.honestWindows)"]
+        let bounds = try context.store.value("window-bounds", parts) {
+            let found = accounts(context).allowingBounds(
+                sizes: sizes, count: plan.honestWindows, seed: 1, judge: context.judge)
+            return sizes.map { found[$0] ?? .greatestFiniteMagnitude }
+        }
+        return Dictionary(uniqueKeysWithValues: zip(sizes, bounds))
     }
 }

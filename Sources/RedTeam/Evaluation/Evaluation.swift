@@ -116,6 +116,8 @@ package struct Evaluation {
         var materialDigest: String
         /// Of everything that scores.
         var benchDigest: String
+        /// What a window's mean surprise may be, by size; empty where honest accounts are not looked at.
+        var windowBounds: [Int: Double] = [:]
     }
 
     /// Runs everything. Each finished part is kept in the plan's folder, and `AttackError.stopped` leaves what the
@@ -171,7 +173,7 @@ package struct Evaluation {
             throw AttackError.unfit(attack: "evaluate", reason: "it needs at least four test pictures")
         }
         let count = min(Self.substituteTestMax, pictures.rows)
-        let context = Context(
+        var context = Context(
             store: store, bench: bench, pictures: pictures, benign: benign, opinions: opinions,
             test: SubstituteTest(
                 pictures: pictures.rows(0..<count), labels: Array(data.testLabels.values.prefix(count)),
@@ -179,6 +181,7 @@ package struct Evaluation {
             // The other half draws the honest windows that the distances are measured against.
             judge: WindowJudge(benign: benign.prefix(max(2, benign.count / 2)).map(\.features)),
             materialDigest: digest, benchDigest: benchDigest(digest))
+        context.windowBounds = try windowBounds(context)
         return (context, costs)
     }
 }

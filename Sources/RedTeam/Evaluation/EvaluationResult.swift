@@ -77,12 +77,16 @@ package struct EvaluationResult: Codable, Sendable {
         package var honestShare: Double
         package var auroc: Double
         package var fpr95: Double
+        /// The share of the thieves' windows above what no kind of honest account passes more often than stated; nil where
+        /// such accounts were not looked at.
+        package var caught: Double?
 
         /// The figures of `metrics`.
         package init(
             _ key: RunKey, _ trial: AccountTrial, _ metrics: DetectionMetrics,
-            measure: WindowMeasure = .meanSurprise
+            measure: WindowMeasure = .meanSurprise, caught: Double? = nil
         ) {
+            self.caught = caught
             (attack, budget, seed) = (key.attack, key.budget, key.seed)
             self.measure = measure
             (size, accounts, honestShare) = (trial.window, trial.accounts, trial.honestShare)

@@ -4,12 +4,6 @@ import SAME
 ///
 /// It goes through `ScoreTerm.allCases` and the bundle's own calibration: a new term needs nothing here.
 struct Ablation {
-    /// A term with its benign tail.
-    private struct Voice {
-        var term: ScoreTerm
-        var tail: TailFunction
-    }
-
     private let calibration: Calibration
 
     init(_ calibration: Calibration) { self.calibration = calibration }
@@ -19,8 +13,12 @@ struct Ablation {
     func entries(
         _ key: EvaluationResult.RunKey, attack: [ScoreBench.Row], honest: [ScoreBench.Row]
     ) -> [AblationEntry] {
-        let own = calibration.terms.map { Voice(term: $0.term, tail: $0.tail) }
+        let own = calibration.terms
         var entries = [entry(key, "all terms", own, attack, honest)]
+        if own.contains(where: { $0.voice != nil }) {
+            let plain = own.map { Calibration.Term(term: $0.term, tail: $0.tail) }
+            entries.append(entry(key, "all terms, plain sum", plain, attack, honest))
+        }
         for term in own {
             entries.append(entry(key, "only \(term.term.rawValue)", [term], attack, honest))
             guard own.count > 1 else { continue }
@@ -34,7 +32,7 @@ struct Ablation {
             guard values.count == calibrating.count, let tail = try? TailFunction(sample: values) else {
                 continue
             }
-            let extra = Voice(term: term, tail: tail)
+            let extra = Calibration.Term(term: term, tail: tail)
             entries.append(entry(key, "only \(term.rawValue)", [extra], attack, measured))
             entries.append(entry(key, "with \(term.rawValue)", own + [extra], attack, measured))
         }
@@ -42,13 +40,12 @@ struct Ablation {
     }
 
     private func entry(
-        _ key: EvaluationResult.RunKey, _ variant: String, _ terms: [Voice],
+        _ key: EvaluationResult.RunKey, _ variant: String, _ terms: [Calibration.Term],
         _ attack: [ScoreBench.Row], _ honest: [ScoreBench.Row]
     ) -> AblationEntry? {
         let score = { (row: ScoreBench.Row) in
             terms.reduce(0) { sum, term in
-                sum
-                    + (row.terms[term.term].map { term.tail.surprise(Double($0)) } ?? TailFunction.surpriseMax)
+                sum + (row.terms[term.term].map { term.heard(Double($0)) } ?? TailFunction.surpriseMax)
             }
         }
         return DetectionMetrics(attack: attack.map(score), benign: honest.map(score)).map {

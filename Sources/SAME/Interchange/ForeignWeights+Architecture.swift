@@ -41,6 +41,15 @@ extension ForeignWeights {
                 + "nor a vision transformer (“patchify.weight”, “head.weight”)")
     }
 
+    func readDetector(_ image: ImageShape) throws(ImportError) -> PerturbationDetectorArchitecture {
+        guard let width = rows("features.0.weight"), state["output.weight"] != nil else {
+            throw unknown("a perturbation detector has “features.0.weight” and “output.weight”")
+        }
+        let layers = state.keys.count { $0.hasPrefix("features.") && $0.hasSuffix(".weight") }
+        // Two convolutions at full size, one at each further one.
+        return PerturbationDetectorArchitecture(image: image, width: width, stages: max(1, layers - 1))
+    }
+
     private func readResidual(_ first: Tensor) throws(ImportError) -> ResNetSizes {
         if state["layer1.0.conv3.weight"] != nil {
             throw .unknown(

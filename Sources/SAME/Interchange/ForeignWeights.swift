@@ -83,6 +83,26 @@ package struct ForeignWeights: Sendable {
         return model
     }
 
+    /// The perturbation detector for images of a shape.
+    package func detector(image: ImageShape) throws(ImportError) -> PerturbationDetector {
+        let architecture: PerturbationDetectorArchitecture
+        if let stated = try stated(PerturbationDetectorArchitecture.self) {
+            architecture = stated
+        } else {
+            architecture = try readDetector(image)
+        }
+        try check(architecture.image, is: image)
+        let model: PerturbationDetector
+        var generator = RandomGenerator(seed: 0)
+        do throws(ArchitectureError) {
+            model = try PerturbationDetector(architecture, generator: &generator)
+        } catch {
+            throw .impossible(path: path, error)
+        }
+        try fill(model) { _ in false }
+        return model
+    }
+
     /// Every tensor that does not fit is told at once.
     private func fill(_ model: some Module, _ ignores: (String) -> Bool) throws(ImportError) {
         let defects = model.defects(of: state, ignoring: ignores)
@@ -121,6 +141,11 @@ extension Safetensors {
 
     /// A network's weights under PyTorch's names, with the architecture in the metadata.
     package init(_ model: Classifier) throws {
+        self.init(tensors: model.stateDict, metadata: try Self.metadata(model.architecture))
+    }
+
+    /// A network's weights under PyTorch's names, with the architecture in the metadata.
+    package init(_ model: PerturbationDetector) throws {
         self.init(tensors: model.stateDict, metadata: try Self.metadata(model.architecture))
     }
 

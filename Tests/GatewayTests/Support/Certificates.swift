@@ -58,7 +58,7 @@ func run(_ program: String, _ arguments: [String], in folder: String? = nil) -> 
 }
 
 extension GatewayFixture {
-    /// One request by curl over TLS, with the certificate of `client` if any; what it prints is the status, then the body.
+    /// One request by curl, with the certificate of `client` if any; it prints the body, then the status on a line.
     func curl(
         as client: String? = nil, path: String, _ arguments: [String] = [], from source: String? = nil
     ) throws -> Ran {

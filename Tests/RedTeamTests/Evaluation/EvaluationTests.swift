@@ -44,14 +44,16 @@ struct EvaluationTests {
     static func evaluation(
         _ folder: String, resumes: Bool = false, attacks: [String] = ["jbda", "knockoff", "dfme"],
         measures: Set<Evaluation.Measure> = Set(Evaluation.Measure.allCases), stop: StopFlag = StopFlag(),
+        own count: Int = 80, queries: [String: PicturePool] = [:], study: TrainingStudy? = nil,
         show: @escaping (TrainingProgress) -> Void = { _ in }
     ) throws -> Evaluation {
         var generator = RandomGenerator(seed: 5)
         let bundle = try bundle()
         let image = bundle.manifest.image
         let noise = SimpleQueries.uniformNoise(count: 60, image: image, seed: 1)
-        var material = AttackMaterial(proxy: PicturePool(noise, shape: image), own: own(80))
+        var material = AttackMaterial(proxy: PicturePool(noise, shape: image), own: own(count))
         material.seedCount = 10
+        material.queries = queries
         material.training.kind = .mlp(hidden: 8)
         material.training.epochs = 1
         var plan = Evaluation.Plan(
@@ -61,6 +63,7 @@ struct EvaluationTests {
         plan.measures = measures
         plan.honestWindows = 40
         plan.resumes = resumes
+        plan.study = study
         return Evaluation(
             plan: plan,
             data: .init(
@@ -76,6 +79,7 @@ struct EvaluationTests {
         let folder = try ScratchFolder()
         let result = try Self.evaluation(folder.path).run()
         // JBDA twice: with its seeds and without.
+        #expect(result.windows.allSatisfy { ($0.caught != nil) == ($0.measure == .meanSurprise) })
         #expect(result.cells.count == 4 * 2 * ScoreKind.untrained.count)
         #expect(result.runs.count == 6 && result.windows.count == 6 * (3 + 1))
         #expect(result.runs.allSatisfy { $0.asked == 40 && $0.accuracy != nil && $0.fidelity != nil })
@@ -132,6 +136,65 @@ struct EvaluationTests {
                 named: name, material: AttackMaterial(proxy: pool, own: pool), budget: 1000, seed: 1)
             #expect(attack?.name == name)
         }
+    }
+
+    @Test(
+        "further pictures are asked about under their own name, and their trace is not taken for that of others"
+    )
+    func queries() throws {
+        let folder = try ScratchFolder()
+        let image = ImageShape(channels: 1, height: 16, width: 16)
+        let evaluation = { (seed: UInt64) in
+            let near = PicturePool(
+                SimpleQueries.uniformNoise(count: 60, image: image, seed: seed), shape: image)
+            return try Self.evaluation(
+                folder.path, resumes: true, attacks: ["near-digits"], measures: [],
+                queries: ["near-digits": near])
+        }
+        let first = try evaluation(1).run()
+        #expect(first.cells.allSatisfy { $0.attack == "near-digits" } && first.runs.count == 2)
+        #expect(first.cells.first { $0.score == .pixels }?.auroc == 1)
+        #expect(try evaluation(1).run().cells == first.cells)
+        #expect(try evaluation(2).run().cells != first.cells)
+    }
+
+    @Test("figures 6 and 7 fit a bundle for each point and measure honest pictures and every attack by it")
+    func studies() throws {
+        let folder = try ScratchFolder()
+        var options = FitOptions(.small)
+        options.terms = Calibration.defaultTerms
+        options.auxiliary = .mlp(hidden: 8)
+        options.auxiliarySchedule.epochs = 1
+        options.holdout = 100
+        options.autoencoder.embedding = 8
+        options.autoencoder.encoderDepth = 1
+        options.autoencoder.heads = 2
+        var points: [TrainingStudy.Point] = []
+        for (axis, value) in [("epochs", 1), ("epochs", 4), ("embedding size", 4), ("embedding size", 16)] {
+            var options = options
+            options.autoencoder.schedule.epochs = axis == "epochs" ? value : 2
+            options.autoencoder.schedule.warmupEpochs = 0.25
+            if axis != "epochs" { options.autoencoder.embedding = value }
+            points.append(.init(axis: axis, value: Double(value), options: options))
+        }
+        let result = try Self.evaluation(
+            folder.path, attacks: ["knockoff"], measures: [], own: 200,
+            study: TrainingStudy(points: points, program: "test")
+        ).run()
+        let honest = result.training.filter { $0.attack == RunHistogram.honest }
+        #expect(honest.map(\.value) == [1, 4, 4, 16] && honest.map(\.axis) == points.map(\.axis))
+        let thieves = result.training.filter { $0.attack == "knockoff" }
+        #expect(thieves.count == 4 * 2 && thieves.allSatisfy { ($0.auroc ?? 0) > 0.9 && $0.fpr95 != nil })
+        // Noise is reconstructed worse than what the autoencoder has seen, and more training makes the latter better.
+        for point in honest {
+            let own = thieves.filter { $0.axis == point.axis && $0.value == point.value }
+            #expect(own.allSatisfy { $0.loss > point.loss })
+        }
+        #expect(honest[1].loss < honest[0].loss)
+        let report = EvaluationReport(result).markdown
+        #expect(report.contains("embedding size") && report.contains("epochs"))
+        let kept = try FileManager.default.contentsOfDirectory(atPath: folder.file("models"))
+        #expect(kept.count { $0.hasSuffix(".bundle") } == 4)
     }
 
     // MARK: Report

@@ -96,11 +96,36 @@ struct MeasureTests {
                 terms: TermValues(reconstruction: 0), features: (0..<4).map { _ in generator.normal() })
         }
         let judge = WindowJudge(benign: rows.prefix(1000).map(\.features))
-        let accounts = HonestAccounts(benign: rows, labels: (0..<2000).map { $0 % 5 }, resized: [])
+        let accounts = HonestAccounts(benign: rows, labels: (0..<2000).map { $0 % 5 }, others: [:])
         let entries = accounts.entries(sizes: [8, 32], count: 1000, seed: 1, judge: judge)
         #expect(entries.count == 2 * 2 * WindowMeasure.allCases.count)
         // Classes mean nothing here, so that accounts of two are ordinary too.
-        #expect(entries.allSatisfy { $0.measured < 0.04 })
+        #expect(entries.allSatisfy { $0.measured < 0.04 && $0.measuredAllowing <= $0.measured })
+    }
+
+    @Test(
+        "a client whose pictures score higher is flagged by an ordinary threshold, and not by one that allows for it"
+    )
+    func otherClients() throws {
+        var generator = RandomGenerator(seed: 11)
+        let rows = { (mean: Double, generator: inout RandomGenerator) in
+            (0..<2000).map { _ in
+                ScoreBench.Row(
+                    surprise: -mean * log(1 - generator.uniform()), scores: [:],
+                    terms: TermValues(reconstruction: 0), features: [generator.normal()])
+            }
+        }
+        let benign = rows(1, &generator)
+        let judge = WindowJudge(benign: benign.prefix(1000).map(\.features))
+        let accounts = HonestAccounts(
+            benign: benign, labels: (0..<2000).map { $0 % 5 }, others: [.reencoded: rows(2, &generator)])
+        let entries = accounts.entries(sizes: [16], count: 1000, seed: 1, judge: judge)
+        let entry = try #require(entries.first { $0.account == .reencoded && $0.measure == .meanSurprise })
+        #expect(entry.measured > 0.3 && entry.measuredAllowing < 0.03)
+        let bound = try #require(
+            accounts.allowingBounds(sizes: [16], count: 1000, seed: 1, judge: judge)[16])
+        // The mean of 16 exponentials of mean 2 is a gamma of shape 16: its 99th percentile is 2 · 53.486 / 32.
+        #expect(abs(bound - 2 * 53.486 / 32) < 0.25)
     }
 
     // MARK: Policy and ablation

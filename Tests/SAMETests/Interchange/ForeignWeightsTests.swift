@@ -63,6 +63,27 @@ import Testing
         #expect(found.architecture == architecture && found.stateDict == model.stateDict)
     }
 
+    @Test(
+        "a perturbation detector is read off names and shapes, and what was exported comes back without a word"
+    )
+    func detector() throws {
+        for (width, stages) in [(5, 1), (4, 3)] {
+            let image = ImageShape(channels: 3, height: 16, width: 12)
+            var generator = RandomGenerator(seed: 43)
+            let made = try PerturbationDetector(
+                PerturbationDetectorArchitecture(image: image, width: width, stages: stages),
+                generator: &generator)
+            let found = try weights(made.stateDict).detector(image: image)
+            #expect(found.architecture == made.architecture && found.stateDict == made.stateDict)
+            let file = try Safetensors(bytes: Safetensors(made).bytes)
+            let exported = try ForeignWeights(file, path: "exported").detector(image: image)
+            #expect(exported.architecture == made.architecture && exported.stateDict == made.stateDict)
+        }
+        #expect(throws: ImportError.self) {
+            try weights(try autoencoder().stateDict).detector(image: Self.image)
+        }
+    }
+
     @Test("wrappers' prefixes and counters of batches are taken off")
     func wrapped() throws {
         let state = try model(Self.classifiers[2]).stateDict

@@ -39,7 +39,10 @@ import Testing
             """
         try #require(try python.status(["-c", data]) == 0)
         let output = folder.appending(path: "trained")
-        let sizes = ["--epochs", "1", "--auxiliary-epochs", "1", "--holdout", "20", "--batch", "16"]
+        let sizes = [
+            "--epochs", "1", "--auxiliary-epochs", "1", "--holdout", "20", "--batch", "16",
+            "--perturbation-steps", "3",
+        ]
         try #require(
             try python.status(
                 [Python.script("train-gpu.py"), "--images", images, "--answers", answers, "--device", "cpu"]
@@ -52,6 +55,8 @@ import Testing
         let wanted = ClassifierArchitecture.resnet(
             image: image, classes: 4, sizes: .resnet18(stem: .cifar, width: 2))
         #expect(try auxiliary.classifier(image: image).architecture == wanted)
+        let detector = try ForeignWeights(contentsOf: output.appending(path: "perturbation.safetensors").path)
+        #expect(try detector.detector(image: image).architecture.width == 16)
         let held = try Safetensors(contentsOf: output.appending(path: "calibration-answers.safetensors").path)
         #expect(held.tensors["answers"]?.shape == [20, 4] && held.metadata["format"] == "samegate-answers")
     }

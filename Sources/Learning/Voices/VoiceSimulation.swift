@@ -1,0 +1,68 @@
+import SAME
+import Tensor
+
+/// Simulated queries as a bundle's networks see them, and the voices chosen by them.
+///
+/// What is chosen on is neither what the networks learnt from nor what a report is about: held-out images as the honest
+/// ones; of other held-out images, those that thieves unmet in training have stepped, and strangers.
+struct VoiceSimulation {
+    let networks: ScoringNetworks
+    /// Whose gradients are followed; without any, nothing is stepped.
+    let thieves: [Classifier]
+    let seed: UInt64
+    let workspace: Workspace
+
+    /// The most pictures of a kind.
+    private static let count = 500
+    /// A picture as it arrives: on the 8-bit grid.
+    private static let rounding = SimulatedTransport(jpegShare: 0, resizeShare: 0)
+
+    /// The voices of a score's terms. `sample` holds what the images at `heldOut` measure, in their order: every other of
+    /// them is an honest query here, and the rest are what the simulated ones are made of.
+    func voices(
+        _ images: ImageSet, at heldOut: [Int], sample: [TermValues], terms: [ScoreTerm],
+        combination: Calibration.Combination
+    ) throws(CalibrationError) -> [ScoreTerm: Voice] {
+        let plain = try Calibration(sample: sample, terms: terms, combination: combination)
+        let weighed = plain.terms.indices.filter { !plain.terms[$0].term.needsAnswer }
+        guard combination == .tailSum, weighed.count > 1 else { return [:] }
+        let row = { (values: TermValues) -> VoiceChoice.Row in
+            let surprises = plain.surprises(values)
+            return weighed.map { surprises[$0] ?? TailFunction.surpriseMax }
+        }
+        let honest = stride(from: 0, to: heldOut.count, by: 2).map { row(sample[$0]) }
+        let originals = stride(from: 1, to: heldOut.count, by: 2).prefix(Self.count).map { heldOut[$0] }
+        guard !originals.isEmpty else { return [:] }
+        let attacks = queries(images.canonical(originals, range: .signed), images.shape).map { queries in
+            Scorer.examine(
+                queries, by: networks, secret: MaskSecret(seed: seed), workspace: workspace
+            ).map {
+                row(Scorer.terms($0, answer: .nothing, classes: networks.auxiliary.architecture.classes))
+            }
+        }
+        return VoiceChoice(
+            terms: weighed.map { plain.terms[$0].term }, benign: honest, attacks: attacks
+        ).voices()
+    }
+
+    /// The queries of each kind. **Shapes** pictures and results (B, C·H·W).
+    private func queries(_ pictures: Tensor, _ shape: ImageShape) -> [Tensor] {
+        var found: [Tensor] = []
+        if networks.detector != nil, !thieves.isEmpty {
+            for (index, confinement) in [SimulatedPerturbation.Confinement.none, .bright].enumerated() {
+                var generator = Stream.validationSteps.generator(seed: seed, at: index)
+                let attack = SimulatedPerturbation(
+                    image: shape, thieves: thieves, workspace: workspace, confinement: confinement)
+                let stepped = attack.apply(pictures, generator: &generator)
+                found.append(Self.rounding.carry(stepped, shape: shape, generator: &generator))
+            }
+        }
+        let strangers = SimulatedStrangers(image: shape, own: pictures)
+        for (index, kind) in SimulatedStrangers.Kind.allCases.enumerated() {
+            var generator = Stream.strangers.generator(seed: seed, at: index)
+            let drawn = strangers.pictures(kind, generator: &generator)
+            found.append(Self.rounding.carry(drawn, shape: shape, generator: &generator))
+        }
+        return found
+    }
+}
