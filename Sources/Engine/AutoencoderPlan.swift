@@ -53,7 +53,7 @@ struct AutoencoderPlan {
             masking = Masking(
                 stack: stack.with(tokens: a.visiblePatches(maskRatio: masked.ratio) + 1),
                 token: store.padded(weights["decoder.mask_token"].values),
-                kept: layout.reserve(rows: together.imagesAtOnce * (a.patches + 1), a.embedding, .f32))
+                kept: layout.reserve(rows: together.images * (a.patches + 1), a.embedding, .f32))
         } else {
             masking = nil
         }

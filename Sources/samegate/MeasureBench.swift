@@ -28,7 +28,9 @@ struct MeasureBench {
     /// The score, then each term.
     static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] =
         [("score", { $0.raw })]
-        + ScoreTerm.allCases.map { term in (term.rawValue, { Double($0.values[term] ?? 0) }) }
+        + ScoreTerm.allCases.map { term in
+            (term.rawValue, { @Sendable (score: AnomalyScore) in Double(score.values[term] ?? 0) })
+        }
 
     static var header: String {
         columns.map { $0.name.padding(toLength: 16, withPad: " ", startingAt: 0) }.joined()

@@ -135,7 +135,8 @@ struct VoiceChoiceTests {
         let answers = Synthetic.answers(data.images, data.labels)
         let sample = { (seed: UInt64) in
             BenignSample(
-                data.images, at: Array(0..<160), answers: answers, by: autoencoder, auxiliary, seed: seed,
+                data.images, at: Array(0..<160), answers: answers,
+                by: ScoringNetworks(autoencoder, auxiliary), seed: seed,
                 workspace: Workspace()
             ).values
         }
