@@ -40,13 +40,22 @@ PRESETS = {
     "small": {
         "autoencoder": {"patch": 4, "embedding": 32, "depths": (2, 1), "heads": 4, "ratios": (0.75, 0.5, 0.25)},
         "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
+        "auxiliary": "conv3",
         "auxiliary_width": 16,
         "perturbation_steps": 4000,
         "auxiliary_schedule": {"epochs": 10, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
     },
+    "natural": {
+        "autoencoder": {"patch": 4, "embedding": 96, "depths": (4, 2), "heads": 4, "ratios": (0.75, 0.5, 0.25)},
+        "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
+        "auxiliary": "resnet",
+        "auxiliary_width": 16,
+        "auxiliary_schedule": {"epochs": 12, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
+    },
     "paper": {
         "autoencoder": {"patch": 2, "embedding": 192, "depths": (12, 4), "heads": 3, "ratios": (0.75,)},
         "autoencoder_schedule": {"epochs": 500, "rate": 0.01, "warmup": 50, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
+        "auxiliary": "conv3",
         "auxiliary_width": 32,
         "perturbation_steps": 0,
         "auxiliary_schedule": {"epochs": 80, "rate": 0.1, "warmup": 0, "optimizer": "sgd", "decay": 5e-4},
@@ -273,7 +282,7 @@ def train_detector(images, image, classes, autoencoder, auxiliary, steps, option
 
 
 def auxiliary_architecture(options, preset, image, classes):
-    kind, width = options.auxiliary, options.auxiliary_width
+    kind, width = options.auxiliary or preset["auxiliary"], options.auxiliary_width
     fields = {"image": image, "classes": classes}
     if kind == "conv3":
         return {"conv3": fields | {"width": width or preset["auxiliary_width"]}}
@@ -282,8 +291,8 @@ def auxiliary_architecture(options, preset, image, classes):
     if kind == "vit":
         sizes = {"patch": 4, "embedding": width or 192, "depth": 12, "heads": 3, "pool": "token"}
         return {"vit": fields | {"sizes": sizes}}
-    blocks = {"resnet18": [2, 2, 2, 2], "resnet34": [3, 4, 6, 3]}[kind]
-    return {"resnet": fields | {"sizes": {"blocks": blocks, "width": width or 64, "stem": options.auxiliary_stem}}}
+    blocks, usual = {"resnet": ([3, 3, 3], 16), "resnet18": ([2, 2, 2, 2], 64), "resnet34": ([3, 4, 6, 3], 64)}[kind]
+    return {"resnet": fields | {"sizes": {"blocks": blocks, "width": width or usual, "stem": options.auxiliary_stem}}}
 
 
 def save(module, architecture, path):
@@ -321,7 +330,7 @@ def parse():
     parser.add_argument("--depths", type=lambda text: tuple(map(int, text.split(","))), help="encoder,decoder")
     parser.add_argument("--heads", type=int)
     parser.add_argument("--mask-ratios", type=numbers)
-    parser.add_argument("--auxiliary", choices=("conv3", "mlp", "resnet18", "resnet34", "vit"), default="conv3")
+    parser.add_argument("--auxiliary", choices=("conv3", "mlp", "resnet", "resnet18", "resnet34", "vit"))
     parser.add_argument("--auxiliary-width", type=int)
     parser.add_argument("--auxiliary-stem", choices=("cifar", "imagenet"), default="cifar")
     parser.add_argument("--auxiliary-epochs", type=int)

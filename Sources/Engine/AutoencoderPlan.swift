@@ -2,7 +2,7 @@ import CKernels
 import SAME
 import Tensor
 
-/// A masked autoencoder that sees every patch, with packed weights.
+/// A masked autoencoder with packed weights: with every patch visible, and where a term needs it with some hidden.
 struct AutoencoderPlan {
     let architecture: MaskedAutoencoderArchitecture
     let stack: StackPlan
@@ -15,9 +15,20 @@ struct AutoencoderPlan {
     private let norm: NormPlan
     private let decoder: [BlockPlan]
     private let head: PackedLayer
+    /// What a pass with hidden patches needs besides; nil where there is none.
+    private let masking: Masking?
 
-    init(_ model: MaskedAutoencoder, _ kernels: KernelSet, in store: WeightStore, _ layout: inout ArenaLayout)
-    {
+    private struct Masking {
+        let stack: StackPlan
+        let token: UnsafeMutablePointer<Float>
+        /// The visible tokens of all images, while they leave or enter the stream.
+        let kept: Region
+    }
+
+    init(
+        _ model: MaskedAutoencoder, masked: MaskedPass?, _ kernels: KernelSet, in store: WeightStore,
+        _ layout: inout ArenaLayout
+    ) {
         let (a, weights) = (model.architecture, Weights(tensors: model.stateDict))
         architecture = a
         let together = Together(
@@ -38,6 +49,14 @@ struct AutoencoderPlan {
         norm = NormPlan("encoder.layer_norm", weights, in: store)
         decoder = blocks("decoder", a.decoderDepth, a.decoderHeads)
         head = PackedLayer(kernels.plain, linear: "decoder.head", weights, in: store)
+        if let masked {
+            masking = Masking(
+                stack: stack.with(tokens: a.visiblePatches(maskRatio: masked.ratio) + 1),
+                token: store.padded(weights["decoder.mask_token"].values),
+                kept: layout.reserve(rows: together.images * (a.patches + 1), a.embedding, .f32))
+        } else {
+            masking = nil
+        }
     }
 
     /// The number of floats that an image's patches take.
@@ -53,6 +72,47 @@ struct AutoencoderPlan {
         }
         for block in encoder { block.run(stack, images: count, arena) }
         for image in 0..<count { norm.run(stack, image: image, adding: decoderPositions, arena) }
+        decode(count, arena)
+    }
+
+    /// The same from the patches given by index, ascending, as many for each image: guesses at the others.
+    func run(_ images: [UnsafePointer<Float>], visible: [[Int]], _ arena: PlanArena) {
+        guard let masking else { preconditionFailure("the plan has no masked pass") }
+        let (row, tokens, kept) = (stack.row, masking.stack.tokens, arena.floats(masking.kept))
+        for (image, indices) in visible.enumerated() {
+            self.tokens.run(
+                images[image], patches: arena.floats(patches) + image * patchesCount, into: kept, row: row)
+            let to = arena.floats(stack.x) + image * tokens * row
+            to.update(from: kept, count: row)
+            for (slot, index) in indices.enumerated() {
+                (to + (slot + 1) * row).update(from: kept + (index + 1) * row, count: row)
+            }
+        }
+        for block in encoder { block.run(masking.stack, images: visible.count, arena) }
+        for image in visible.indices { norm.run(masking.stack, image: image, adding: nil, arena) }
+        kept.update(from: arena.floats(stack.x), count: visible.count * tokens * row)
+        for (image, indices) in visible.enumerated() {
+            restore(kept + image * tokens * row, indices, into: stack.stream(image, arena), masking)
+        }
+        decode(visible.count, arena)
+    }
+
+    /// Features back in their places, the mask token in the others, each with the decoder's position.
+    private func restore(
+        _ features: UnsafePointer<Float>, _ visible: [Int], into stream: UnsafeMutablePointer<Float>,
+        _ masking: Masking
+    ) {
+        let row = stack.row
+        var slot = 0
+        for token in 0..<stack.tokens {
+            let isSeen = token == 0 || (slot < visible.count && visible[slot] == token - 1)
+            let from = !isSeen ? UnsafePointer(masking.token) : features + (token == 0 ? 0 : slot + 1) * row
+            Kernels.add(from, decoderPositions + token * row, into: stream + token * row, row)
+            if isSeen, token > 0 { slot += 1 }
+        }
+    }
+
+    private func decode(_ count: Int, _ arena: PlanArena) {
         for block in decoder { block.run(stack, images: count, arena) }
         for image in 0..<count {
             // The class token, the first row of each image, paints nothing.
@@ -60,6 +120,25 @@ struct AutoencoderPlan {
             let to = arena.floats(painted) + image * patchesCount
             head.run(head.product(features, rows: architecture.patches, into: to, .f32))
         }
+    }
+
+    /// The sum of (x − x̂)² over the patches of an image that are not among the visible ones, ascending.
+    func distance(_ image: Int, hiddenFrom visible: [Int], _ arena: PlanArena) -> Double {
+        let (count, row) = (architecture.patchCount, roundUp(architecture.patchCount))
+        let from = arena.floats(patches) + image * patchesCount
+        let to = arena.floats(painted) + image * patchesCount
+        var sum = 0.0, slot = 0
+        for patch in 0..<architecture.patches {
+            if slot < visible.count, visible[slot] == patch {
+                slot += 1
+                continue
+            }
+            for at in patch * row..<patch * row + count {
+                let difference = Double(from[at] - to[at])
+                sum += difference * difference
+            }
+        }
+        return sum
     }
 
     /// The sum of (x − x̂)² of an image.

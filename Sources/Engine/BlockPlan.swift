@@ -5,7 +5,8 @@ import Tensor
 struct StackPlan {
     let kernels: KernelSet
     let channels: Int
-    let tokens: Int
+    /// The rows of an image in the stream; fewer where some of its patches are hidden.
+    private(set) var tokens: Int
     /// How many images and rows pass together.
     let together: Together
     /// The residual stream, Float32.
@@ -53,6 +54,14 @@ struct StackPlan {
     /// Where an image's rows of the stream begin.
     func stream(_ image: Int, _ arena: PlanArena) -> UnsafeMutablePointer<Float> {
         arena.floats(x) + image * tokens * row
+    }
+
+    /// The same memory for images of fewer tokens.
+    func with(tokens: Int) -> StackPlan {
+        precondition(tokens <= self.tokens, "the regions hold no more")
+        var stack = self
+        stack.tokens = tokens
+        return stack
     }
 
     /// The number of values from row to row of the stream.

@@ -80,8 +80,18 @@ struct ClassifierPlan {
         }
     }
 
-    /// The class probabilities of the described images: (count, classes).
-    func classify(_ count: Int, into probabilities: UnsafeMutablePointer<Float>, _ arena: PlanArena) {
+    /// The features of a described and classified image, those that enter the last layer, and their kind.
+    func features(_ index: Int, _ arena: PlanArena) -> (UnsafeRawPointer, Kind) {
+        let last = layers.count - 1
+        let input = arena.raw(last == 0 ? features : between[last - 1])
+        return (UnsafeRawPointer(input + index * layers[last].depth * kind.size), kind)
+    }
+
+    /// The class probabilities of the described images, (count, classes), and where given their energies, (count).
+    func classify(
+        _ count: Int, into probabilities: UnsafeMutablePointer<Float>,
+        energies: UnsafeMutablePointer<Float>?, _ arena: PlanArena
+    ) {
         var input = arena.raw(features)
         for (index, layer) in layers.enumerated() {
             let isLast = index == layers.count - 1
@@ -93,9 +103,9 @@ struct ClassifierPlan {
         }
         let logits = arena.floats(between[layers.count - 1])
         for row in 0..<count {
-            Kernels.softmax(
-                logits + row * layers[layers.count - 1].columns, into: probabilities + row * classes, 1,
-                classes)
+            let from = logits + row * layers[layers.count - 1].columns
+            energies?[row] = Scorer.energy(UnsafeBufferPointer(start: from, count: classes))
+            Kernels.softmax(from, into: probabilities + row * classes, 1, classes)
         }
     }
 }

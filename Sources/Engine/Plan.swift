@@ -23,50 +23,56 @@ package final class Plan: @unchecked Sendable {
     private let autoencoder: AutoencoderPlan
     private let classifier: ClassifierPlan
     private let detector: DetectorPlan?
+    private let neighbours: NeighbourPlan?
+    private let masked: (pass: MaskedPass, architecture: MaskedAutoencoderArchitecture)?
     private let layout: ArenaLayout
     private let store: WeightStore
 
     /// The most images whose auxiliary predictions are taken at once: bounds an arena, changes no result.
     static let imagesAtOnce = 16
 
-    /// Compiles a bundle's networks.
+    /// Compiles what a bundle's score needs.
     package convenience init(_ bundle: ModelBundle, precision: Precision = .best) throws(PlanError) {
-        try self.init(bundle.autoencoder, bundle.auxiliary, bundle.detector, precision: precision)
+        try self.init(bundle.networks, precision: precision)
     }
 
-    /// Compiles networks for the same images.
+    /// Compiles networks.
     package convenience init(
-        _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, _ detector: PerturbationDetector? = nil,
-        precision: Precision = .best
+        _ networks: ScoringNetworks, precision: Precision = .best
     ) throws(PlanError) {
-        try self.init(autoencoder, auxiliary, detector, precision: precision, level: sg_level_best())
+        try self.init(networks, precision: precision, level: sg_level_best())
     }
 
     /// The same with the instructions of a level, so that tests can hold each against the reference.
-    init(
-        _ model: MaskedAutoencoder, _ auxiliary: Classifier, _ detector: PerturbationDetector? = nil,
-        precision: Precision, level: Int32
-    ) throws(PlanError) {
-        precondition(model.architecture.image == auxiliary.architecture.image, "the networks' images differ")
-        precondition(detector.map { $0.architecture.image == model.architecture.image } ?? true)
+    init(_ networks: ScoringNetworks, precision: Precision, level: Int32) throws(PlanError) {
         let kernels = try KernelSet(precision, level: level)
         var layout = ArenaLayout()
         let store = WeightStore()
+        let model = networks.autoencoder
         self.precision = precision
         image = model.architecture.image
-        operations = Double(
-            model.architecture.flops + auxiliary.architecture.flops + (detector?.architecture.flops ?? 0))
-        autoencoder = AutoencoderPlan(model, kernels, in: store, &layout)
-        classifier = ClassifierPlan(auxiliary, kernels, in: store, &layout)
-        var detectorPlan: DetectorPlan?
-        if let detector { detectorPlan = DetectorPlan(detector, kernels, in: store, &layout) }
-        self.detector = detectorPlan
+        operations = Double(networks.flops)
+        masked = networks.maskedPass.map { ($0, model.architecture) }
+        autoencoder = AutoencoderPlan(model, masked: networks.maskedPass, kernels, in: store, &layout)
+        classifier = ClassifierPlan(networks.auxiliary, kernels, in: store, &layout)
+        var detector: DetectorPlan?
+        if let network = networks.detector { detector = DetectorPlan(network, kernels, in: store, &layout) }
+        self.detector = detector
+        var neighbours: NeighbourPlan?
+        if let references = networks.references {
+            neighbours = NeighbourPlan(references, kernels, in: store, &layout)
+        }
+        self.neighbours = neighbours
         self.layout = layout
         self.store = store
     }
 
     /// Whether rows get a logit of a perturbation detector.
     package var detectsPerturbations: Bool { detector != nil }
+    /// Whether rows get a distance to benign features.
+    package var findsNeighbours: Bool { neighbours != nil }
+    /// Whether rows get a masked pass, and so need a seed each.
+    package var masks: Bool { masked != nil }
 
     /// The bytes of packed weights.
     package var weightBytes: Int { store.bytesHeld }
@@ -74,75 +80,101 @@ package final class Plan: @unchecked Sendable {
     /// Working memory for one worker.
     package func makeArena() -> PlanArena { PlanArena(layout) }
 
-    /// Examines `count` rows: `losses` gets each one's mean of (x − x̂)², `probabilities` A(x̂), `logits`, where given and
-    /// there is a detector, its logit, `reconstructions`, where given, x̂ itself.
+    /// Examines `count` rows into results with room for them. `seeds`, one a row, are what their masks are drawn from:
+    /// needed where the plan masks.
     ///
-    /// **Shapes** rows and reconstructions (count, C·H·W), canonical values −1…1; losses and logits (count);
-    /// probabilities (count, classes).
+    /// **Shapes** rows (count, C·H·W), canonical values −1…1.
     /// **Runs on** the thread that has the arena; blocks for the whole computation.
     ///
     /// `settles` is asked about each row's loss, by its index; where it says yes the row gets neither probabilities (they
-    /// are not numbers) nor a logit.
+    /// are not numbers) nor anything else.
     package func examine(
-        rows: UnsafePointer<Float>, count: Int, arena: PlanArena, losses: UnsafeMutablePointer<Float>,
-        probabilities: UnsafeMutablePointer<Float>, logits: UnsafeMutablePointer<Float>? = nil,
-        reconstructions: UnsafeMutablePointer<Float>? = nil, settles: ((Int, Float) -> Bool)? = nil
+        rows: UnsafePointer<Float>, count: Int, seeds: [UInt64] = [], arena: PlanArena,
+        into results: PlanResults, settles: ((Int, Float) -> Bool)? = nil
     ) {
         precondition(arena.bytesHeld == layout.bytes, "the arena is another plan's")
-        var start = 0
-        while start < count {
-            let size = min(Self.imagesAtOnce, count - start)
-            let at = start * image.count
-            let settled = examineSome(
-                rows + at, size, arena, losses + start, logits.map { $0 + start },
-                reconstructions.map { $0 + at }, settles.map { settles in { settles(start + $0, $1) } })
-            if settled.count < size {
-                classifier.classify(size, into: probabilities + start * classes, arena)
-            }
+        precondition(
+            results.rows >= count && results.classes == classes, "the results are another plan's")
+        precondition(!masks || seeds.count == count, "a masked pass needs a seed a row")
+        for start in stride(from: 0, to: count, by: Self.imagesAtOnce) {
+            let part = start..<min(start + Self.imagesAtOnce, count)
+            let settled = reconstruct(rows, part, arena, results, settles)
+            if settled.count < part.count { classify(part, settled, arena, results) }
             for row in settled {
-                (probabilities + (start + row) * classes).update(repeating: .nan, count: classes)
+                (results.probabilities + row * classes).update(repeating: .nan, count: classes)
             }
-            start += size
+            if masks { mask(rows, part.filter { !settled.contains($0) }, seeds, arena, results) }
         }
     }
 
     /// All but the last, linear layers of the auxiliary model for at most ``imagesAtOnce`` rows; those that are settled
     /// before it.
-    private func examineSome(
-        _ rows: UnsafePointer<Float>, _ count: Int, _ arena: PlanArena, _ losses: UnsafeMutablePointer<Float>,
-        _ logits: UnsafeMutablePointer<Float>?, _ reconstructions: UnsafeMutablePointer<Float>?,
+    private func reconstruct(
+        _ rows: UnsafePointer<Float>, _ part: Range<Int>, _ arena: PlanArena, _ results: PlanResults,
         _ settles: ((Int, Float) -> Bool)?
     ) -> [Int] {
         var settled: [Int] = []
-        var start = 0
-        while start < count {
-            let size = min(autoencoder.stack.together.images, count - start)
+        let together = autoencoder.stack.together.images
+        for start in stride(from: part.lowerBound, to: part.upperBound, by: together) {
+            let size = min(together, part.upperBound - start)
             autoencoder.run(rows + start * image.count, size, arena)
-            for index in 0..<size {
-                losses[start + index] = Float(autoencoder.distance(index, arena) / Double(image.count))
-                if let reconstructions {
-                    let room = reconstructions + (start + index) * image.count
-                    autoencoder.join(index, into: room, channelsLast: false, arena)
+            for row in start..<start + size {
+                results.losses[row] = Float(autoencoder.distance(row - start, arena) / Double(image.count))
+                if let room = results.reconstructions {
+                    autoencoder.join(
+                        row - start, into: room + row * image.count, channelsLast: false, arena)
                 }
-                if let settles, settles(start + index, losses[start + index]) {
-                    settled.append(start + index)
+                if let settles, settles(row, results.losses[row]) {
+                    settled.append(row)
                 } else {
-                    examineFurther(index, as: start + index, logits, arena)
+                    describe(row - start, as: row - part.lowerBound, arena)
+                    if let detector { results.logits[row] = detect(row - start, detector, arena) }
                 }
             }
-            start += size
         }
         return settled
     }
 
-    /// What the auxiliary model and the detector make of a reconstruction.
-    private func examineFurther(
-        _ index: Int, as row: Int, _ logits: UnsafeMutablePointer<Float>?, _ arena: PlanArena
+    /// The auxiliary model's features of one of the images that passed the autoencoder together.
+    private func describe(_ image: Int, as place: Int, _ arena: PlanArena) {
+        autoencoder.join(image, into: classifier.room(arena), channelsLast: classifier.channelsLast, arena)
+        classifier.describe(place, arena)
+    }
+
+    private func detect(_ image: Int, _ detector: DetectorPlan, _ arena: PlanArena) -> Float {
+        autoencoder.joinBoth(image, into: detector.room(arena), arena)
+        return detector.run(arena)
+    }
+
+    /// What the auxiliary model makes of the features of a part's rows.
+    private func classify(
+        _ part: Range<Int>, _ settled: [Int], _ arena: PlanArena, _ results: PlanResults
     ) {
-        autoencoder.join(index, into: classifier.room(arena), channelsLast: classifier.channelsLast, arena)
-        classifier.describe(row, arena)
-        guard let detector, let logits else { return }
-        autoencoder.joinBoth(index, into: detector.room(arena), arena)
-        logits[row] = detector.run(arena)
+        classifier.classify(
+            part.count, into: results.probabilities + part.lowerBound * classes,
+            energies: results.energies + part.lowerBound, arena)
+        guard let neighbours else { return }
+        for row in part where !settled.contains(row) {
+            let (features, kind) = classifier.features(row - part.lowerBound, arena)
+            results.distances[row] = neighbours.run(features, kind, arena)
+        }
+    }
+
+    /// The masked pass of some rows.
+    private func mask(
+        _ rows: UnsafePointer<Float>, _ chosen: [Int], _ seeds: [UInt64], _ arena: PlanArena,
+        _ results: PlanResults
+    ) {
+        guard let (pass, architecture) = masked else { return }
+        let hidden = architecture.patches - architecture.visiblePatches(maskRatio: pass.ratio)
+        for start in stride(from: 0, to: chosen.count, by: rowsTogether) {
+            let part = chosen[start..<min(start + rowsTogether, chosen.count)]
+            let visible = part.map { pass.visible(architecture, seed: seeds[$0]) }
+            autoencoder.run(part.map { rows + $0 * image.count }, visible: visible, arena)
+            for (index, row) in part.enumerated() {
+                let sum = autoencoder.distance(index, hiddenFrom: visible[index], arena)
+                results.maskedLosses[row] = Float(sum / Double(hidden * architecture.patchCount))
+            }
+        }
     }
 }

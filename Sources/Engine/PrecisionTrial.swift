@@ -42,7 +42,10 @@ package struct PrecisionTrial {
     /// The strange queries are scored with the answers to those they were made of: a victim that is not moved by the noise.
     private func scores(_ rows: Tensor, _ plan: Plan) -> [Double] {
         let arena = plan.makeArena()
-        return zip(plan.examine(rows, arena: arena), answers).map { scorer.assess($0, answer: $1).raw }
+        let seeds = plan.masks ? MaskSecret(seed: 1).seeds(rows, plan.image) : []
+        return zip(plan.examine(rows, seeds: seeds, arena: arena), answers).map {
+            scorer.assess($0, answer: $1).raw
+        }
     }
 }
 
@@ -56,8 +59,7 @@ extension ModelBundle {
             shifts[precision.rawValue] = try trial.measure(precision)
         }
         manifest.precisions = shifts.isEmpty ? nil : shifts
-        return ModelBundle(
-            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
+        return with(manifest)
     }
 
     /// Why the bundle may not be scored in a precision, or nil: 8 bits only where their shift has been measured and is

@@ -25,5 +25,8 @@ extension DecisionRecord {
             digest: object["digest"] as? String, terms: object["terms"] as? [String] ?? [],
             reason: object["reason"] as? String, trace: object["trace"] as? String,
             requestCoding: object["content_encoding"] as? String)
+        measures = Measures(
+            masked: object["masked"] as? Double, energy: object["energy"] as? Double,
+            neighbour: object["neighbour"] as? Double, doubt: object["doubt"] as? Double)
     }
 }

@@ -47,6 +47,35 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         }
     }
 
+    /// Terms that not every bundle has; in the log each is there or it is not.
+    package struct Measures: Sendable, Equatable {
+        /// The reconstruction loss beyond what that of the hidden patches lets expect.
+        package var masked: Double?
+        /// The auxiliary model's energy.
+        package var energy: Double?
+        /// The distance of the auxiliary model's features to benign ones.
+        package var neighbour: Double?
+        /// 1 − the victim's largest probability.
+        package var doubt: Double?
+
+        /// Measures as they were taken.
+        package init(
+            masked: Double? = nil, energy: Double? = nil, neighbour: Double? = nil, doubt: Double? = nil
+        ) {
+            self.masked = masked
+            self.energy = energy
+            self.neighbour = neighbour
+            self.doubt = doubt
+        }
+
+        fileprivate func encode(into line: inout JSONLine) {
+            if let masked { line.field("masked", masked) }
+            if let energy { line.field("energy", energy) }
+            if let neighbour { line.field("neighbour", neighbour) }
+            if let doubt { line.field("doubt", doubt) }
+        }
+    }
+
     /// When it was decided.
     package var time: WallTime
     /// The request the query came in.
@@ -67,6 +96,8 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
     package var excess: Double?
     /// The perturbation detector's logit; nil where the bundle has none.
     package var perturbation: Double?
+    /// What else was measured of the query; a bundle measures what its score is made of.
+    package var measures = Measures()
     /// The combined score.
     package var score: Double?
     /// The share of benign queries that score lower, in percent.
@@ -134,6 +165,7 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         line.field("deviation", deviation)
         line.field("excess", excess)
         line.field("perturbation", perturbation)
+        measures.encode(into: &line)
         line.field("score", score)
         line.field("percentile", percentile)
         line.field("verdict", verdict.rawValue)

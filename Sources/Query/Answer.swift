@@ -2,11 +2,23 @@
 package struct Answer: Sendable {
     /// The number of rows, which is the query's.
     package let rows: Int
-    /// The number of classes.
+    /// The number of classes; 0 where the kind does not tell every class.
     package let classes: Int
     /// Shapes: probabilities (rows, classes) row-major, each row not negative and summing to about 1, whatever
-    /// kind the answer is of.
+    /// kind the answer is of; empty where it does not tell every class.
     package let probabilities: [Float]
+    /// What the answer tells where it does not tell every class.
+    package let summary: Summary
+
+    /// What an answer tells of its rows besides the probability of every class.
+    package enum Summary: Hashable, Sendable {
+        /// It tells every class.
+        case none
+        /// The largest probability of each row.
+        case confidences([Float])
+        /// The class of each row, nil for one that has a name in place of a number.
+        case labels([Int?])
+    }
 
     let body: [UInt8]
     let kind: AnswerKind
@@ -15,7 +27,7 @@ package struct Answer: Sendable {
     /// The values as they stand, for the shift of logits.
     let values: [Float]
 
-    /// The probabilities of one row.
+    /// The probabilities of one row; empty where the kind does not tell every class.
     package func row(_ index: Int) -> [Float] {
         Array(probabilities[index * classes..<(index + 1) * classes])
     }
@@ -23,6 +35,8 @@ package struct Answer: Sendable {
 
 extension Answer {
     /// The answer's bytes with the numbers of some rows replaced and everything else as it was.
+    ///
+    /// Only for an answer of a kind that tells every class.
     ///
     /// - Parameter changes: the new probabilities of each row to change; `classes` values each. They are written
     ///   in the answer's own kind: logits as log-probabilities shifted to the row's original logsumexp.

@@ -18,6 +18,8 @@ package enum AnswerError: JSONReadingError, Hashable, Sendable {
     case notFinite(row: Int, offset: Int)
     /// Probabilities that are negative or do not sum to 1.
     case notProbabilities(row: Int, sum: Double)
+    /// A label that is no number below the number of classes, where it has to be one.
+    case unknownLabel(row: Int, classes: Int)
 }
 
 extension AnswerError: CustomStringConvertible {
@@ -39,6 +41,8 @@ extension AnswerError: CustomStringConvertible {
             "row \(row) of the answer has a value at byte \(offset) that is no finite number"
         case .notProbabilities(let row, let sum):
             "row \(row) of the answer sums to \(sum) or has a negative value: not the answer.kind of the route"
+        case .unknownLabel(let row, let classes):
+            "row \(row) of the answer is no label from 0 to \(classes - 1)"
         }
     }
 }

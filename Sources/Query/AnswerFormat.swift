@@ -32,4 +32,11 @@ package enum AnswerKind: String, CaseIterable, Sendable {
     case logProbabilities = "log-probabilities"
     /// Any finite numbers; softmax gives the probabilities.
     case logits
+    /// The largest probabilities alone, in any order.
+    case topK = "top-k"
+    /// The most probable class alone, a number or a name.
+    case labels
+
+    /// Whether the probability of every class can be told from an answer: it can be scored against, and changed.
+    package var isDistribution: Bool { self != .topK && self != .labels }
 }

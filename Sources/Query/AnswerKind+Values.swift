@@ -5,7 +5,7 @@ extension AnswerKind {
     func probabilities(of values: ArraySlice<Float>) -> [Float] {
         switch self {
         // A rounding below zero passed the tolerance of the reader.
-        case .probabilities: return values.map { max(0, $0) }
+        case .probabilities, .topK, .labels: return values.map { max(0, $0) }
         case .logProbabilities, .logits:
             let normaliser = Self.logSumExp(values)
             return values.map { Float(exp(Double($0) - normaliser)) }
@@ -17,7 +17,7 @@ extension AnswerKind {
     /// A zero has no logarithm; the least normal Float stands for it, 87 nats below certainty.
     func values(of probabilities: [Float], like original: ArraySlice<Float>) -> [Float] {
         switch self {
-        case .probabilities: return probabilities
+        case .probabilities, .topK, .labels: return probabilities
         case .logProbabilities, .logits:
             let sum = probabilities.reduce(0) { $0 + Double($1) }
             let shift = Self.logSumExp(original) - log(sum)

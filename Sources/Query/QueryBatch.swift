@@ -23,7 +23,10 @@ package struct QueryBatch: Sendable {
         self.values = values
         self.form = form
         rows = values.count / shape.count
-        digests = Self.digests(shape: shape, values: values)
+        digests = values.withUnsafeBufferPointer {
+            CanonicalDigest.digests(
+                channels: shape.channels, height: shape.height, width: shape.width, values: $0)
+        }
     }
 
     /// The values of one row. Shapes: (C, H, W) row-major.
@@ -37,21 +40,5 @@ package struct QueryBatch: Sendable {
         hasher.update("samegate batch 1")
         for digest in digests { digest.withUnsafeBytes { hasher.update($0) } }
         return hasher.finish()
-    }
-
-    private static func digests(shape: ImageShape, values: [Float]) -> [SHA256Digest] {
-        var head = Array("samegate row 1".utf8)
-        for size in [shape.channels, shape.height, shape.width] {
-            withUnsafeBytes(of: UInt64(size).littleEndian) { head.append(contentsOf: $0) }
-        }
-        var hasher = SHA256Hasher()
-        return values.withUnsafeBytes { bytes in
-            let rowBytes = shape.count * MemoryLayout<Float>.size
-            return stride(from: 0, to: bytes.count, by: rowBytes).map { start in
-                hasher.update(head)
-                hasher.update(UnsafeRawBufferPointer(rebasing: bytes[start..<start + rowBytes]))
-                return hasher.finish()
-            }
-        }
     }
 }

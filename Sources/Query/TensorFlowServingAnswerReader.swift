@@ -11,6 +11,10 @@ struct TensorFlowServingAnswerReader {
     private var classes: Int?
     private var values: [Float] = []
     private var numbers: [Range<Int>] = []
+    /// The largest value of each row, of answers that hold the top classes alone.
+    private var confidences: [Float] = []
+    /// The class of each row, of answers that hold nothing else.
+    private var labels: [Int?] = []
     /// The name that an unnamed configuration lets the first row choose for all.
     private var outputName: String?
 
@@ -26,10 +30,10 @@ struct TensorFlowServingAnswerReader {
     mutating func read(_ body: [UInt8]) throws(AnswerError) -> Answer {
         try JSONScanner<AnswerError>.scan(body) { scanner throws(AnswerError) in try readBody(&scanner) }
         guard rows == expectedRows else { throw .rowCount(found: rows, expected: expectedRows) }
-        let classes = classes ?? 0
+        let classes = format.kind.isDistribution ? classes ?? 0 : 0
         return Answer(
-            rows: rows, classes: classes, probabilities: try probabilities(classes: classes), body: body,
-            kind: format.kind, numbers: numbers, values: values)
+            rows: rows, classes: classes, probabilities: try probabilities(classes: classes),
+            summary: summary, body: body, kind: format.kind, numbers: numbers, values: values)
     }
 
     private static let predictions = Array("predictions".utf8)
@@ -104,30 +108,98 @@ struct TensorFlowServingAnswerReader {
         guard isFound else { throw .outputNameNeeded(names: names) }
     }
 
+    private var summary: Answer.Summary {
+        switch format.kind {
+        case .probabilities, .logProbabilities, .logits: .none
+        case .topK: .confidences(confidences)
+        case .labels: .labels(labels)
+        }
+    }
+
     private mutating func readRow(_ scanner: inout Scanner) throws(AnswerError) {
         guard rows < expectedRows else { throw .rowCount(found: rows + 1, expected: expectedRows) }
+        switch format.kind {
+        case .probabilities, .logProbabilities, .logits: try readDistribution(&scanner)
+        case .topK: try readTop(&scanner)
+        case .labels: try readLabel(&scanner)
+        }
+        rows += 1
+    }
+
+    private mutating func readDistribution(_ scanner: inout Scanner) throws(AnswerError) {
         guard scanner.take(UInt8(ascii: "[")) else { throw .notARow(row: rows, offset: scanner.position) }
         var isFirst = true
         var found = 0
         while try scanner.nextElement(isFirst: &isFirst) {
             let offset = scanner.position
-            guard !scanner.isAtNonFinite else { throw .notFinite(row: rows, offset: offset) }
-            guard scanner.kindOfValue == .number else { throw .notARow(row: rows, offset: offset) }
-            let value = try scanner.number()
-            guard value.isFinite else { throw .notFinite(row: rows, offset: offset) }
-            values.append(value)
+            values.append(try readValue(&scanner))
             numbers.append(offset..<scanner.position)
             found += 1
         }
         if let classes, classes != found { throw .classCount(row: rows, found: found, expected: classes) }
         guard found >= 2 else { throw .tooFewClasses(found: found) }
         classes = found
-        rows += 1
+    }
+
+    private func readValue(_ scanner: inout Scanner) throws(AnswerError) -> Float {
+        let offset = scanner.position
+        guard !scanner.isAtNonFinite else { throw .notFinite(row: rows, offset: offset) }
+        guard scanner.kindOfValue == .number else { throw .notARow(row: rows, offset: offset) }
+        let value = try scanner.number()
+        guard value.isFinite else { throw .notFinite(row: rows, offset: offset) }
+        return value
+    }
+
+    /// `[value, …]`, at least one: some of a distribution.
+    private mutating func readTop(_ scanner: inout Scanner) throws(AnswerError) {
+        guard scanner.take(UInt8(ascii: "[")) else { throw .notARow(row: rows, offset: scanner.position) }
+        var isFirst = true
+        var (largest, sum, isNegative, found) = (Float(0), 0.0, false, 0)
+        while try scanner.nextElement(isFirst: &isFirst) {
+            let value = try readValue(&scanner)
+            largest = max(largest, value)
+            sum += Double(value)
+            isNegative = isNegative || value < 0
+            found += 1
+        }
+        guard found > 0 else { throw .notARow(row: rows, offset: scanner.position) }
+        guard !isNegative, sum <= 1 + format.sumTolerance, sum > 0 else {
+            throw .notProbabilities(row: rows, sum: sum)
+        }
+        confidences.append(min(1, largest))
+    }
+
+    /// A number or a name, by itself or as the only element of a list.
+    private mutating func readLabel(_ scanner: inout Scanner) throws(AnswerError) {
+        guard scanner.take(UInt8(ascii: "[")) else { return labels.append(try readClass(&scanner)) }
+        var isFirst = true
+        let start = labels.count
+        while try scanner.nextElement(isFirst: &isFirst) {
+            guard labels.count == start else { throw .notARow(row: rows, offset: scanner.position) }
+            labels.append(try readClass(&scanner))
+        }
+        guard labels.count == start + 1 else { throw .notARow(row: rows, offset: scanner.position) }
+    }
+
+    /// The class, or nil for a name.
+    private func readClass(_ scanner: inout Scanner) throws(AnswerError) -> Int? {
+        guard scanner.kindOfValue != .text else {
+            try scanner.skipValue()
+            return nil
+        }
+        let offset = scanner.position
+        let value = try readValue(&scanner)
+        // Beyond 2²⁴ a Float no longer tells whole numbers apart.
+        guard value >= 0, value < 0x1p24, value == value.rounded() else {
+            throw .notARow(row: rows, offset: offset)
+        }
+        return Int(value)
     }
 
     // MARK: Probabilities
 
     private func probabilities(classes: Int) throws(AnswerError) -> [Float] {
+        guard format.kind.isDistribution else { return [] }
         var all: [Float] = []
         all.reserveCapacity(values.count)
         for row in 0..<rows {
@@ -148,7 +220,7 @@ struct TensorFlowServingAnswerReader {
         switch format.kind {
         case .probabilities: values.reduce(0) { $0 + Double($1) }
         case .logProbabilities: values.reduce(0) { $0 + exp(Double($1)) }
-        case .logits: 1
+        case .logits, .topK, .labels: 1
         }
     }
 }

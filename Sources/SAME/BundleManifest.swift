@@ -14,6 +14,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package static let auxiliaryFile = "auxiliary.safetensors"
     /// The perturbation detector's weights, where there is one.
     package static let detectorFile = "perturbation.safetensors"
+    /// The benign features, where there are any.
+    package static let referencesFile = "references.safetensors"
 
     /// ``formatName``.
     package var format: String
@@ -32,7 +34,11 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     /// The sizes that the perturbation detector's weights must have; nil, and no field of the file, where a bundle
     /// has none.
     package var perturbation: PerturbationDetectorArchitecture?
-    /// The share of patches hidden when scoring. Only 0, every patch visible, is scored.
+    /// The benign features that a query's are compared with; nil, and no field of the file, where none are.
+    package var references: ReferenceFeatures.Shape?
+    /// The second pass with patches hidden; nil, and no field of the file, where no term needs it.
+    package var maskedPass: MaskedPass?
+    /// The share of patches hidden when reconstructing for the auxiliary model. Only 0, every patch visible, is scored.
     package var scoringMaskRatio: Double
     /// What benign queries score.
     package var calibration: Calibration
@@ -48,6 +54,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package init(
         image: ImageShape, range: PixelRange, classes: Int, autoencoder: MaskedAutoencoderArchitecture,
         auxiliary: ClassifierArchitecture, perturbation: PerturbationDetectorArchitecture? = nil,
+        references: ReferenceFeatures.Shape? = nil, maskedPass: MaskedPass? = nil,
         calibration: Calibration, provenance: Provenance,
         files: [String: FileSeal] = [:]
     ) {
@@ -59,6 +66,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         self.autoencoder = autoencoder
         self.auxiliary = auxiliary
         self.perturbation = perturbation
+        self.references = references
+        self.maskedPass = maskedPass
         scoringMaskRatio = 0
         self.calibration = calibration
         self.provenance = provenance
@@ -79,13 +88,12 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         if let perturbation, perturbation.image != image {
             return "the perturbation detector is for images of \(perturbation.image), not \(image)"
         }
-        if perturbation == nil, calibration.terms.contains(where: { $0.term == .perturbation }) {
-            return "the score has a term of the perturbation detector, and there is none"
-        }
+        if let defect = partDefect { return defect }
         if scoringMaskRatio != 0 { return "a scoring mask ratio of \(scoringMaskRatio) is not supported" }
         if range != .signed { return "canonical values run from -1 to 1, not over another range" }
-        let expected =
-            [Self.autoencoderFile, Self.auxiliaryFile] + (perturbation == nil ? [] : [Self.detectorFile])
+        var expected = [Self.autoencoderFile, Self.auxiliaryFile]
+        if perturbation != nil { expected.append(Self.detectorFile) }
+        if references != nil { expected.append(Self.referencesFile) }
         if Set(files.keys) != Set(expected) { return "files must be \(expected.joined(separator: " and "))" }
         do throws(ArchitectureError) {
             try autoencoder.validate()
@@ -97,7 +105,30 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         for (name, shift) in (precisions ?? [:]).sorted(by: { $0.key < $1.key }) {
             if let defect = shift.defect { return "precisions.\(name): \(defect)" }
         }
+        if let defect = maskedPass?.defect(autoencoder) { return defect }
         return calibration.defect.map { "calibration: \($0)" }
+    }
+
+    /// What the score's terms need and the bundle has not, or cannot have.
+    private var partDefect: String? {
+        let terms = calibration.terms.map(\.term)
+        if perturbation == nil, terms.contains(.perturbation) {
+            return "the score has a term of the perturbation detector, and there is none"
+        }
+        if references == nil, terms.contains(.neighbour) {
+            return "the score has a term of benign features, and there are none"
+        }
+        if maskedPass == nil, terms.contains(.masked) {
+            return "the score has a term of a masked pass, and there is none"
+        }
+        if let references {
+            if let defect = references.defect { return defect }
+            if references.features != auxiliary.features {
+                return
+                    "the references have \(references.features) features, the auxiliary model \(auxiliary.features)"
+            }
+        }
+        return nil
     }
 }
 

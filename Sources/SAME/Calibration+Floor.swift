@@ -1,20 +1,20 @@
 extension Calibration {
-    /// A score that the finished one cannot be below, from the reconstruction alone: what the auxiliary model, the detector
-    /// and the victim's answer may add is never negative.
+    /// A score that the finished one cannot be below, from the reconstruction alone: what the other terms
+    /// may add is never negative.
     ///
-    /// The finished score is judged by the tail of all terms, or without an answer by that of the others. Which of the two
-    /// it will be is not known yet, so the milder reading stands. Nil where the loss is no number: that has a score of its
+    /// The finished score is judged by the tail of all terms, or of those that the victim's answer is enough for. Which it
+    /// will be is not known yet, so the mildest reading stands. Nil where the loss is no number: that has a score of its
     /// own.
     package func floor(loss: Float, roughness: Float?) -> AnomalyScore? {
-        let values = Self.filled(TermValues(reconstruction: loss, roughness: roughness), expected)
+        let values = Self.filled(
+            TermValues(reconstruction: loss, roughness: roughness), expected, nil)
         let known = terms.filter { $0.term == .reconstruction || $0.term == .excess }
         guard known.allSatisfy({ values[$0.term].map(\.isFinite) ?? false }) else { return nil }
         let (complete, answerless) = least(values, known)
-        let readings = [
-            (complete, full.surprise(complete)), (answerless, self.answerless.surprise(answerless)),
-        ]
+        var surprise = min(full.surprise(complete), self.answerless.surprise(answerless))
+        if let confident { surprise = min(surprise, confident.surprise(answerless)) }
         // A raw score and a surprise from two readings where they differ: the lesser of each.
-        let raw = min(readings[0].0, readings[1].0), surprise = min(readings[0].1, readings[1].1)
+        let raw = min(complete, answerless)
         // A hair less: between two knots a tail does not ascend to the last bit.
         let least = surprise * (1 - 1e-9)
         return AnomalyScore(values: values, raw: raw, surprise: least, terms: known.map(\.term))

@@ -33,10 +33,15 @@ package struct Calibration: Codable, Hashable, Sendable {
     package let combination: Combination
     /// The terms of the score, each with its own benign tail.
     package let terms: [Term]
-    /// What reconstruction loss a benign image has; nil where no term needs it.
+    /// What reconstruction loss a benign image has, by its roughness; nil where no term needs it.
     package let expected: ExpectedLoss?
+    /// The same by the loss of its hidden patches.
+    package let expectedMasked: ExpectedLoss?
     /// The benign tail of the combination of all terms.
     package let full: TailFunction
+    /// The benign tail of those terms that need the victim's largest probability at most; nil where they are all, or none
+    /// that needs it, and in bundles from before there was such a thing.
+    package let confident: TailFunction?
     /// The benign tail of the combination of those terms that need no answer of the victim; a score without
     /// an answer is judged against this one, so that its percentile stays true.
     package let answerless: TailFunction
@@ -49,8 +54,10 @@ package struct Calibration: Codable, Hashable, Sendable {
         voices: [ScoreTerm: Voice] = [:]
     ) throws(CalibrationError) {
         let used = try Self.usedTerms(terms, combination)
-        let expected = used.contains(.excess) ? try Self.expectedLoss(sample) : nil
-        let sample = sample.map { Self.filled($0, expected) }
+        let expected = used.contains(.excess) ? try Self.expected(sample, .excess, \.roughness) : nil
+        let expectedMasked =
+            used.contains(.masked) ? try Self.expected(sample, .masked, \.maskedLoss) : nil
+        let sample = sample.map { Self.filled($0, expected, expectedMasked) }
         var calibrated: [Term] = []
         for term in used {
             var column: [Float] = []
@@ -63,26 +70,40 @@ package struct Calibration: Codable, Hashable, Sendable {
         }
         self.combination = combination
         self.expected = expected
+        self.expectedMasked = expectedMasked
         self.terms = calibrated
-        let answerless = calibrated.filter { !$0.term.needsAnswer }
-        full = try Self.tail(sample, calibrated, combination)
-        self.answerless = try Self.tail(sample, answerless, combination)
+        func tail(_ need: ScoreTerm.Need) throws(CalibrationError) -> TailFunction {
+            try Self.tail(sample, calibrated.filter { $0.term.need <= need }, combination)
+        }
+        full = try tail(.distribution)
+        confident = Self.hasConfidentPart(used, combination) ? try tail(.confidence) : nil
+        answerless = try tail(.query)
     }
 
     /// The terms that a score is made of unless it is told otherwise.
     package static let defaultTerms: [ScoreTerm] = [.reconstruction, .excess, .deviation]
 
-    /// The calibrated score of a query. It is made of the answerless terms alone when one of the others is
-    /// missing.
+    /// The calibrated score of a query. It is made of the terms whose need is met: those that need more of the victim than
+    /// it told are left out together, and the rest is judged by a calibration of its own.
     package func score(_ values: TermValues) -> AnomalyScore {
-        let values = Self.filled(values, expected)
-        let complete = terms.allSatisfy { values[$0.term] != nil }
-        let used = complete ? terms : terms.filter { !$0.term.needsAnswer }
+        let values = Self.filled(values, expected, expectedMasked)
+        let (used, tail) = judges(of: values)
         let isNumber = used.allSatisfy { values[$0.term].map(\.isFinite) ?? false }
         // What cannot be compared is never waved through.
         let raw = isNumber ? Self.combine(values, used, combination) : TailFunction.surpriseMax
-        let surprise = isNumber ? (complete ? full : answerless).surprise(raw) : TailFunction.surpriseMax
+        let surprise = isNumber ? tail.surprise(raw) : TailFunction.surpriseMax
         return AnomalyScore(values: values, raw: raw, surprise: surprise, terms: used.map(\.term))
+    }
+
+    /// The terms that judge a query, the most that its values allow, and the benign tail of their combination.
+    private func judges(of values: TermValues) -> ([Term], TailFunction) {
+        func isThere(_ terms: [Term]) -> Bool { terms.allSatisfy { values[$0.term] != nil } }
+        if isThere(terms) { return (terms, full) }
+        if let confident {
+            let some = terms.filter { $0.term.need <= .confidence }
+            if isThere(some) { return (some, confident) }
+        }
+        return (terms.filter { !$0.term.needsAnswer }, answerless)
     }
 
     /// The raw score that a share of `percentile` of the benign queries stays below: the stated
@@ -94,27 +115,41 @@ package struct Calibration: Codable, Hashable, Sendable {
     /// The surprise of each term of a query, before its voice; nil where one is missing. **Units** nats, in the order of
     /// ``terms``.
     package func surprises(_ values: TermValues) -> [Double?] {
-        let values = Self.filled(values, expected)
+        let values = Self.filled(values, expected, expectedMasked)
         return terms.map { entry in values[entry.term].map { entry.tail.surprise(Double($0)) } }
     }
 
-    private static func expectedLoss(_ sample: [TermValues]) throws(CalibrationError) -> ExpectedLoss {
-        var roughnesses: [Float] = []
-        for (index, values) in sample.enumerated() {
-            guard let roughness = values.roughness else { throw .termMissing(.excess, index: index) }
-            roughnesses.append(roughness)
-        }
-        return ExpectedLoss(losses: sample.map(\.reconstruction), roughnesses: roughnesses)
+    /// Whether there is a combination that the largest probability makes possible and neither more nor less does.
+    private static func hasConfidentPart(_ terms: [ScoreTerm], _ combination: Combination) -> Bool {
+        let needs = terms.map(\.need)
+        return combination == .tailSum && needs.contains(.confidence) && needs.contains(.distribution)
     }
 
-    static func filled(_ values: TermValues, _ expected: ExpectedLoss?) -> TermValues {
-        guard let expected, let roughness = values.roughness else { return values }
-        var values = values
+    private static func expected(
+        _ sample: [TermValues], _ term: ScoreTerm, _ measure: KeyPath<TermValues, Float?>
+    ) throws(CalibrationError) -> ExpectedLoss {
+        var values: [Float] = []
+        for (index, row) in sample.enumerated() {
+            guard let value = row[keyPath: measure] else { throw .termMissing(term, index: index) }
+            values.append(value)
+        }
+        return ExpectedLoss(losses: sample.map(\.reconstruction), measures: values)
+    }
+
+    static func filled(
+        _ values: TermValues, _ expected: ExpectedLoss?, _ expectedMasked: ExpectedLoss?
+    ) -> TermValues {
+        var filled = values
+        filled.excess = excess(values, expected, values.roughness)
+        filled.masked = excess(values, expectedMasked, values.maskedLoss)
+        return filled
+    }
+
+    private static func excess(_ values: TermValues, _ expected: ExpectedLoss?, _ measure: Float?) -> Float? {
+        guard let expected, let measure else { return nil }
         // A loss that is no number stays none: a logarithm's floor must not make it a small one.
-        values.excess =
-            values.reconstruction.isFinite && roughness.isFinite
-            ? expected.excess(loss: values.reconstruction, roughness: roughness) : .nan
-        return values
+        guard values.reconstruction.isFinite, measure.isFinite else { return .nan }
+        return expected.excess(loss: values.reconstruction, measure: measure)
     }
 
     private static func usedTerms(
@@ -163,7 +198,11 @@ extension Calibration {
         if terms.contains(where: { $0.term == .excess }) != (expected != nil) {
             return "the expected loss is there without the excess, or the excess without it"
         }
-        if let expected, !expected.intercept.isFinite || !expected.slope.isFinite {
+        if terms.contains(where: { $0.term == .masked }) != (expectedMasked != nil) {
+            return "the expected masked loss is there without its term, or the term without it"
+        }
+        for line in [expected, expectedMasked].compactMap(\.self)
+        where !line.intercept.isFinite || !line.slope.isFinite {
             return "the expected loss is not finite"
         }
         for entry in terms {
@@ -171,7 +210,11 @@ extension Calibration {
                 return "\(entry.term.rawValue): \(defect)"
             }
         }
+        if confident != nil, !Self.hasConfidentPart(terms.map(\.term), combination) {
+            return "there is a part of the score that the largest probability allows, and no such terms"
+        }
         if let defect = full.defect { return "full: \(defect)" }
+        if let defect = confident?.defect { return "confident: \(defect)" }
         return answerless.defect.map { "answerless: \($0)" }
     }
 }

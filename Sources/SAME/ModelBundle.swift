@@ -2,7 +2,8 @@ import Neural
 import Tensor
 
 /// A fitted scorer on disk: `manifest.json`, `mae.safetensors`, `auxiliary.safetensors` and, where small
-/// perturbations are looked for, `perturbation.safetensors` in one directory.
+/// perturbations are looked for, `perturbation.safetensors`, and where features are compared `references.safetensors` in one
+/// directory.
 package struct ModelBundle: Sendable {
     /// Everything but the weights.
     package let manifest: BundleManifest
@@ -12,13 +13,17 @@ package struct ModelBundle: Sendable {
     package let auxiliary: Classifier
     /// Tells genuine images from perturbed ones; a bundle may have none.
     package let detector: PerturbationDetector?
+    /// Where benign images lie among the auxiliary model's features; a bundle may have none.
+    package let references: ReferenceFeatures?
 
     /// A bundle of trained models. Its manifest's file seals are made when it is written.
     package init(
         manifest: BundleManifest, autoencoder: MaskedAutoencoder, auxiliary: Classifier,
-        detector: PerturbationDetector? = nil
+        detector: PerturbationDetector? = nil, references: ReferenceFeatures? = nil
     ) {
         precondition(manifest.perturbation == detector?.architecture)
+        precondition(manifest.references == references?.shape)
+        self.references = references
         self.manifest = manifest
         self.detector = detector
         self.autoencoder = autoencoder
@@ -47,6 +52,26 @@ package struct ModelBundle: Sendable {
         } else {
             detector = nil
         }
+        if let shape = manifest.references {
+            references = try Self.model(BundleManifest.referencesFile, manifest.files, path) {
+                try ReferenceFeatures(shape, state: $0)
+            }
+        } else {
+            references = nil
+        }
+    }
+
+    /// What examining a query takes.
+    package var networks: ScoringNetworks {
+        ScoringNetworks(
+            autoencoder, auxiliary, detector, references: references, maskedPass: manifest.maskedPass)
+    }
+
+    /// The same weights under another manifest.
+    package func with(_ manifest: BundleManifest) -> ModelBundle {
+        ModelBundle(
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
+            references: references)
     }
 
     /// Whether the directory holds the bundle of `manifest`, weights included, to the byte. **Throws** as `init`.
@@ -67,6 +92,9 @@ package struct ModelBundle: Sendable {
         ]
         if let detector {
             files[BundleManifest.detectorFile] = Safetensors(tensors: detector.stateDict).bytes
+        }
+        if let references {
+            files[BundleManifest.referencesFile] = Safetensors(tensors: references.stateDict).bytes
         }
         var manifest = manifest
         manifest.files = files.mapValues(FileSeal.init(of:))

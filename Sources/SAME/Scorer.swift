@@ -8,8 +8,14 @@ package struct Examination: Hashable, Sendable {
     package var reconstructionLoss: Float
     /// Mean square of the image's Laplacian.
     package var roughness: Float
+    /// Mean over the pixels of the hidden patches of (x − x̂)²; nil without a masked pass.
+    package var maskedLoss: Float?
     /// The perturbation detector's logit; nil without one.
     package var perturbation: Float?
+    /// −ln Σ e^logit of the auxiliary model.
+    package var energy: Float?
+    /// The distance of the auxiliary model's features to benign ones; nil without references.
+    package var neighbour: Float?
     /// A(x̂), one probability a class; empty where the reconstruction alone was enough, and neither the auxiliary model
     /// nor the detector was asked.
     package var auxiliaryProbabilities: [Float]
@@ -19,12 +25,15 @@ package struct Examination: Hashable, Sendable {
 
     /// An examination as measured.
     package init(
-        reconstructionLoss: Float, roughness: Float, perturbation: Float? = nil,
-        auxiliaryProbabilities: [Float]
+        reconstructionLoss: Float, roughness: Float, maskedLoss: Float? = nil, perturbation: Float? = nil,
+        energy: Float? = nil, neighbour: Float? = nil, auxiliaryProbabilities: [Float]
     ) {
         self.reconstructionLoss = reconstructionLoss
         self.roughness = roughness
+        self.maskedLoss = maskedLoss
         self.perturbation = perturbation
+        self.energy = energy
+        self.neighbour = neighbour
         self.auxiliaryProbabilities = auxiliaryProbabilities
     }
 }
@@ -36,20 +45,18 @@ package struct Examination: Hashable, Sendable {
 package final class Scorer: Sendable {
     /// What the bundle says of itself.
     package let manifest: BundleManifest
-    private let autoencoder: MaskedAutoencoder
-    private let auxiliary: Classifier
-    private let detector: PerturbationDetector?
+    private let networks: ScoringNetworks
+    private let secret: MaskSecret
     private let calibration: Calibration
 
     /// How many rows pass through the networks at once: bounds the memory of a worker, changes no score.
     package static let rowsAtOnceMax = 32
 
-    /// A scorer of the bundle's models and calibration.
-    package init(_ bundle: ModelBundle) {
+    /// A scorer of the bundle's models and calibration. What serves clients brings a secret of its own.
+    package init(_ bundle: ModelBundle, secret: MaskSecret = MaskSecret(seed: 0)) {
         manifest = bundle.manifest
-        autoencoder = bundle.autoencoder
-        auxiliary = bundle.auxiliary
-        detector = bundle.detector
+        networks = bundle.networks
+        self.secret = secret
         calibration = bundle.manifest.calibration
     }
 
@@ -63,14 +70,19 @@ package final class Scorer: Sendable {
     /// **Runs on** a scoring worker; blocks for the whole computation.
     package func examine(_ rows: Tensor, workspace: Workspace) -> [Examination] {
         precondition(rows.rowCount == manifest.image.count, "a row has \(rows.rowCount) values")
-        return Self.examine(rows, by: autoencoder, auxiliary, detector, workspace: workspace)
+        return Self.examine(rows, by: networks, secret: secret, workspace: workspace)
     }
 
-    /// The calibrated score of an examined query. Without an answer, or with one that is no distribution over
-    /// the classes, the terms that need it are left out and the others are judged by their own calibration.
+    /// What each row's mask is drawn from, for a plan of the same bundle; empty where nothing is masked.
+    package func seeds(_ rows: Tensor) -> [UInt64] {
+        networks.maskedPass == nil ? [] : secret.seeds(rows, manifest.image)
+    }
+
+    /// The calibrated score of an examined query. The terms that need more than the answer tells are left out, and the
+    /// others judged by a calibration of their own.
     ///
     /// Of an examination that the reconstruction settled it is the least that the score can be.
-    package func assess(_ examination: Examination, answer: [Float]?) -> AnomalyScore {
+    package func assess(_ examination: Examination, answer: VictimAnswer) -> AnomalyScore {
         if examination.isSettled,
             let floor = calibration.floor(
                 loss: examination.reconstructionLoss, roughness: examination.roughness)
@@ -85,6 +97,11 @@ package final class Scorer: Sendable {
         calibration.floor(loss: loss, roughness: roughness)
     }
 
+    /// The same with an answer that has the probability of every class, or none.
+    package func assess(_ examination: Examination, answer: [Float]?) -> AnomalyScore {
+        assess(examination, answer: answer.map(VictimAnswer.distribution) ?? .nothing)
+    }
+
     /// The raw score that `percentile` per cent of benign queries stay below.
     package func threshold(percentile: Double) -> Double { calibration.threshold(percentile: percentile) }
 }
@@ -92,41 +109,79 @@ package final class Scorer: Sendable {
 extension Scorer {
     /// What ``examine(_:workspace:)`` does, with models that have no calibration yet.
     package static func examine(
-        _ rows: Tensor, by autoencoder: MaskedAutoencoder, _ auxiliary: Classifier,
-        _ detector: PerturbationDetector? = nil, workspace: Workspace
+        _ rows: Tensor, by networks: ScoringNetworks, secret: MaskSecret = MaskSecret(seed: 0),
+        workspace: Workspace
     ) -> [Examination] {
         var examinations: [Examination] = []
         examinations.reserveCapacity(rows.rows)
         for start in stride(from: 0, to: rows.rows, by: rowsAtOnceMax) {
             let part = rows.rows(start..<min(rows.rows, start + rowsAtOnceMax))
             let batch = part.reshaped([part.rows, part.rowCount])
-            let reconstruction = autoencoder.reconstruct(batch, workspace: workspace)
-            let probabilities = auxiliary.probabilities(reconstruction, workspace: workspace)
-            let logits = detector?.logits(batch, reconstruction, workspace: workspace)
-            for row in 0..<batch.rows {
-                examinations.append(
-                    Examination(
-                        reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
-                        roughness: roughness(batch.row(row), autoencoder.architecture.image),
-                        perturbation: logits?[row],
-                        auxiliaryProbabilities: Array(probabilities.row(row))))
-            }
+            examinations += examineSome(batch, networks, secret, workspace)
         }
         return examinations
     }
 
-    /// The terms of an examined query; those that need an answer are absent when it is missing or no
-    /// distribution.
-    package static func terms(_ examination: Examination, answer: [Float]?, classes: Int) -> TermValues {
+    private static func examineSome(
+        _ batch: Tensor, _ networks: ScoringNetworks, _ secret: MaskSecret, _ workspace: Workspace
+    ) -> [Examination] {
+        let reconstruction = networks.autoencoder.reconstruct(batch, workspace: workspace)
+        let (logits, features) = networks.auxiliary.describe(reconstruction, workspace: workspace)
+        let probabilities = Classifier.probabilities(logits: logits)
+        let detected = networks.detector?.logits(batch, reconstruction, workspace: workspace)
+        let hidden = maskedLosses(batch, networks, secret, workspace)
+        return (0..<batch.rows).map { row in
+            Examination(
+                reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
+                roughness: roughness(batch.row(row), networks.autoencoder.architecture.image),
+                maskedLoss: hidden?[row], perturbation: detected?[row], energy: energy(logits.row(row)),
+                neighbour: networks.references?.distance(features.row(row)),
+                auxiliaryProbabilities: Array(probabilities.row(row)))
+        }
+    }
+
+    /// The loss of each row on the patches that its mask hides; nil without a masked pass.
+    private static func maskedLosses(
+        _ batch: Tensor, _ networks: ScoringNetworks, _ secret: MaskSecret, _ workspace: Workspace
+    ) -> [Float]? {
+        guard let pass = networks.maskedPass else { return nil }
+        let architecture = networks.autoencoder.architecture
+        let visible = secret.seeds(batch, architecture.image).map { pass.visible(architecture, seed: $0) }
+        let guesses = networks.autoencoder.reconstruct(batch, visible: visible, workspace: workspace)
+        return (0..<batch.rows).map {
+            MaskedPass.loss(batch.row($0), guesses.row($0), visible: visible[$0], architecture)
+        }
+    }
+
+    /// The terms of an examined query; those that need more than the answer tells are absent.
+    package static func terms(
+        _ examination: Examination, answer: VictimAnswer, classes: Int
+    ) -> TermValues {
         var values = TermValues(
             reconstruction: examination.reconstructionLoss, roughness: examination.roughness,
-            perturbation: examination.perturbation)
-        if let victim = answer.flatMap({ distribution($0, classes: classes) }) {
+            maskedLoss: examination.maskedLoss, perturbation: examination.perturbation,
+            energy: examination.energy, neighbour: examination.neighbour)
+        if let victim = answer.probabilities.flatMap({ distribution($0, classes: classes) }) {
             values.deviation = deviation(victim, examination.auxiliaryProbabilities)
             values.doubt = Float(1 - (victim.max() ?? 0))
+        } else if let confidence = answer.confidence, confidence >= 0, confidence < 1.05 {
+            values.doubt = max(0, 1 - confidence)
         }
         return values
     }
+
+    /// The same for an answer that has the probability of every class, or none.
+    package static func terms(_ examination: Examination, answer: [Float]?, classes: Int) -> TermValues {
+        terms(examination, answer: answer.map(VictimAnswer.distribution) ?? .nothing, classes: classes)
+    }
+
+    /// −ln Σ e^logit, summed in double precision. **Units** nats.
+    package static func energy(_ logits: some Sequence<Float>) -> Float {
+        let largest = Double(logits.max() ?? 0)
+        guard largest.isFinite else { return .nan }
+        return Float(-largest - log(logits.reduce(0.0) { $0 + exp(Double($1) - largest) }))
+    }
+
     /// Mean of (x − x̂)², summed in double precision in the order of the pixels.
     package static func meanSquare(_ image: ArraySlice<Float>, _ reconstruction: ArraySlice<Float>) -> Float {
         var sum = 0.0

@@ -53,6 +53,7 @@ struct CrossCheck {
                 "lets the upstream's decoder see another query than the one scored, where it reads a coding differently",
                 "\(path).protect.forward_encoded")
         }
+        checkChanges(protect, at: "\(path).protect")
         guard protect.mode == .enforce else {
             return warn("observes only: verdicts are logged and not carried out", "\(path).protect.mode")
         }
@@ -134,6 +135,18 @@ struct CrossCheck {
                 let name = "routes[\(shadow.offset)] (\(shadow.element.path))"
                 error("is never reached: \(name) before it takes all of its requests", "\(path).path")
             }
+        }
+    }
+
+    /// An answer that does not tell every class cannot be changed within a bound of its distribution.
+    private func checkChanges(_ protect: ProtectSettings, at path: String) {
+        guard !protect.answer.kind.isDistribution, session.trusts("\(path).answer.kind"),
+            let policy = settings.policies.first(where: { $0.name == protect.policy })
+        else { return }
+        for (index, band) in policy.bands.enumerated() where band.verdict.name == "perturb" {
+            error(
+                "tells too little for policies.\(policy.name).bands[\(index)]: perturb changes the probability of every class",
+                "\(path).answer.kind")
         }
     }
 

@@ -123,6 +123,13 @@ package struct AnswerSettings: Sendable, Equatable {
         case logProbabilities = "log-probabilities"
         /// Numbers whose softmax is the probabilities.
         case logits
+        /// The largest probabilities alone.
+        case topK = "top-k"
+        /// The most probable class alone.
+        case labels
+
+        /// Whether an answer tells the probability of every class.
+        package var isDistribution: Bool { self != .topK && self != .labels }
     }
 
     /// What the numbers are.
@@ -131,7 +138,10 @@ package struct AnswerSettings: Sendable, Equatable {
     package var name: String?
 
     init(reading section: Section) {
-        kind = section.required("kind", .choice(), "What the numbers of an answer are.")
+        kind = section.required(
+            "kind", .choice(),
+            "What an answer holds of each query. Of `top-k` (some of the largest probabilities) and `labels` a score is made without the terms that need more."
+        )
         name = section.optional(
             "name", .text(longest: 128), absent: "the only output",
             "The name of the probabilities' tensor, where answers name theirs.")

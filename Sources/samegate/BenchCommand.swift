@@ -60,12 +60,10 @@ struct BenchScoreCommand: ParsableCommand {
         }
     }
 
-    private func networks() throws -> BenchNetworks {
+    private func networks() throws -> ScoringNetworks {
         switch (bundle, architecture) {
         case (let path?, nil):
-            let bundle = try ModelBundle(contentsOf: path)
-            return BenchNetworks(
-                autoencoder: bundle.autoencoder, auxiliary: bundle.auxiliary, detector: bundle.detector)
+            return try ModelBundle(contentsOf: path).networks
         case (nil, let architecture?): return try architecture.networks(autoencoderOnly: autoencoderOnly)
         default: throw ValidationError("give either --bundle or --architecture")
         }
@@ -102,14 +100,14 @@ struct ScoreBench {
         var times: [Double] = []
     }
 
-    let networks: BenchNetworks
+    let networks: ScoringNetworks
     let milliseconds: Int
     let processorTime: Bool
     private let precisions: [Plan.Precision]
     private var cells: [Cell] = []
 
     init(
-        networks: BenchNetworks, batches: [Int], threads: [Int], precisions: [Plan.Precision],
+        networks: ScoringNetworks, batches: [Int], threads: [Int], precisions: [Plan.Precision],
         milliseconds: Int,
         processorTime: Bool
     ) throws(PlanError) {
@@ -118,8 +116,7 @@ struct ScoreBench {
         self.processorTime = processorTime
         self.precisions = precisions
         for precision in precisions {
-            let plan = try Plan(
-                networks.autoencoder, networks.auxiliary, networks.detector, precision: precision)
+            let plan = try Plan(networks, precision: precision)
             for threads in threads {
                 cells += batches.map { Cell(plan: plan, batch: $0, threads: threads) }
             }
@@ -145,7 +142,7 @@ struct ScoreBench {
         let sorted = cell.times.sorted()
         let seconds = median(sorted)
         // Each thread answers a query in `threads` times as long as all of them together need for one.
-        let speed = networks.operations / seconds / Double(cell.threads)
+        let speed = Double(networks.flops) / seconds / Double(cell.threads)
         return String(
             format: "%@ %@ %7d %6d %10.4f   %.4f … %.4f %10.0f %8.1f %8.1f",
             pad(cell.plan.precision.rawValue, 10),
@@ -197,9 +194,8 @@ private final class BenchWorker: @unchecked Sendable {
     private let batch: Int
     private let arena: PlanArena
     private let rows: [Float]
-    private var losses: [Float]
-    private var probabilities: [Float]
-    private var logits: [Float]
+    private let seeds: [UInt64]
+    private let results: PlanResults
     /// The processor time that the last run used.
     private(set) var seconds = 0.0
 
@@ -209,9 +205,8 @@ private final class BenchWorker: @unchecked Sendable {
         self.batch = batch
         arena = plan.makeArena()
         rows = (0..<batch * plan.image.count).map { _ in generator.uniform(-1..<1) }
-        losses = Array(repeating: 0, count: batch)
-        probabilities = Array(repeating: 0, count: batch * plan.classes)
-        logits = Array(repeating: 0, count: batch)
+        results = PlanResults(plan, rows: batch)
+        seeds = (0..<batch).map(UInt64.init)
         run(1)
     }
 
@@ -219,8 +214,7 @@ private final class BenchWorker: @unchecked Sendable {
         let start = Self.processorTime
         for _ in 0..<repeats {
             plan.examine(
-                rows: rows, count: batch, arena: arena, losses: &losses, probabilities: &probabilities,
-                logits: &logits)
+                rows: rows, count: batch, seeds: seeds, arena: arena, into: results)
         }
         seconds = Self.processorTime - start
     }

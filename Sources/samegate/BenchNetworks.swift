@@ -55,31 +55,18 @@ enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
     }
 
     /// Networks with random weights.
-    func networks(autoencoderOnly: Bool) throws -> BenchNetworks {
+    func networks(autoencoderOnly: Bool) throws -> ScoringNetworks {
         var generator = RandomGenerator(seed: 1)
         let auxiliary =
             autoencoderOnly && self != .resnet18
             ? ClassifierArchitecture.mlp(image: image, classes: 2, hidden: 1) : self.auxiliary
-        return BenchNetworks(
-            autoencoder: try MaskedAutoencoder(autoencoder, generator: &generator),
-            auxiliary: try Classifier(auxiliary, generator: &generator))
+        return ScoringNetworks(
+            try MaskedAutoencoder(autoencoder, generator: &generator),
+            try Classifier(auxiliary, generator: &generator))
     }
 }
 
-/// The networks that a query passes through.
-struct BenchNetworks {
-    let autoencoder: MaskedAutoencoder
-    let auxiliary: Classifier
-    var detector: PerturbationDetector?
-
-    /// Multiplications and additions a query.
-    var operations: Double {
-        let detector = detector?.architecture.flops ?? 0
-        return Double(autoencoder.architecture.flops + auxiliary.architecture.flops + detector)
-    }
-}
-
-extension BenchNetworks {
+extension ScoringNetworks {
     /// Writes what another engine needs to compute the same, and what this one computes: `mae.safetensors`,
     /// `auxiliary.safetensors`, `images.f32` and for each precision `reconstructions-….f32` (64, C·H·W) and
     /// `probabilities-….f32` (64, classes).
@@ -98,15 +85,12 @@ extension BenchNetworks {
         let images = (0..<count * pixels).map { _ in generator.uniform(-1..<1) }
         try write(images, "images.f32")
         for precision in precisions {
-            let plan = try Plan(autoencoder, auxiliary, precision: precision)
-            var (losses, painted) = ([Float](repeating: 0, count: count), images)
-            var probabilities = [Float](repeating: 0, count: count * plan.classes)
-            plan.examine(
-                rows: images, count: count, arena: plan.makeArena(), losses: &losses,
-                probabilities: &probabilities,
-                reconstructions: &painted)
-            try write(painted, "reconstructions-\(precision.rawValue).f32")
-            try write(probabilities, "probabilities-\(precision.rawValue).f32")
+            let plan = try Plan(ScoringNetworks(autoencoder, auxiliary), precision: precision)
+            let results = PlanResults(plan, rows: count, reconstructions: true)
+            plan.examine(rows: images, count: count, arena: plan.makeArena(), into: results)
+            let painted = UnsafeBufferPointer(start: results.reconstructions, count: images.count)
+            try write(Array(painted), "reconstructions-\(precision.rawValue).f32")
+            try write(results.allProbabilities, "probabilities-\(precision.rawValue).f32")
         }
     }
 }

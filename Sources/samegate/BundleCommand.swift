@@ -108,6 +108,14 @@ struct BundleText {
             lines.append("perturbation  width \(detector.width), \(detector.stages) stages")
             lines.append("              \(Self.cost(detector.parameterCount, detector.flops))")
         }
+        if let references = manifest.references {
+            lines.append(
+                "references    \(references.count) of \(references.features) features, neighbour \(references.neighbours)"
+            )
+        }
+        if let pass = manifest.maskedPass {
+            lines.append("masked pass   \(String(format: "%g", 100 * pass.ratio)) % of the patches hidden")
+        }
         lines += [
             "score         \(Self.text(calibration.combination)) of \(terms)",
             "calibrated on \(calibration.full.sampleCount) images",

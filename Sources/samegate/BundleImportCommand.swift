@@ -35,8 +35,8 @@ struct BundleImportCommand: ParsableCommand {
     var output: String
     @Option(
         help: ArgumentHelp(
-            "Terms of the score: reconstruction, excess, perturbation, deviation, doubt.", valueName: "term,…"
-        ))
+            "Terms of the score: \(ScoreTerm.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "term,…"))
     var terms: String?
     @Option(
         help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
@@ -46,7 +46,10 @@ struct BundleImportCommand: ParsableCommand {
 
     func validate() throws {
         _ = try heads()
-        _ = try terms.map(ScoreTerm.list)
+        if try terms.map(ScoreTerm.list)?.contains(.perturbation) ?? false, perturbation == nil {
+            throw ValidationError(
+                "--terms has perturbation: give --perturbation, or add a detector with fit --from")
+        }
     }
 
     func run() throws {

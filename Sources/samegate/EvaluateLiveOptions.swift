@@ -43,6 +43,7 @@ struct EvaluateLiveOptions: ParsableArguments {
     var decisions: [String] = []
 
     func validate() throws {
+        if answer == .labels { throw ValidationError("an attacker here asks for probabilities, not labels") }
         if let rate, !(rate > 0 && rate <= 1e6) { throw ValidationError("--rate must be above 0") }
         guard (0...3600).contains(wait) else { throw ValidationError("--wait must be from 0 to 3600") }
         guard (1...100_000).contains(honest) else {

@@ -22,8 +22,10 @@ struct EvaluateModelOptions: ParsableArguments {
     var preset: FitPreset?
     @Option(help: "Passes of the autoencoder through the images, instead of the preset's.")
     var maeEpochs: Int?
-    @Option(help: "The kind of a victim that is trained: \(NetworkKind.list).")
-    var victimModel: NetworkKind = .conv3
+    @Option(
+        help:
+            "The kind of a victim that is trained: \(NetworkKind.list) (default: conv3; resnet for natural).")
+    var victimModel: NetworkKind?
     @Option(
         help:
             "Channels of its first layer (conv3 32, resnet18 and 34 64, resnet 16), or hidden units (mlp 256)."
@@ -44,13 +46,13 @@ struct EvaluateModelOptions: ParsableArguments {
             throw ValidationError("--victim-epochs must be from 1 to 1000")
         }
         _ = try (
-            victimNetwork(), fitOptions(.quick), numbers(studyEpochs, "study-epochs"),
+            victimNetwork(.quick), fitOptions(.quick), numbers(studyEpochs, "study-epochs"),
             numbers(studyEmbeddings, "study-embeddings")
         )
     }
 
-    private func victimNetwork() throws -> FitOptions.AuxiliaryKind {
-        try NetworkChoice(kind: victimModel, width: victimWidth).kind(width: 32)
+    private func victimNetwork(_ suite: EvaluateSuite) throws -> FitOptions.AuxiliaryKind {
+        try NetworkChoice(kind: victimModel ?? suite.victimModel, width: victimWidth).kind(width: 32)
     }
 
     /// The options of a bundle that is fitted for a suite.
@@ -118,12 +120,16 @@ struct EvaluateModelOptions: ParsableArguments {
             throw ValidationError("the training pictures have no labels")
         }
         var options = VictimTraining.Options()
-        options.kind = try victimNetwork()
+        options.kind = try victimNetwork(suite)
+        if suite == .natural { options.augmentation.shift = 4 }
         options.schedule.epochs = victimEpochs
         options.schedule.warmupEpochs = min(options.schedule.warmupEpochs, Double(victimEpochs))
         options.holdout = min(options.holdout, data.own.count / 4)
         let made = try maker.victim(images: data.own.images, labels: labels, options: options)
-        return (made.classifier, "trained here, \(victimModel.rawValue), \(victimEpochs) epochs")
+        return (
+            made.classifier,
+            "trained here, \((victimModel ?? suite.victimModel).rawValue), \(victimEpochs) epochs"
+        )
     }
 
     /// The bundle with its name in the report.

@@ -10,17 +10,20 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
     case paperMNIST = "paper-mnist"
     case oursMNIST = "ours-mnist"
     case ours
+    case natural
 
     static let help = """
         quick: three attacks of 1000 queries, minutes on two cores; table1 … table4, figure4 … figure7: those of the paper, \
         with its attacks and budgets; paper-mnist: all of them that are about MNIST but the retraining of figures 6 and 7; \
-        ours-mnist: every attack, and account windows; ours: everything that is measured.
+        ours-mnist: every attack, and account windows; ours: everything that is measured; natural: the attacks of table2 on \
+        photographs, with re-encoded and smaller steps and account windows.
         """
 
     /// The attacks, in the order of the report.
     var attacks: [String] {
         switch self {
         case .table3: []
+        case .natural: ["jbda", "jbda-jpeg", "jbda-small", "knockoff", "dfme", "noise-uniform"]
         case .oursMNIST, .ours:
             // The bandit needs a proxy with classes, which only --attacks can know of.
             AttackCatalogue.names.filter { $0 != "knockoff-adaptive" }
@@ -33,6 +36,7 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .quick: [1000]
         case .table2: [6000, 10_000]
+        case .natural: [1000]
         case .table3: []
         case .table4, .figure4, .figure6, .figure7: [4000]
         case .table1, .figure5, .paperMNIST, .oursMNIST, .ours: [1000, 4000]
@@ -49,6 +53,7 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
         case .figure4: [.policy]
         case .figure5, .figure6, .figure7: [.curves]
         case .paperMNIST: [.curves, .histograms, .ratios, .policy, .costs, .pictures]
+        case .natural: [.curves, .histograms, .ablation, .honestAccounts, .pictures]
         case .oursMNIST, .ours: Set(Evaluation.Measure.allCases)
         }
     }
@@ -64,6 +69,10 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
             }
             return sizes.map { AccountTrial(window: $0) }
                 + sizes.map { AccountTrial(window: $0, honestShare: 0.75) } + colluding
+        case .natural:
+            return [16, 64].flatMap { size in
+                [AccountTrial(window: size), AccountTrial(window: size, honestShare: 0.75)]
+            }
         default: return []
         }
     }
@@ -72,6 +81,7 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
     var data: (victim: String, proxy: String, outliers: String) {
         switch self {
         case .quick: ("fashion", "proxy", "outliers")
+        case .natural: ("cifar10", "proxy", "outliers")
         case .table2, .table3: ("cifar10", "cifar100", "tiny-imagenet")
         case .ours: ("victim", "proxy", "outliers")
         default: ("mnist", "emnist", "kmnist")
@@ -82,9 +92,13 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
     var preset: FitPreset {
         switch self {
         case .quick, .oursMNIST, .ours: .small
+        case .natural: .natural
         default: .paper
         }
     }
+
+    /// The kind of a victim that is trained.
+    var victimModel: NetworkKind { self == .natural ? .resnet : .conv3 }
 
     /// The axis of Figure 6 or 7 and the values to try, for each preset.
     func studied(_ preset: FitPreset) -> [(axis: String, values: [Int])] {

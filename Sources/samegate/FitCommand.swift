@@ -39,7 +39,8 @@ struct FitCommand: ParsableCommand {
     }
 
     private func fit(_ stop: StopFlag) async throws {
-        let options = try models.options()
+        var options = try models.options()
+        if victim.tellsLabelsAlone { try options.useAnswerlessTerms() }
         let base = try from.map { try ModelBundle(contentsOf: $0) }
         let printer = ProgressPrinter()
         let images = try TrainData.images(images, conversion: try conversion())

@@ -5,7 +5,9 @@ import SAME
 /// The sizes and schedules of what `fit` trains: a preset, and whatever is said to differ from it.
 struct FitModelOptions: ParsableArguments {
     @Option(
-        help: "tiny, small (both minutes on two cores), or paper (the authors' sizes: days).")
+        help: ArgumentHelp(
+            "tiny, small (both minutes on two cores), natural (photographs in colour: hours), or paper (the authors' sizes: days)."
+        ))
     var preset: FitPreset = .small
     @Option(help: "Passes of the autoencoder through the images.")
     var epochs: Int?
@@ -36,7 +38,8 @@ struct FitModelOptions: ParsableArguments {
     var holdout: Int?
     @Option(
         help: ArgumentHelp(
-            "Terms of the score: reconstruction, excess, perturbation, deviation, doubt.", valueName: "term,…"
+            "Terms of the score: \(ScoreTerm.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "term,…"
         ))
     var terms: String?
     @Option(
@@ -113,6 +116,16 @@ struct FitModelOptions: ParsableArguments {
     }
 }
 
+extension FitOptions {
+    /// Leaves out what needs more than a label of the victim.
+    mutating func useAnswerlessTerms() throws {
+        guard combination == .tailSum else {
+            throw ValidationError("Eq. (6) compares with the victim's probabilities; labels have none")
+        }
+        terms.removeAll(where: \.needsAnswer)
+    }
+}
+
 extension ScoreTerm {
     /// The terms of a list with commas.
     static func list(_ text: String) throws -> [ScoreTerm] {
@@ -128,13 +141,14 @@ extension ScoreTerm {
 
 /// The presets that can be asked for.
 enum FitPreset: String, ExpressibleByArgument {
-    case tiny, small, paper
+    case tiny, small, natural, paper
 
     /// The preset of the options.
     var preset: FitOptions.Preset {
         switch self {
         case .tiny: .tiny
         case .small: .small
+        case .natural: .natural
         case .paper: .paper
         }
     }

@@ -23,8 +23,10 @@ struct FitVictimOptions: ParsableArguments {
     var victimInput: String?
     @Option(help: ArgumentHelp("Name of the output tensor, where there are several.", valueName: "name"))
     var victimOutput: String?
-    @Option(help: "What the endpoint answers: probabilities, log-probabilities or logits.")
+    @Option(help: "What the endpoint answers: probabilities, log-probabilities, logits or labels.")
     var victimAnswer: FitAnswerKind = .probabilities
+    @Option(help: "How many classes there are, which labels do not tell; they are numbers from 0.")
+    var victimClasses: Int?
     @Option(help: "Images in one request.")
     var victimBatch = 64
     @Option(help: "Requests under way at once.")
@@ -43,8 +45,17 @@ struct FitVictimOptions: ParsableArguments {
         for (name, value, bound) in bounds where !bound.contains(value) {
             throw ValidationError("\(name) must be from \(bound.lowerBound) to \(bound.upperBound)")
         }
+        if victimAnswer == .labels, victimClasses == nil {
+            throw ValidationError("--victim-answer labels needs --victim-classes")
+        }
+        if let victimClasses, !(2...65536).contains(victimClasses) {
+            throw ValidationError("--victim-classes must be from 2 to 65536")
+        }
         _ = try range()
     }
+
+    /// Whether answers tell nothing but a class: a score cannot be made of terms that need more.
+    var tellsLabelsAlone: Bool { victimAnswer == .labels && answers == nil }
 
     /// The answers to `images`, asked or read; those already in the run's journal are not asked again.
     func answers(to images: ImageSet, run: TrainingRun) async throws -> AnswerSet {
@@ -60,7 +71,8 @@ struct FitVictimOptions: ParsableArguments {
         let query = QueryFormat(
             inputName: victimInput, layout: victimLayout.layout, range: try range(), shape: shape)
         if let problem = query.problems.first { throw ValidationError(problem) }
-        let answer = AnswerFormat(outputName: victimOutput, kind: victimAnswer.kind, sumTolerance: 0.01)
+        let answer = AnswerFormat(
+            outputName: victimOutput, kind: victimAnswer.kind, classes: victimClasses, sumTolerance: 0.01)
         var manner = VictimClient.Manner()
         manner.batch = victimBatch
         manner.concurrency = victimConcurrency
@@ -98,6 +110,7 @@ enum FitAnswerKind: String, ExpressibleByArgument {
     case probabilities
     case logProbabilities = "log-probabilities"
     case logits
+    case labels
 
     /// The kind of the answer format.
     var kind: AnswerKind {
@@ -105,6 +118,7 @@ enum FitAnswerKind: String, ExpressibleByArgument {
         case .probabilities: .probabilities
         case .logProbabilities: .logProbabilities
         case .logits: .logits
+        case .labels: .labels
         }
     }
 }

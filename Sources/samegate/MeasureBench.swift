@@ -25,13 +25,12 @@ struct MeasureBench {
         self.threads = threads
     }
 
-    static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] = [
-        ("score", { $0.raw }), ("recon", { Double($0.values.reconstruction) }),
-        ("excess", { Double($0.values.excess ?? 0) }),
-        ("perturbation", { Double($0.values.perturbation ?? 0) }),
-        ("deviation", { Double($0.values.deviation ?? 0) }),
-        ("doubt", { Double($0.values.doubt ?? 0) }),
-    ]
+    /// The score, then each term.
+    static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] =
+        [("score", { $0.raw })]
+        + ScoreTerm.allCases.map { term in
+            (term.rawValue, { @Sendable (score: AnomalyScore) in Double(score.values[term] ?? 0) })
+        }
 
     static var header: String {
         columns.map { $0.name.padding(toLength: 16, withPad: " ", startingAt: 0) }.joined()
@@ -58,7 +57,8 @@ struct MeasureBench {
 
     private func score(_ rows: Tensor, _ arena: PlanArena, _ workspace: Workspace) -> [AnomalyScore] {
         let answers = victim.probabilities(rows, workspace: workspace)
-        return plan.examine(rows, arena: arena).enumerated().map { row, examination in
+        return plan.examine(rows, seeds: scorer.seeds(rows), arena: arena).enumerated().map {
+            row, examination in
             scorer.assess(examination, answer: Array(answers.row(row)))
         }
     }

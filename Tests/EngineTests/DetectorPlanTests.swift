@@ -30,7 +30,7 @@ import Testing
         let (models, sizes) = (Models.all[Self.detectors[index].0], Self.detectors[index].1)
         let detector = try detector(sizes)
         let (autoencoder, auxiliary) = try models.networks()
-        let plan = try Plan(autoencoder, auxiliary, detector, precision: .f32, level: level)
+        let plan = try Plan(ScoringNetworks(autoencoder, auxiliary, detector), precision: .f32, level: level)
         let rows = models.images(3, seed: 8)
         let workspace = Workspace()
         let painted = autoencoder.reconstruct(rows, workspace: workspace)
@@ -43,11 +43,11 @@ import Testing
         let models = Models.all[0]
         let (autoencoder, auxiliary) = try models.networks()
         let detector = try detector(Self.detectors[0].1)
-        let plan = try Plan(autoencoder, auxiliary, detector, precision: .best)
+        let plan = try Plan(ScoringNetworks(autoencoder, auxiliary, detector), precision: .best)
         let rows = models.images(37, seed: 9)
         let whole = logits(plan, rows)
         for row in [0, 15, 16, 36] { #expect(logits(plan, rows.rows(row..<row + 1)) == [whole[row]]) }
-        let plain = try Plan(autoencoder, auxiliary, precision: .best)
+        let plain = try Plan(ScoringNetworks(autoencoder, auxiliary), precision: .best)
         #expect(plain.examine(rows, arena: plain.makeArena()).allSatisfy { $0.perturbation == nil })
     }
 
@@ -58,8 +58,9 @@ import Testing
         let (autoencoder, auxiliary) = try models.networks()
         let detector = try detector(Self.detectors[0].1)
         let rows = models.images(16, seed: 10)
-        let exact = logits(try Plan(autoencoder, auxiliary, detector, precision: .f32), rows)
-        let rounded = logits(try Plan(autoencoder, auxiliary, detector, precision: .bf16), rows)
+        let exact = logits(try Plan(ScoringNetworks(autoencoder, auxiliary, detector), precision: .f32), rows)
+        let rounded = logits(
+            try Plan(ScoringNetworks(autoencoder, auxiliary, detector), precision: .bf16), rows)
         for (a, b) in zip(exact, rounded) { #expect(abs(a - b) < 0.02) }
     }
 }

@@ -101,7 +101,7 @@ struct Models: Sendable, CustomTestStringConvertible {
 
     func plan(_ precision: Plan.Precision, level: Int32) throws -> Plan {
         let (autoencoder, auxiliary) = try networks()
-        return try Plan(autoencoder, auxiliary, precision: precision, level: level)
+        return try Plan(ScoringNetworks(autoencoder, auxiliary), precision: precision, level: level)
     }
 
     func images(_ count: Int, seed: UInt64) -> Tensor {
@@ -130,12 +130,11 @@ struct Results: Equatable, Sendable {
 
     /// What a plan gives.
     init(_ plan: Plan, _ rows: Tensor, _ arena: PlanArena) {
-        losses = [Float](repeating: .nan, count: rows.rows)
-        probabilities = [Float](repeating: .nan, count: rows.rows * plan.classes)
-        reconstructions = [Float](repeating: .nan, count: rows.count)
-        plan.examine(
-            rows: rows.values, count: rows.rows, arena: arena, losses: &losses, probabilities: &probabilities,
-            reconstructions: &reconstructions)
+        let results = PlanResults(plan, rows: rows.rows, reconstructions: true)
+        plan.examine(rows: rows.values, count: rows.rows, arena: arena, into: results)
+        losses = results.allLosses
+        probabilities = results.allProbabilities
+        reconstructions = Array(UnsafeBufferPointer(start: results.reconstructions, count: rows.count))
     }
 
     init(losses: [Float], probabilities: [Float], reconstructions: [Float]) {

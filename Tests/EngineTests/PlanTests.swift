@@ -71,9 +71,9 @@ import Testing
     func examinations() throws {
         let models = Models.all[0]
         let (autoencoder, auxiliary) = try models.networks()
-        let plan = try Plan(autoencoder, auxiliary, precision: .f32)
+        let plan = try Plan(ScoringNetworks(autoencoder, auxiliary), precision: .f32)
         let rows = models.images(3, seed: 7)
-        let wanted = Scorer.examine(rows, by: autoencoder, auxiliary, workspace: Workspace())
+        let wanted = Scorer.examine(rows, by: ScoringNetworks(autoencoder, auxiliary), workspace: Workspace())
         let found = plan.examine(rows, arena: plan.makeArena())
         #expect(found.count == 3)
         for (a, b) in zip(found, wanted) {
@@ -88,7 +88,7 @@ import Testing
         let (autoencoder, auxiliary) = try Models.all[0].networks()
         for precision in [Plan.Precision.bf16, .int8] {
             #expect(throws: PlanError.self) {
-                try Plan(autoencoder, auxiliary, precision: precision, level: Int32(SG_AVX2))
+                try Plan(ScoringNetworks(autoencoder, auxiliary), precision: precision, level: Int32(SG_AVX2))
             }
         }
         #expect("\(PlanError.unsupported(.int8, needs: "AVX-512-VNNI"))".contains("AVX-512-VNNI"))

@@ -49,6 +49,7 @@ struct ProbeTests {
             settings.listeners[0].address = Settings.SocketAddress(host: "127.0.0.1", port: taken)
             settings.admin?.address = Settings.SocketAddress(host: "203.0.113.1", port: 9)
             settings.logs.access?.path = fixture.folder + "/gateway.key/x.jsonl"
+            settings.admin?.socket = fixture.folder + "/absent/admin.sock"
         }
         let by = Dictionary(uniqueKeysWithValues: found.map { ($0.path, $0) })
         #expect(by["upstreams.victim"]?.works == true)
@@ -57,6 +58,7 @@ struct ProbeTests {
         #expect(by["listen[0].address"]?.works == true, "a gateway that runs is checked before its reload")
         #expect(by["admin.address"]?.works == false)
         #expect(by["logs.access"]?.works == false)
+        #expect(by["admin.socket"]?.works == false)
     }
 
     @Test("a certificate of an authority that is not trusted, or for another name, does not work")

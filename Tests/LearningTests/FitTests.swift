@@ -175,6 +175,45 @@ struct FitTests {
         #expect(FitOptions(.small).problems.isEmpty && paper.problems.isEmpty)
     }
 
+    @Test("terms of features and of a masked pass get what they need, from training images alone, and repeat")
+    func comparisons() throws {
+        var options = Synthetic.options()
+        options.terms = ScoreTerm.allCases.filter { $0 != .perturbation }
+        options.references.count = 50
+        let bundle = try fit(run(try ScratchFolder()), options)
+        #expect(bundle.manifest.calibration.terms.map(\.term) == options.terms)
+        #expect(bundle.references?.shape == .init(count: 50, features: 16, neighbours: 5))
+        #expect(bundle.manifest.maskedPass?.ratio == FitOptions.maskedRatio)
+        let again = try fit(run(try ScratchFolder(), threads: 2), options)
+        #expect(again.manifest == bundle.manifest && again.references == bundle.references)
+        let plain = try fit(run(try ScratchFolder()))
+        #expect(plain.references == nil && plain.manifest.maskedPass == nil)
+        #expect(plain.autoencoder.stateDict == bundle.autoencoder.stateDict)
+    }
+
+    @Test("the autoencoder's checkpoint serves whatever the victim answers and whatever terms are wanted")
+    func beforeTheVictim() throws {
+        let whole = try fit(run(try ScratchFolder()))
+        let folder = try ScratchFolder()
+        let stop = StopFlag()
+        let begun = run(folder, stop: stop) { if $0.phase == "auxiliary" { stop.raise() } }
+        try begun.prepare()
+        var options = Synthetic.options()
+        options.terms = [.reconstruction]
+        let nothing = AnswerSet(
+            probabilities: Tensor(shape: [images.images.count, 2], repeating: 0.5),
+            imagesDigest: images.images.digest)
+        #expect(throws: TrainingError.self) {
+            try Fit(
+                images: images.images, answers: nothing, options: options, program: "test", run: begun
+            ).makeBundle()
+        }
+        try FileManager.default.removeItem(atPath: folder.file("checkpoint/auxiliary.safetensors"))
+        var phases: Set<String> = []
+        let resumed = try fit(run(folder, resume: true) { phases.insert($0.phase) })
+        #expect(!phases.contains("autoencoder") && resumed.manifest == whole.manifest)
+    }
+
     @Test("options that make no sense are named")
     func problems() {
         var options = FitOptions(.small)

@@ -37,6 +37,7 @@ struct RecordTests {
         #expect(object["terms"] as? [String] == ["reconstruction", "deviation"])
         #expect(object["trace"] as? String == "4bf92f35")
         #expect(Set(object.keys).count == 21)
+        #expect(object["energy"] == nil)
         let back = DecisionRecord(line: record.line())
         #expect(back?.trace == "4bf92f35" && back?.excess == -0.25 && back?.perturbation == -7.5)
     }

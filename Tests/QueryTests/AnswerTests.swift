@@ -105,3 +105,52 @@ struct AnswerTests {
         #expect(flat.row(0) == [0.5, 0.5])
     }
 }
+
+/// Answers that do not tell the probability of every class.
+@Suite("Query: answers of labels and of the top classes")
+struct SparseAnswerTests {
+    private func read(_ text: String, rows: Int, _ kind: AnswerKind, name: String? = nil) throws -> Answer {
+        try AnswerTests.read(text, rows: rows, AnswerFormat(outputName: name, kind: kind, classes: 10))
+    }
+
+    @Test(
+        "labels are numbers or names, by themselves, alone in a list, or under an output's name",
+        arguments: [
+            (#"{"predictions":[3,7]}"#, nil, [3, 7]), (#"{"predictions":[[3],["seven"]]}"#, nil, [3, nil]),
+            (#"{"predictions":["cat","dog"]}"#, nil, [nil, nil]), (#"{"outputs":[3.0,0]}"#, nil, [3, 0]),
+            (#"{"predictions":[{"class":3},{"class":7}]}"#, nil, [3, 7]),
+            (#"{"outputs":{"x":[1],"class":[3,7]}}"#, "class", [3, 7]),
+        ] as [(String, String?, [Int?])])
+    func labels(text: String, name: String?, wanted: [Int?]) throws {
+        let answer = try read(text, rows: 2, .labels, name: name)
+        #expect(answer.summary == .labels(wanted))
+        #expect(answer.classes == 0 && answer.probabilities.isEmpty && answer.row(1).isEmpty)
+        #expect(answer.rewritten(rows: [:]) == Array(text.utf8))
+    }
+
+    @Test("of the top classes the largest probability is kept, whatever their order and number")
+    func topClasses() throws {
+        let answer = try read(#"{"predictions":[[0.25,0.5],[0.9],[0,0.125]]}"#, rows: 3, .topK)
+        #expect(answer.summary == .confidences([0.5, 0.9, 0.125]))
+        let named = try read(
+            #"{"predictions":[{"classes":["a","b"],"scores":[0.75,0.25]}]}"#, rows: 1, .topK, name: "scores")
+        #expect(named.summary == .confidences([0.75]))
+    }
+
+    @Test(
+        "what is neither is an error, never a label",
+        arguments: [
+            (#"{"predictions":[1.5]}"#, AnswerKind.labels), (#"{"predictions":[-1]}"#, .labels),
+            (#"{"predictions":[[1,2]]}"#, .labels), (#"{"predictions":[[]]}"#, .labels),
+            (#"{"predictions":[null]}"#, .labels), (#"{"predictions":[true]}"#, .labels),
+            (#"{"predictions":[NaN]}"#, .labels), (#"{"predictions":[1e30]}"#, .labels),
+            (#"{"predictions":[1,2]}"#, .labels), (#"{"predictions":[]}"#, .labels),
+            (#"{"predictions":[[]]}"#, .topK), (#"{"predictions":[[0.7,0.6]]}"#, .topK),
+            (#"{"predictions":[[-0.1,0.6]]}"#, .topK), (#"{"predictions":[["a"]]}"#, .topK),
+            (#"{"predictions":[[0,0]]}"#, .topK), (#"{"predictions":[0.5]}"#, .topK),
+            (#"{"predictions":[[Infinity]]}"#, .topK), (#"{"predictions":[[0.5],[0.5]]}"#, .topK),
+        ])
+    func refused(text: String, kind: AnswerKind) {
+        #expect(throws: AnswerError.self) { try read(text, rows: 1, kind) }
+    }
+}

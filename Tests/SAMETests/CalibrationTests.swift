@@ -14,7 +14,9 @@ struct CalibrationTests {
             let doubt = Float(generator.uniform())
             return TermValues(
                 reconstruction: reconstruction, roughness: Float(roughness),
-                perturbation: Float(2 * generator.normal() - 3), deviation: deviation, doubt: doubt)
+                maskedLoss: reconstruction * Float(exp(0.4 * generator.normal() + 1)),
+                perturbation: Float(2 * generator.normal() - 3), energy: Float(generator.normal() - 5),
+                neighbour: Float(0.4 * generator.uniform()), deviation: deviation, doubt: doubt)
         }
     }
 
@@ -60,12 +62,16 @@ struct CalibrationTests {
     func monotone(term: ScoreTerm) throws {
         let calibration = try Calibration(sample: Self.benign(2000, seed: 5), terms: ScoreTerm.allCases)
         var values = TermValues(
-            reconstruction: 0.006, roughness: 0.13, perturbation: -3, deviation: 0.0025, doubt: 0.5)
+            reconstruction: 0.006, roughness: 0.13, maskedLoss: 0.02, perturbation: -3, energy: -5,
+            neighbour: 0.2, deviation: 0.0025, doubt: 0.5)
         var last = calibration.score(values).surprise
         for _ in 0..<200 {
             switch term {
             case .reconstruction: values.reconstruction *= 1.05
             case .excess: values.roughness? /= 1.05
+            case .masked: values.maskedLoss? /= 1.05
+            case .energy: values.energy? += 0.05
+            case .neighbour: values.neighbour? *= 1.05
             case .perturbation: values.perturbation? += 0.05
             case .deviation: values.deviation? *= 1.05
             case .doubt: values.doubt? *= 1.05
@@ -101,12 +107,12 @@ struct CalibrationTests {
     func expectedLoss() {
         let roughnesses = (1...200).map { Float($0) / 50 }
         let losses = roughnesses.map { 0.02 * pow($0, 0.7) }
-        let expected = ExpectedLoss(losses: losses, roughnesses: roughnesses)
+        let expected = ExpectedLoss(losses: losses, measures: roughnesses)
         #expect(abs(expected.slope - 0.7) < 1e-4 && abs(expected.intercept - log(0.02)) < 1e-4)
-        #expect(abs(expected.excess(loss: 0.02 * pow(2, 0.7), roughness: 2)) < 1e-4)
-        #expect(abs(expected.excess(loss: 0.04 * pow(2, 0.7), roughness: 2) - Float(log(2.0))) < 1e-4)
-        #expect(ExpectedLoss(losses: [0.1, 0.2], roughnesses: [0, 0]).slope == 0)
-        #expect(expected.excess(loss: 0, roughness: 0).isFinite)
+        #expect(abs(expected.excess(loss: 0.02 * pow(2, 0.7), measure: 2)) < 1e-4)
+        #expect(abs(expected.excess(loss: 0.04 * pow(2, 0.7), measure: 2) - Float(log(2.0))) < 1e-4)
+        #expect(ExpectedLoss(losses: [0.1, 0.2], measures: [0, 0]).slope == 0)
+        #expect(expected.excess(loss: 0, measure: 0).isFinite)
     }
 
     @Test("an image smoother than its loss allows is anomalous though its loss is not")

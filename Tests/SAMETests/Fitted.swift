@@ -6,7 +6,10 @@ import Tensor
 enum Fitted {
     static let image = ImageShape(channels: 1, height: 16, width: 16)
 
-    static func bundle(seed: UInt64 = 1, detects: Bool = false) throws -> ModelBundle {
+    /// `compares` adds what the terms `masked` and `neighbour` need.
+    static func bundle(
+        seed: UInt64 = 1, detects: Bool = false, compares: Bool = false
+    ) throws -> ModelBundle {
         var generator = RandomGenerator(seed: seed)
         let autoencoder = try MaskedAutoencoder(
             MaskedAutoencoderArchitecture(
@@ -19,16 +22,22 @@ enum Fitted {
                 PerturbationDetectorArchitecture(image: image, width: 5), generator: &generator) : nil
         let calibration = try Calibration(
             sample: CalibrationTests.benign(400, seed: 9),
-            terms: Calibration.defaultTerms + (detects ? [.perturbation] : []))
+            terms: Calibration.defaultTerms + (detects ? [.perturbation] : [])
+                + (compares ? [.masked, .energy, .neighbour, .doubt] : []))
+        let features = auxiliary.describe(images(20, seed: 8), workspace: Workspace()).features
+        let references = compares ? ReferenceFeatures(features, neighbours: 2) : nil
+        let maskedPass = compares ? MaskedPass(ratio: 0.5) : nil
         let provenance = Provenance(
             program: "test", imagesDigest: "", imageCount: 0, trainingCount: 0, targetsDigest: "", seed: seed,
             options: [:], results: [:])
         let manifest = BundleManifest(
             image: image, range: .signed, classes: 3, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture, perturbation: detector?.architecture, calibration: calibration,
+            auxiliary: auxiliary.architecture, perturbation: detector?.architecture,
+            references: references?.shape, maskedPass: maskedPass, calibration: calibration,
             provenance: provenance)
         return ModelBundle(
-            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
+            references: references)
     }
 
     static func images(_ count: Int, seed: UInt64) -> Tensor {

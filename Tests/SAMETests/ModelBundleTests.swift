@@ -1,5 +1,6 @@
 import Foundation
 import SAME
+import Tensor
 import Testing
 
 @Suite("Model bundle")
@@ -167,6 +168,55 @@ struct ModelBundleTests {
             to: "b/manifest.json")
         let error = #expect(throws: BundleError.self) { try ModelBundle(contentsOf: folder.file("b")) }
         #expect(error?.description.contains("detector") == true)
+    }
+
+    @Test("references and the masked pass are written and loaded with the bundle, and measure the same")
+    func comparisons() throws {
+        let folder = try ScratchFolder()
+        let bundle = try Fitted.bundle(compares: true)
+        try bundle.write(to: folder.file("b"))
+        let loaded = try ModelBundle(contentsOf: folder.file("b"))
+        #expect(loaded.references == bundle.references && loaded.manifest.maskedPass?.ratio == 0.5)
+        #expect(loaded.manifest.calibration == bundle.manifest.calibration)
+        #expect(loaded.manifest.calibration.confident != nil)
+        let images = Fitted.images(3, seed: 4)
+        let workspace = Scorer.makeWorkspace()
+        let examined = Scorer(loaded).examine(images, workspace: workspace)
+        #expect(examined == Scorer(bundle).examine(images, workspace: workspace))
+        #expect(examined.allSatisfy { $0.maskedLoss != nil && $0.neighbour != nil })
+        try Fitted.bundle().write(to: folder.file("plain"))
+        let plain = String(decoding: try folder.bytes("plain/manifest.json"), as: UTF8.self)
+        #expect(!["references", "maskedPass", "confident", "expectedMasked"].contains(where: plain.contains))
+    }
+
+    @Test(
+        "references that the manifest does not describe, or are none, are refused",
+        arguments: [
+            ("\"neighbours\" : 2", "\"neighbours\" : 21", "neighbour"),
+            ("\"neighbours\" : 2", "\"neighbours\" : 0", "neighbour"),
+            ("\"features\" : 8", "\"features\" : 9", "features"),
+            ("\"ratio\" : 0.5", "\"ratio\" : 1.5", "masked pass"),
+            ("\"ratio\" : 0.5", "\"ratio\" : 0.99", "visible"),
+            ("\"count\" : 20", "\"count\" : 21", "references.safetensors"),
+        ])
+    func damagedComparisons(old: String, new: String, word: String) throws {
+        let folder = try ScratchFolder()
+        try Fitted.bundle(compares: true).write(to: folder.file("b"))
+        let text = String(decoding: try folder.bytes("b/manifest.json"), as: UTF8.self)
+        #expect(text.contains(old))
+        try folder.write(Array(text.replacingOccurrences(of: old, with: new).utf8), to: "b/manifest.json")
+        let error = #expect(throws: BundleError.self) { try ModelBundle(contentsOf: folder.file("b")) }
+        #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
+    }
+
+    @Test("a file of references that are no unit vectors is refused with the row")
+    func longReferences() {
+        let shape = ReferenceFeatures.Shape(count: 2, features: 2, neighbours: 1)
+        let tensor = Tensor(shape: [2, 2], values: [1, 0, 1, 1])
+        #expect(throws: ReferenceError.notUnit(row: 1)) {
+            try ReferenceFeatures(shape, state: ["features": tensor])
+        }
+        #expect(throws: ReferenceError.otherShape(shape)) { try ReferenceFeatures(shape, state: [:]) }
     }
 
     @Test("the same models give the same bytes")

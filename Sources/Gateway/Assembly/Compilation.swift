@@ -122,6 +122,8 @@ extension AnswerFormat {
             case .probabilities: .probabilities
             case .logProbabilities: .logProbabilities
             case .logits: .logits
+            case .topK: .topK
+            case .labels: .labels
             }
         self.init(outputName: protect.answer.name, kind: kind, classes: classes)
     }

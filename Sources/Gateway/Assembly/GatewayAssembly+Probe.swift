@@ -70,6 +70,13 @@ extension GatewayAssembly {
         if let address = settings.admin?.address {
             probes.append(Self.probe(address, at: "admin.address", hasOwner: false))
         }
+        if let path = settings.admin?.socket {
+            let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+            let works = access(folder, W_OK | X_OK) == 0
+            let finding =
+                works ? "can be made" : "this user may make no file in \(folder), or it is not there"
+            probes.append(PlaceProbe(path: "admin.socket", place: path, finding: finding, works: works))
+        }
         return probes
     }
 

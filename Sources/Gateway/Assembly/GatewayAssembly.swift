@@ -82,6 +82,7 @@ package struct GatewayAssembly: Sendable {
         let leases = Self.lease(settings, limits, security, reusing: earlier)
         let upstreams = leases.mapValues(\.part)
         let rules = Self.compile(settings.rates, &problems)
+        let key = Self.readKey(settings.secrets, reusing: earlier, &problems)
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
             guard let upstream = upstreams[route.upstream] else { continue }
@@ -91,8 +92,11 @@ package struct GatewayAssembly: Sendable {
             let exitsEarly =
                 settings.scoring.exitsEarly && !charged.contains { $0.price.dependsOnScore }
             let protection = route.protect.flatMap { protect in
-                Self.compile(
-                    protect, settings, loaded, exitsEarly: exitsEarly, at: "\(path).protect", &problems)
+                key.flatMap {
+                    Self.compile(
+                        protect, settings, loaded, $0, exitsEarly: exitsEarly, at: "\(path).protect",
+                        &problems)
+                }
             }
             guard route.protect == nil || protection != nil else { continue }
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
@@ -105,7 +109,6 @@ package struct GatewayAssembly: Sendable {
         }
         problems += settings.policies.flatMap(Self.problems)
         let identity = Self.loadIdentity(settings, &problems)
-        let key = Self.readKey(settings.secrets, reusing: earlier, &problems)
         adminToken = Self.readToken(settings.admin, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
@@ -244,7 +247,7 @@ package struct GatewayAssembly: Sendable {
 
     private static func compile(
         _ protect: ProtectSettings, _ settings: GatewaySettings, _ models: [String: LoadedModel],
-        exitsEarly: Bool, at path: String, _ problems: inout [AssemblyProblem]
+        _ key: HMACKey, exitsEarly: Bool, at path: String, _ problems: inout [AssemblyProblem]
     ) -> Protection? {
         guard let model = models[protect.model],
             let policy = settings.policies.first(where: { $0.name == protect.policy })
@@ -258,8 +261,8 @@ package struct GatewayAssembly: Sendable {
                 bands: policy.bands.map(Band.init), surpriseOfScore: { tail.surprise($0) })
         else { return nil }
         return Protection(
-            protect, scorer: model.scorer, plan: model.plan, cache: model.cache, exitsEarly: exitsEarly,
-            decoder: QueryDecoder(format),
+            protect, scorer: model.scorer, plan: model.plan, key: key, cache: model.cache,
+            exitsEarly: exitsEarly, decoder: QueryDecoder(format),
             reader: AnswerReader(AnswerFormat(protect, classes: model.scorer.manifest.classes)),
             policy: engine)
     }

@@ -83,15 +83,15 @@ extension ProtectedExchange {
 
     private func assess(_ joined: Joined, answer: Answer?) -> [AnomalyScore] {
         joined.examinations.enumerated().map { row, examination in
-            protection.scorer.assess(examination, answer: answer?.row(row))
+            protection.scorer.assess(examination, answer: answer?.told(of: row) ?? .nothing)
         }
     }
 
     /// The answer with the rows whose verdict is perturb changed. Where the answer could not be read it stays as it is,
-    /// which `on_unreadable_answer` has allowed.
+    /// which `on_unreadable_answer` has allowed; settings ask for no change where answers do not tell every class.
     private func perturbed(_ verdict: BatchVerdict, _ joined: Joined, _ answer: Answer?) -> Response {
         var response = joined.response.response
-        guard let answer, !verdict.perturbations.isEmpty else { return response }
+        guard let answer, answer.summary == .none, !verdict.perturbations.isEmpty else { return response }
         var changes: [Int: [Float]] = [:]
         for (row, plan) in verdict.perturbations {
             changes[row] = services.perturber.apply(
@@ -193,6 +193,17 @@ extension ProtectedExchange {
         services.counters.proofsRefused.wrappingAdd(1, ordering: .relaxed)
         recordUnscored("proof refused: \(reason)", as: .refused)
         exchange.respond(GatewayProblem.proofRefused(reason))
+    }
+}
+
+extension Answer {
+    /// What it tells of a row, for the terms that need it.
+    func told(of row: Int) -> VictimAnswer {
+        switch summary {
+        case .none: .distribution(self.row(row))
+        case .confidences(let values): .confidence(values[row])
+        case .labels: .nothing
+        }
     }
 }
 

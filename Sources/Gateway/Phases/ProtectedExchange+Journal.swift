@@ -21,6 +21,7 @@ extension ProtectedExchange {
             record.deviation = score.values.deviation.map(Double.init)
             record.excess = score.values.excess.map(Double.init)
             record.perturbation = score.values.perturbation.map(Double.init)
+            record.measures = DecisionRecord.Measures(score.values)
             record.score = score.raw
             record.percentile = score.percentile
             record.terms = score.terms.map(\.rawValue)
@@ -107,6 +108,15 @@ extension Decision.Verdicts {
         let worst = batch.rows[deciding].severity
         guard worst >= .proofOfWork, batch.rows[index].severity < worst else { return nil }
         return "row \(deciding) decides for its batch: \(worst.rawValue)"
+    }
+}
+
+extension DecisionRecord.Measures {
+    /// The terms that not every bundle has.
+    init(_ values: TermValues) {
+        self.init(
+            masked: values.masked.map(Double.init), energy: values.energy.map(Double.init),
+            neighbour: values.neighbour.map(Double.init), doubt: values.doubt.map(Double.init))
     }
 }
 

@@ -35,8 +35,8 @@ extension ProtectedExchange {
     private func query(for rows: [Int], of batch: QueryBatch) -> ScoringQuery {
         let values = rows.count == batch.rows ? batch.values : rows.flatMap { batch.row($0) }
         return ScoringQuery(
-            protection.plan, rows: rows.count, values: values, submitted: submitted,
-            patience: services.scoringDeadline, settles: protection.settles,
+            protection.plan, rows: rows.count, values: values, seeds: protection.seeds(batch, rows: rows),
+            submitted: submitted, patience: services.scoringDeadline, settles: protection.settles,
             isWanted: { [self] in !isAbandoned.load(ordering: .relaxed) },
             completion: { [self] outcome in
                 exchange.loop.execute { @Sendable in self.scored(outcome) }

@@ -1,3 +1,4 @@
+import Digest
 import Engine
 import HTTPWire
 import Policy
@@ -85,6 +86,8 @@ final class Protection: Sendable {
     let scorer: Scorer
     /// The scorer's networks, compiled for this processor.
     let plan: Plan
+    /// What decides which patches of a query are hidden; nil where the plan masks nothing.
+    private let masks: MaskSecret?
     /// Examinations of earlier queries; nil keeps none.
     let cache: ExaminationCache?
     /// Whether a reconstruction, its loss and roughness, decides alone; nil where whole scores are wanted.
@@ -102,9 +105,10 @@ final class Protection: Sendable {
     let acceptEncoding: ProtectSettings.UpstreamCoding
 
     init(
-        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, cache: ExaminationCache?,
+        _ settings: ProtectSettings, scorer: Scorer, plan: Plan, key: HMACKey, cache: ExaminationCache?,
         exitsEarly: Bool, decoder: QueryDecoder, reader: AnswerReader, policy: PolicyEngine
     ) {
+        masks = plan.masks ? MaskSecret(key) : nil
         model = settings.model
         self.scorer = scorer
         self.plan = plan
@@ -119,6 +123,12 @@ final class Protection: Sendable {
         onOverload = settings.onOverload
         forwardsEncoded = settings.forwardsEncoded
         acceptEncoding = settings.acceptEncoding
+    }
+
+    /// What the masks of some of a batch's rows are drawn from; empty where nothing is masked.
+    func seeds(_ batch: QueryBatch, rows: [Int]) -> [UInt64] {
+        guard let masks else { return [] }
+        return rows.map { masks.seed(batch.digests[$0]) }
     }
 
     /// Whether a fallback refuses: in observe mode nothing is ever refused.

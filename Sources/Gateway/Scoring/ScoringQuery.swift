@@ -39,6 +39,8 @@ package final class ScoringQuery: Sendable {
     /// **Shapes** (rows, C·H·W), canonical values.
     let values: [Float]
     let rows: Int
+    /// What each row's mask is drawn from; empty where the plan masks nothing.
+    let seeds: [UInt64]
     let submitted: MonotonicTime
     let deadline: MonotonicTime
     /// Whether anybody still waits for it. Called with the queue's lock held: it may read an atomic, no more.
@@ -53,12 +55,14 @@ package final class ScoringQuery: Sendable {
     /// `completion` is called once on a worker's thread, or on that which displaced the query; never for one that nobody
     /// wants any more, nor for one that was not accepted.
     package init(
-        _ plan: Plan, rows: Int, values: [Float], submitted: MonotonicTime, patience: Duration? = nil,
-        settles: (@Sendable (Float, Float) -> Bool)? = nil,
+        _ plan: Plan, rows: Int, values: [Float], seeds: [UInt64] = [], submitted: MonotonicTime,
+        patience: Duration? = nil, settles: (@Sendable (Float, Float) -> Bool)? = nil,
         isWanted: @escaping @Sendable () -> Bool = { true },
         completion: @escaping @Sendable (Outcome) -> Void
     ) {
         precondition(rows > 0 && values.count == rows * plan.image.count, "a query is whole rows")
+        precondition(!plan.masks || seeds.count == rows, "a masked pass needs a seed a row")
+        self.seeds = seeds
         self.plan = plan
         self.rows = rows
         self.values = values

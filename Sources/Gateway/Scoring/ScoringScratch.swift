@@ -22,7 +22,8 @@ package final class ScoringScratch {
         let begun = clock.now()
         let count = slices.reduce(0) { $0 + $1.rows.count }
         let rows = Tensor(shape: [count, plan.image.count], values: values(of: slices, plan.image.count))
-        let found = plan.examine(rows, arena: arena(for: plan), settles: settling(slices))
+        let seeds = plan.masks ? slices.flatMap { $0.query.seeds[$0.rows] } : []
+        let found = plan.examine(rows, seeds: seeds, arena: arena(for: plan), settles: settling(slices))
         let ended = clock.now()
         var start = 0
         for slice in slices {

@@ -35,6 +35,7 @@ enum Stream: UInt64 {
     case detectorWeights
     case detectorOrder
     case detectorSteps
+    case references
     case calibrationTransport
     case strangers
     case validationSteps

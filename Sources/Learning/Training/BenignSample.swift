@@ -15,10 +15,11 @@ package struct BenignSample: Sendable {
     static let reencoding = SimulatedTransport(jpegShare: 0.6, resizeShare: 0.4)
 
     /// Measures the images at `indices` with the victim's answers to them; the re-encoded ones with the answer to the
-    /// original, since the victim was asked about that. `seed` draws how they are re-encoded.
+    /// original, since the victim was asked about that. `seed` draws how they are re-encoded,
+    /// and what masks hide.
     package init(
-        _ images: ImageSet, at indices: [Int], answers: AnswerSet, by autoencoder: MaskedAutoencoder,
-        _ auxiliary: Classifier, _ detector: PerturbationDetector? = nil, seed: UInt64, workspace: Workspace
+        _ images: ImageSet, at indices: [Int], answers: AnswerSet, by networks: ScoringNetworks,
+        seed: UInt64, workspace: Workspace
     ) {
         var values: [TermValues] = []
         var agreeing = 0
@@ -26,8 +27,8 @@ package struct BenignSample: Sendable {
             let part = indices[start..<min(start + 256, indices.count)]
             var generator = Stream.calibrationTransport.generator(seed: seed, at: start)
             let examined = Scorer.examine(
-                Self.sent(images.canonical(part, range: .signed), images.shape, &generator), by: autoencoder,
-                auxiliary, detector, workspace: workspace)
+                Self.sent(images.canonical(part, range: .signed), images.shape, &generator), by: networks,
+                secret: MaskSecret(seed: seed), workspace: workspace)
             for (index, examination) in zip(part, examined) {
                 let answer = Array(answers.probabilities.row(index))
                 values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))

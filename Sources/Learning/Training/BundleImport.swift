@@ -55,7 +55,8 @@ package struct BundleImport {
     /// The number of classes that the answers must have.
     package var classes: Int { auxiliary.architecture.classes }
 
-    /// The bundle, calibrated on all of the images: none of them should have trained a network.
+    /// The bundle, calibrated on the images: none of them should have trained a network. Where the terms want references,
+    /// the first images are those and the others calibrate.
     ///
     /// **Throws** `ImportError` or `CalibrationError`.
     package func makeBundle(
@@ -66,27 +67,37 @@ package struct BundleImport {
         guard answers.classes == classes else {
             throw ImportError.classes(path: source.auxiliary, found: classes, expected: answers.classes)
         }
+        let options = FitOptions.References()
+        let maskedPass = terms.contains(.masked) ? MaskedPass(ratio: FitOptions.maskedRatio) : nil
+        if let defect = maskedPass?.defect(autoencoder.architecture) {
+            throw ImportError.maskedPass(reason: defect)
+        }
+        let spared = terms.contains(.neighbour) ? min(options.count, images.count / 2) : 0
+        let references = options.make(
+            images, at: Array(0..<spared), by: autoencoder, auxiliary, workspace: workspace)
+        let calibrating = Array(spared..<images.count)
+        let networks = ScoringNetworks(
+            autoencoder, auxiliary, detector, references: references, maskedPass: maskedPass)
         let sample = BenignSample(
-            images, at: Array(0..<images.count), answers: answers, by: autoencoder, auxiliary, detector,
-            seed: 0,
-            workspace: workspace)
+            images, at: calibrating, answers: answers, by: networks, seed: 0, workspace: workspace)
         let voices = try VoiceSimulation(
-            autoencoder: autoencoder, auxiliary: auxiliary, detector: detector, thieves: [auxiliary], seed: 0,
-            workspace: workspace
+            networks: networks, thieves: [auxiliary], seed: 0, workspace: workspace
         ).voices(
-            images, at: Array(0..<images.count), sample: sample.values, terms: terms, combination: combination
-        )
+            images, at: calibrating, sample: sample.values, terms: terms, combination: combination)
         let calibration = try Calibration(
             sample: sample.values, terms: terms, combination: combination, voices: voices)
         let provenance = Provenance(
-            program: program, imagesDigest: images.digest, imageCount: images.count, trainingCount: 0,
+            program: program, imagesDigest: images.digest, imageCount: images.count,
+            trainingCount: images.count - calibrating.count,
             targetsDigest: answers.digest, seed: 0, options: ["command": "bundle import"],
             results: ["held_out_agreement": sample.agreement])
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: classes, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture, perturbation: detector?.architecture, calibration: calibration,
+            auxiliary: auxiliary.architecture, perturbation: detector?.architecture,
+            references: references?.shape, maskedPass: maskedPass, calibration: calibration,
             provenance: provenance)
         return ModelBundle(
-            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
+            references: references)
     }
 }

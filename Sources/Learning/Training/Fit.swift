@@ -51,20 +51,36 @@ package struct Fit {
         var results = base?.manifest.provenance.results ?? [:]
         let (autoencoder, auxiliary) = try models(&results)
         let detector = try trainDetector(autoencoder, auxiliary, &results)
+        let networks = ScoringNetworks(
+            autoencoder, auxiliary, detector, references: makeReferences(autoencoder, auxiliary),
+            maskedPass: options.maskedPass)
         let sample = BenignSample(
-            images, at: split.heldOut, answers: answers, by: autoencoder, auxiliary, detector,
-            seed: options.seed, workspace: run.workspace)
+            images, at: split.heldOut, answers: answers, by: networks, seed: options.seed,
+            workspace: run.workspace)
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination,
-            voices: try voices(sample.values, autoencoder, auxiliary, detector))
+            voices: try voices(sample.values, networks))
         results["held_out_agreement"] = sample.agreement
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: answers.classes,
             autoencoder: autoencoder.architecture, auxiliary: auxiliary.architecture,
-            perturbation: detector?.architecture, calibration: calibration,
-            provenance: try provenance(results))
+            perturbation: detector?.architecture, references: networks.references?.shape,
+            maskedPass: networks.maskedPass, calibration: calibration, provenance: try provenance(results))
         return ModelBundle(
-            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector)
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
+            references: networks.references)
+    }
+
+    /// Features of training images, drawn at random, where the score has a term for them.
+    private func makeReferences(
+        _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier
+    ) -> ReferenceFeatures? {
+        guard options.comparesFeatures else { return nil }
+        var generator = Stream.references.generator(seed: options.seed, at: 0)
+        let chosen = generator.permutation(split.training.count).prefix(options.references.count)
+        return options.references.make(
+            images, at: chosen.sorted().map { split.training[$0] }, by: autoencoder, auxiliary,
+            workspace: run.workspace)
     }
 
     /// The autoencoder and the auxiliary model: the base's, or trained.
@@ -85,10 +101,9 @@ package struct Fit {
             return nil
         }
         if !retrainsDetector, let kept = base?.detector { return kept }
-        let before = base.map { Array($0.manifest.files.values.map(\.sha256)).sorted() } ?? [answers.digest]
         let training = DetectorTraining(
             images: images, training: split.training, options: options.detector, seed: options.seed,
-            fingerprint: try fingerprint([images.digest] + before), run: run)
+            fingerprint: try detectorFingerprint(), run: run)
         let detector: PerturbationDetector
         (detector, results["perturbation_loss"]) = try training.train(autoencoder, auxiliary)
         return detector
@@ -96,22 +111,20 @@ package struct Fit {
 
     /// What each term counts for, chosen on queries of thieves that no detector has met and of strangers.
     private func voices(
-        _ sample: [TermValues], _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier,
-        _ detector: PerturbationDetector?
+        _ sample: [TermValues], _ networks: ScoringNetworks
     ) throws -> [ScoreTerm: Voice] {
         guard options.choosesVoices, options.combination == .tailSum else { return [:] }
         var thieves: [Classifier] = []
-        if detector != nil {
-            let before = try fingerprint([images.digest, answers.digest])
+        if networks.detector != nil {
             thieves =
                 try SimulatedThieves(
-                    SimulatedThieves.validating, of: auxiliary, images: images, training: split.training,
-                    seed: options.seed, fingerprint: before, run: run
+                    SimulatedThieves.validating, of: networks.auxiliary, images: images,
+                    training: split.training, seed: options.seed, fingerprint: try auxiliaryFingerprint(),
+                    run: run
                 ).models
         }
         return try VoiceSimulation(
-            autoencoder: autoencoder, auxiliary: auxiliary, detector: detector, thieves: thieves,
-            seed: options.seed, workspace: run.workspace
+            networks: networks, thieves: thieves, seed: options.seed, workspace: run.workspace
         ).voices(
             images, at: split.heldOut, sample: sample, terms: options.terms, combination: options.combination)
     }
@@ -126,7 +139,7 @@ package struct Fit {
         let loop = run.loop(
             phase: "autoencoder", module: model, schedule: options.autoencoder.schedule,
             imageCount: split.training.count, seed: options.seed,
-            streams: (.autoencoderOrder, .autoencoderSteps), fingerprint: try fingerprint([images.digest]))
+            streams: (.autoencoderOrder, .autoencoderSteps), fingerprint: try autoencoderFingerprint())
         let loss = try loop.run(resume: run.resume) { positions, generator in
             let batch = images.canonical(positions.map { split.training[$0] }, range: .signed)
             let ratio = ratios[generator.integer(below: ratios.count)]
@@ -151,7 +164,7 @@ package struct Fit {
             phase: "auxiliary", module: model, schedule: options.auxiliarySchedule,
             imageCount: split.training.count, seed: options.seed,
             streams: (.classifierOrder, .classifierSteps),
-            fingerprint: try fingerprint([images.digest, answers.digest]))
+            fingerprint: try auxiliaryFingerprint())
         let loss = try loop.run(resume: run.resume) { positions, _ in
             let targets = answers.probabilities.gathering(rows: positions.map { split.training[$0] })
             return model.lossAndGradients(
@@ -163,12 +176,33 @@ package struct Fit {
 
     // MARK: Provenance
 
-    private func fingerprint(_ parts: [String]) throws -> String {
+    // A phase's fingerprint has what shapes that phase and those before it, nothing else: an autoencoder can be trained
+    // before the victim has answered, and a change of the score's terms leaves hours of training usable.
+
+    private func autoencoderFingerprint() throws -> String {
+        try Self.fingerprint(
+            of: options.autoencoder, ["autoencoder", images.digest, "\(options.seed)", "\(options.holdout)"])
+    }
+
+    private func auxiliaryFingerprint() throws -> String {
+        let before = try autoencoderFingerprint()
+        let kind = try Self.fingerprint(of: options.auxiliary, [])
+        return try Self.fingerprint(of: options.auxiliarySchedule, [before, kind, answers.digest])
+    }
+
+    private func detectorFingerprint() throws -> String {
+        let before =
+            try base.map { [images.digest] + $0.manifest.files.values.map(\.sha256).sorted() }
+            ?? [auxiliaryFingerprint()]
+        return try Self.fingerprint(of: options.detector, before)
+    }
+
+    private static func fingerprint(of options: some Encodable, _ parts: [String]) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         var hasher = SHA256Hasher()
         hasher.update(Array(try encoder.encode(options)))
-        for part in parts { hasher.update(part) }
+        for part in parts { hasher.update("\n" + part) }
         return hasher.finish().hex
     }
 

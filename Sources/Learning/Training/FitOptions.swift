@@ -49,6 +49,8 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var auxiliarySchedule: TrainingSchedule
     /// The network for small perturbations, which is trained where the score has a term for it.
     package var detector: Detector
+    /// The benign features, which are kept where the score has a term for them.
+    package var references = References()
     /// Images kept from training to calibrate on.
     package var holdout: Int
     /// Where all chance comes from.
@@ -84,12 +86,22 @@ package struct FitOptions: Codable, Hashable, Sendable {
         combination == .tailSum && terms.contains(.perturbation)
     }
 
+    /// Whether benign features are kept, likewise.
+    package var comparesFeatures: Bool { combination == .tailSum && terms.contains(.neighbour) }
+
+    /// The pass with patches hidden, likewise.
+    package var maskedPass: MaskedPass? {
+        combination == .tailSum && terms.contains(.masked) ? MaskedPass(ratio: Self.maskedRatio) : nil
+    }
+
     /// A named set of options.
     package enum Preset: String, Codable, CaseIterable, Sendable {
         /// About a tenth of the small one's work a query, for victims that are small themselves.
         case tiny
         /// A few minutes on two cores, and the better scorer: mask ratios are mixed in training.
         case small
+        /// For photographs in colour, such as CIFAR-10's: hours on two cores.
+        case natural
         /// The authors' sizes and schedules: days on two cores.
         case paper
     }
@@ -110,6 +122,14 @@ package struct FitOptions: Codable, Hashable, Sendable {
                 optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
             terms = Calibration.defaultTerms + [.perturbation]
             combination = .tailSum
+        case .natural:
+            autoencoder = Self.ownAutoencoder(preset)
+            auxiliary = .resnet(sizes: ResNetSizes(blocks: [3, 3, 3], width: 16, stem: .cifar))
+            auxiliarySchedule = TrainingSchedule(
+                epochs: 12, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
+                optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
+            terms = Self.naturalTerms
+            combination = .tailSum
         case .paper:
             autoencoder = Self.paperAutoencoder
             auxiliary = .conv3(width: 32)
@@ -121,6 +141,12 @@ package struct FitOptions: Codable, Hashable, Sendable {
         }
     }
 
+    /// Reconstruction sees little of photographs of other things; what the models make of them, and the victim's own doubt,
+    /// see more.
+    private static var naturalTerms: [ScoreTerm] {
+        [.reconstruction, .perturbation, .energy, .neighbour, .doubt]
+    }
+
     /// The autoencoders of the presets that are not the authors'.
     private static func ownAutoencoder(_ preset: Preset) -> Autoencoder {
         var small = Autoencoder(
@@ -129,7 +155,11 @@ package struct FitOptions: Codable, Hashable, Sendable {
             schedule: TrainingSchedule(
                 epochs: 40, batch: 128, learningRate: 2e-3, warmupEpochs: 2,
                 optimizer: .adamW(beta1: 0.9, beta2: 0.95, weightDecay: 0.05)))
-        if preset == .tiny { (small.patch, small.embedding, small.encoderDepth, small.heads) = (7, 16, 1, 2) }
+        switch preset {
+        case .tiny: (small.patch, small.embedding, small.encoderDepth, small.heads) = (7, 16, 1, 2)
+        case .natural: (small.embedding, small.encoderDepth, small.decoderDepth) = (96, 4, 2)
+        case .small, .paper: break
+        }
         return small
     }
 
@@ -162,6 +192,7 @@ extension FitOptions {
             problems.append("mask ratios must be at least one number from 0 to below 1")
         }
         if detectsPerturbations { problems += detector.problems }
+        if comparesFeatures { problems += references.problems }
         if holdout < TailFunction.sampleCountMin {
             problems.append("the hold-out must be at least \(TailFunction.sampleCountMin) images")
         }

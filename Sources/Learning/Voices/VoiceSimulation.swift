@@ -6,9 +6,7 @@ import Tensor
 /// What is chosen on is neither what the networks learnt from nor what a report is about: held-out images as the honest
 /// ones; of other held-out images, those that thieves unmet in training have stepped, and strangers.
 struct VoiceSimulation {
-    let autoencoder: MaskedAutoencoder
-    let auxiliary: Classifier
-    let detector: PerturbationDetector?
+    let networks: ScoringNetworks
     /// Whose gradients are followed; without any, nothing is stepped.
     let thieves: [Classifier]
     let seed: UInt64
@@ -36,8 +34,10 @@ struct VoiceSimulation {
         let originals = stride(from: 1, to: heldOut.count, by: 2).prefix(Self.count).map { heldOut[$0] }
         guard !originals.isEmpty else { return [:] }
         let attacks = queries(images.canonical(originals, range: .signed), images.shape).map { queries in
-            Scorer.examine(queries, by: autoencoder, auxiliary, detector, workspace: workspace).map {
-                row(Scorer.terms($0, answer: nil, classes: auxiliary.architecture.classes))
+            Scorer.examine(
+                queries, by: networks, secret: MaskSecret(seed: seed), workspace: workspace
+            ).map {
+                row(Scorer.terms($0, answer: .nothing, classes: networks.auxiliary.architecture.classes))
             }
         }
         return VoiceChoice(
@@ -48,7 +48,7 @@ struct VoiceSimulation {
     /// The queries of each kind. **Shapes** pictures and results (B, C·H·W).
     private func queries(_ pictures: Tensor, _ shape: ImageShape) -> [Tensor] {
         var found: [Tensor] = []
-        if detector != nil, !thieves.isEmpty {
+        if networks.detector != nil, !thieves.isEmpty {
             for (index, confinement) in [SimulatedPerturbation.Confinement.none, .bright].enumerated() {
                 var generator = Stream.validationSteps.generator(seed: seed, at: index)
                 let attack = SimulatedPerturbation(
@@ -58,7 +58,7 @@ struct VoiceSimulation {
             }
         }
         let strangers = SimulatedStrangers(image: shape, own: pictures)
-        for (index, kind) in SimulatedStrangers.Kind.allCases.enumerated() {
+        for (index, kind) in SimulatedStrangers.validating.enumerated() {
             var generator = Stream.strangers.generator(seed: seed, at: index)
             let drawn = strangers.pictures(kind, generator: &generator)
             found.append(Self.rounding.carry(drawn, shape: shape, generator: &generator))

@@ -29,7 +29,8 @@ package struct AttackMaterial: Sendable {
 package enum AttackCatalogue {
     /// Every name, in the order of reports.
     package static let names = [
-        "jbda", "jbda-strong", "jbda-ink", "jbda-jpeg", "knockoff", "knockoff-adaptive",
+        "jbda", "jbda-small", "jbda-strong", "jbda-ink", "jbda-jpeg",
+        "knockoff", "knockoff-adaptive",
         "activethief-entropy",
         "activethief-k-centre", "dfme", "maze", "ripper", "cloudleak", "noise-uniform", "noise-normal",
         "in-distribution",
@@ -43,7 +44,8 @@ package enum AttackCatalogue {
     ) -> (any Attack)? {
         let training = material.training
         switch name {
-        case "jbda", "jbda-strong", "jbda-ink", "jbda-jpeg": return jacobian(name, material, seed)
+        case "jbda", "jbda-small", "jbda-strong", "jbda-ink", "jbda-jpeg":
+            return jacobian(name, material, seed)
         case "knockoff": return Knockoff(pool: material.proxy, training: training)
         case "knockoff-adaptive": return AdaptiveKnockoff(pool: material.proxy, training: training)
         case "activethief-entropy":
@@ -83,6 +85,8 @@ package enum AttackCatalogue {
         attack.title = name
         attack.step = material.step
         attack.rounds = material.rounds
+        // The smallest step that the 8 bits of a picture carry well.
+        if name == "jbda-small" { attack.step = 0.4 * material.step }
         if name == "jbda-strong" { attack.step = 2 * material.step }
         if name == "jbda-jpeg" { attack.jpegQuality = material.jpegQuality }
         // Brighter than a quarter of the way from black to white: the ink of a digit, the cloth of a garment.

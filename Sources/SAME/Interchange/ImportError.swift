@@ -16,6 +16,8 @@ package enum ImportError: Error, Equatable {
     case mismatch(path: String, [StateDictError])
     /// The models and what they are to be calibrated on do not belong together.
     case classes(path: String, found: Int, expected: Int)
+    /// The autoencoder has too few patches for a term that hides some.
+    case maskedPass(reason: String)
 }
 
 extension ImportError: CustomStringConvertible {
@@ -37,6 +39,7 @@ extension ImportError: CustomStringConvertible {
         case .mismatch(let path, let defects): Self.list(path, defects)
         case .classes(let path, let found, let expected):
             "\(path) has \(found) classes, but the victim's answers have \(expected)"
+        case .maskedPass(let reason): reason
         }
     }
 

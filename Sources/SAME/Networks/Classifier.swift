@@ -58,7 +58,7 @@ package final class Classifier: Module {
     ) -> (loss: Float, logits: Tensor) {
         let pass = Pass(.training, workspace)
         defer { pass.end() }
-        let logits = forward(batch, pass)
+        let logits = network.output.forward(features(batch, pass), pass)
         let loss = evaluate(objective, logits, pass)
         pass.backward()
         return (Float(loss), copy(logits.values, [batch.rows, architecture.classes]))
@@ -72,7 +72,7 @@ package final class Classifier: Module {
         let pass = Pass(.inputGradient, workspace)
         defer { pass.end() }
         let x = pass.input(batch)
-        _ = evaluate(objective, network.forward(x, pass), pass)
+        _ = evaluate(objective, network.output.forward(network.features(x, pass), pass), pass)
         pass.backward()
         return copy(pass.gradient(of: x), batch.shape)
     }
@@ -81,33 +81,51 @@ package final class Classifier: Module {
     ///
     /// Safe to call from several threads at once, each with a workspace of its own.
     package func logits(_ batch: Tensor, workspace: Workspace) -> Tensor {
-        var values: [Float] = []
+        describe(batch, workspace: workspace).logits
+    }
+
+    /// The logits of each image and the features that they were made from, in evaluation mode.
+    ///
+    /// **Shapes** logits (B, classes), features (B, ``ClassifierArchitecture/features``).
+    package func describe(_ batch: Tensor, workspace: Workspace) -> (logits: Tensor, features: Tensor) {
+        var values: [Float] = [], found: [Float] = []
         values.reserveCapacity(batch.rows * architecture.classes)
+        found.reserveCapacity(batch.rows * architecture.features)
         // Bounds the memory of inference, and keeps a batch's activations near the processor.
         let imagesAtOnce = max(1, min(32, (1 << 17) / architecture.image.count))
         for start in stride(from: 0, to: batch.rows, by: imagesAtOnce) {
             let range = start..<min(start + imagesAtOnce, batch.rows)
             let pass = Pass(.inference, workspace)
-            let logits = forward(batch, pass, rows: range)
+            let features = self.features(batch, pass, rows: range)
+            let logits = network.output.forward(features, pass)
             values += UnsafeBufferPointer(start: logits.values, count: logits.count)
+            found += UnsafeBufferPointer(start: features.values, count: features.count)
             pass.end()
         }
-        return Tensor(shape: [batch.rows, architecture.classes], values: values)
+        return (
+            Tensor(shape: [batch.rows, architecture.classes], values: values),
+            Tensor(shape: [batch.rows, architecture.features], values: found)
+        )
     }
 
     /// The softmax of the logits.
     package func probabilities(_ batch: Tensor, workspace: Workspace) -> Tensor {
-        var tensor = logits(batch, workspace: workspace)
-        let (rows, classes) = (tensor.rows, architecture.classes)
+        Self.probabilities(logits: logits(batch, workspace: workspace))
+    }
+
+    /// The softmax of each row. **Shapes** (B, classes).
+    package static func probabilities(logits: Tensor) -> Tensor {
+        var tensor = logits
+        let (rows, classes) = (tensor.rows, tensor.rowCount)
         tensor.values.withUnsafeMutableBufferPointer {
             if rows > 0, let base = $0.baseAddress { Kernels.softmax(base, into: base, rows, classes) }
         }
         return tensor
     }
 
-    private func forward(_ batch: Tensor, _ pass: Pass, rows: Range<Int>? = nil) -> Activation {
+    private func features(_ batch: Tensor, _ pass: Pass, rows: Range<Int>? = nil) -> Activation {
         precondition(batch.rowCount == architecture.image.count, "the batch has images of another size")
-        return network.forward(pass.input(batch, rows: rows), pass)
+        return network.features(pass.input(batch, rows: rows), pass)
     }
 
     private func evaluate(_ objective: ClassifierObjective, _ logits: Activation, _ pass: Pass) -> Double {

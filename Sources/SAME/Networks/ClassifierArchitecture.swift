@@ -30,6 +30,16 @@ package enum ClassifierArchitecture: Codable, Hashable, Sendable {
         }
     }
 
+    /// The number of values that enter the last layer: what the network makes of an image before it decides.
+    package var features: Int {
+        switch self {
+        case .conv3(_, _, let width): 16 * width
+        case .mlp(_, _, let hidden): hidden
+        case .resnet(_, _, let sizes): sizes.features
+        case .vit(_, _, let sizes): sizes.embedding
+        }
+    }
+
     /// Throws when no network of these sizes can be made.
     package func validate() throws(ArchitectureError) {
         try requireImage(image)

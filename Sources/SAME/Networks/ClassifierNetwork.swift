@@ -5,8 +5,10 @@ import Tensor
 protocol ClassifierNetwork: Module {
     /// Draws initial weights.
     func initialize(_ generator: inout RandomGenerator)
-    /// x (B, C·H·W) → logits (B, classes).
-    func forward(_ x: Activation, _ pass: Pass) -> Activation
+    /// x (B, C·H·W) → what the last layer decides by, (B, features).
+    func features(_ x: Activation, _ pass: Pass) -> Activation
+    /// The last layer: features → logits (B, classes).
+    var output: Linear { get }
     /// Names that a state dict of the authors' model holds besides, and that mean nothing here.
     static func ignores(_ name: String) -> Bool
 }
@@ -29,7 +31,7 @@ final class Conv3: ClassifierNetwork {
     private let second: Convolution
     private let third: Convolution
     private let hidden: Linear
-    private let output: Linear
+    let output: Linear
 
     init(image: ImageShape, classes: Int, width: Int) {
         self.image = image
@@ -49,13 +51,13 @@ final class Conv3: ClassifierNetwork {
         for layer in [hidden, output] { layer.initialize(&generator) }
     }
 
-    func forward(_ x: Activation, _ pass: Pass) -> Activation {
+    func features(_ x: Activation, _ pass: Pass) -> Activation {
         var map = first.forward(pass.featureMap(x, image), pass).relu(pass)
         map = pass.maxPool(map, side: 2, stride: 2)
         map = second.forward(map, pass).relu(pass)
         map = third.forward(map, pass).relu(pass)
         map = pass.maxPool(map, side: 2, stride: 2)
-        return output.forward(pass.relu(hidden.forward(pass.flatten(map), pass)), pass)
+        return pass.relu(hidden.forward(pass.flatten(map), pass))
     }
 
     /// The authors' model registers the same layers twice; `net1` to `net4` are never run.
@@ -81,8 +83,9 @@ final class MultilayerPerceptron: ClassifierNetwork {
         for layer in layers { layer.initialize(&generator) }
     }
 
-    func forward(_ x: Activation, _ pass: Pass) -> Activation {
-        let middle = pass.relu(layers[1].forward(pass.relu(layers[0].forward(x, pass)), pass))
-        return layers[2].forward(middle, pass)
+    func features(_ x: Activation, _ pass: Pass) -> Activation {
+        pass.relu(layers[1].forward(pass.relu(layers[0].forward(x, pass)), pass))
     }
+
+    var output: Linear { layers[2] }
 }

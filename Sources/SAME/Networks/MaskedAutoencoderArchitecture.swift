@@ -83,4 +83,14 @@ package struct MaskedAutoencoderArchitecture: Codable, Hashable, Sendable {
         let ends = 2 * 2 * patches * patchCount * embedding
         return (encoderDepth + decoderDepth) * block + ends
     }
+
+    /// The same with a share of the patches hidden from the encoder.
+    package func flops(maskRatio: Double) -> Int {
+        func block(_ tokens: Int) -> Int {
+            2 * tokens * 12 * embedding * embedding + 4 * tokens * tokens * embedding
+        }
+        let visible = visiblePatches(maskRatio: maskRatio)
+        let ends = 2 * (visible + patches) * patchCount * embedding
+        return encoderDepth * block(visible + 1) + decoderDepth * block(patches + 1) + ends
+    }
 }

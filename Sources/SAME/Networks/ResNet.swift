@@ -10,7 +10,7 @@ final class ResNet: ClassifierNetwork {
     private let stem: NormedConvolution
     private let pools: Bool
     private let blocks: [ResidualBlock]
-    private let output: Linear
+    let output: Linear
 
     init(image: ImageShape, classes: Int, sizes: ResNetSizes) {
         self.image = image
@@ -27,14 +27,14 @@ final class ResNet: ClassifierNetwork {
         output.initialize(&generator)
     }
 
-    func forward(_ x: Activation, _ pass: Pass) -> Activation {
+    func features(_ x: Activation, _ pass: Pass) -> Activation {
         var map = stem.forward(pass.featureMap(x, image), pass).relu(pass)
         let pool = ResNetSizes.stemPool
         if pools {
             map = pass.maxPool(map, side: pool.side, stride: pool.stride, padding: pool.padding)
         }
         for block in blocks { map = block.forward(map, pass) }
-        return output.forward(pass.globalAveragePool(map), pass)
+        return pass.globalAveragePool(map)
     }
 
     /// PyTorch counts the batches that moved the running statistics; nothing here needs the number.

@@ -11,7 +11,7 @@ final class VisionTransformer: ClassifierNetwork {
     private let embed: Linear
     private let blocks: [TransformerBlock]
     private let norm: LayerNorm
-    private let output: Linear
+    let output: Linear
 
     init(image: ImageShape, classes: Int, sizes: VisionTransformerSizes) {
         self.image = image
@@ -40,11 +40,11 @@ final class VisionTransformer: ClassifierNetwork {
         output.initialize(&generator)
     }
 
-    func forward(_ x: Activation, _ pass: Pass) -> Activation {
+    func features(_ x: Activation, _ pass: Pass) -> Activation {
         let tokens = sizes.tokens(image)
         var stream = place(embed.forward(cut(x, pass), pass), images: x.rows, pass)
         for block in blocks { stream = block.forward(stream, tokens: tokens, pass) }
-        return output.forward(pool(norm.forward(stream, pass), images: x.rows, pass), pass)
+        return pool(norm.forward(stream, pass), images: x.rows, pass)
     }
 
     private var channels: Int { sizes.embedding }

@@ -13,13 +13,21 @@ struct TinyModel: Sendable {
     static let color = Result { try TinyModel(ImageShape(channels: 3, height: 8, width: 12), seed: 2) }
     /// Like `gray`, with other weights.
     static let otherGray = Result { try TinyModel(ImageShape(channels: 1, height: 8, width: 8), seed: 3) }
+    /// A bundle with every term that needs no detector.
+    static let full = Result {
+        try TinyModel(
+            ImageShape(channels: 1, height: 8, width: 8), seed: 4,
+            terms: ScoreTerm.allCases.filter { $0 != .perturbation })
+    }
     static let classes = 3
 
     let image: ImageShape
     let bundle: ModelBundle
     let scorer: Scorer
 
-    private init(_ image: ImageShape, seed: UInt64) throws {
+    private init(
+        _ image: ImageShape, seed: UInt64, terms: [ScoreTerm] = [.reconstruction, .deviation]
+    ) throws {
         var generator = RandomGenerator(seed: seed)
         let autoencoder = try MaskedAutoencoder(
             MaskedAutoencoderArchitecture(
@@ -30,10 +38,17 @@ struct TinyModel: Sendable {
         let benign = (0..<300).map { index in
             Self.picture(image, seed: UInt64(1000 + index), amplitude: generator.uniform(0.1..<0.9))
         }
+        let pictures = Tensor(shape: [benign.count, image.count], values: Array(benign.joined()))
+        let workspace = Scorer.makeWorkspace()
+        let maskedPass = terms.contains(.masked) ? MaskedPass(ratio: 0.5) : nil
+        let references =
+            terms.contains(.neighbour)
+            ? ReferenceFeatures(
+                auxiliary.describe(pictures.rows(0..<60), workspace: workspace).features, neighbours: 3) : nil
         let examinations = Scorer.examine(
-            Tensor(shape: [benign.count, image.count], values: Array(benign.joined())), by: autoencoder,
-            auxiliary,
-            workspace: Scorer.makeWorkspace())
+            pictures,
+            by: ScoringNetworks(autoencoder, auxiliary, references: references, maskedPass: maskedPass),
+            workspace: workspace)
         let sample = zip(examinations, benign).map {
             Scorer.terms($0, answer: Self.answer(to: $1[...]), classes: Self.classes)
         }
@@ -43,11 +58,12 @@ struct TinyModel: Sendable {
             options: [:], results: [:])
         let manifest = BundleManifest(
             image: image, range: .signed, classes: Self.classes, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture,
-            calibration: try Calibration(sample: sample, terms: [.reconstruction, .deviation]),
+            auxiliary: auxiliary.architecture, references: references?.shape, maskedPass: maskedPass,
+            calibration: try Calibration(sample: sample, terms: terms),
             provenance: provenance)
         self.image = image
-        bundle = ModelBundle(manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary)
+        bundle = ModelBundle(
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, references: references)
         scorer = Scorer(bundle)
     }
 

@@ -75,6 +75,13 @@ struct VoiceChoiceTests {
         }
     }
 
+    @Test("no kind of stranger that terms are weighed by is one that a detector learns from")
+    func unmet() {
+        let (met, unmet) = (SimulatedStrangers.training, SimulatedStrangers.validating)
+        #expect(Set(met).isDisjoint(with: unmet) && Set(met + unmet) == Set(SimulatedStrangers.Kind.allCases))
+        #expect(!SimulatedThieves.training.overlaps(SimulatedThieves.validating))
+    }
+
     @Test("turned by quarters the picture's values are only moved")
     func turned() {
         var generator = RandomGenerator(seed: 5)
@@ -128,7 +135,8 @@ struct VoiceChoiceTests {
         let answers = Synthetic.answers(data.images, data.labels)
         let sample = { (seed: UInt64) in
             BenignSample(
-                data.images, at: Array(0..<160), answers: answers, by: autoencoder, auxiliary, seed: seed,
+                data.images, at: Array(0..<160), answers: answers,
+                by: ScoringNetworks(autoencoder, auxiliary), seed: seed,
                 workspace: Workspace()
             ).values
         }

@@ -17,7 +17,8 @@ struct EvaluationTests {
                 decoderHeads: 2), generator: &generator)
         let auxiliary = try Classifier(.mlp(image: image, classes: 4, hidden: 8), generator: &generator)
         let pictures = own(200).pictures(at: 0..<200)
-        let sample = Scorer.examine(pictures, by: autoencoder, auxiliary, workspace: Workspace()).map {
+        let networks = ScoringNetworks(autoencoder, auxiliary)
+        let sample = Scorer.examine(pictures, by: networks, workspace: Workspace()).map {
             Scorer.terms($0, answer: [0.7, 0.1, 0.1, 0.1], classes: 4)
         }
         let manifest = BundleManifest(
