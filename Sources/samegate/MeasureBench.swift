@@ -27,7 +27,7 @@ struct MeasureBench {
 
     /// The score, then each term.
     static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] =
-        [("score", { $0.raw })]
+        [("score", { @Sendable (score: AnomalyScore) in score.raw })]
         + ScoreTerm.allCases.map { term in
             (term.rawValue, { @Sendable (score: AnomalyScore) in Double(score.values[term] ?? 0) })
         }

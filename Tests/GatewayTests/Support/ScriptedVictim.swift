@@ -124,7 +124,7 @@ final class ScriptedEndpoint: RequestHandler {
                 case .probabilities: probabilities
                 case .logProbabilities: probabilities.map { Float(log(Double($0))) }
                 case .logits: probabilities.map { Float(log(Double($0))) + 3 }
-                case .topK: probabilities.sorted(by: >).dropLast()
+                case .topK: Array(probabilities.sorted(by: >).dropLast())
                 case .labels:
                     [Float(probabilities.indices.max { probabilities[$0] < probabilities[$1] } ?? 0)]
                 }
