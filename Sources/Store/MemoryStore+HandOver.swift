@@ -32,7 +32,8 @@ extension MemoryStore {
         case .claim(let key, let until):
             if case .full = claim(key, until: until) { return false }
         case .answer(let answer, let key, let until):
-            if case .full = withhold(answer, as: key, until: until) { return false }
+            // What comes a second time needs no room of its own.
+            if !holds(key), case .full = withhold(answer, as: key, until: until) { return false }
         }
         return true
     }

@@ -117,6 +117,12 @@ package final class MemoryStore: StateStore {
         return .held
     }
 
+    /// Whether an answer is withheld under the key.
+    func holds(_ key: StoreKey) -> Bool {
+        let now = now()
+        return shard(of: key).tables.withLock { $0.answers.value(key, now: now) != nil }
+    }
+
     /// See `StateStore.redeem`; never throws.
     package func redeem(_ key: StoreKey) -> WithheldAnswer? {
         let now = now()

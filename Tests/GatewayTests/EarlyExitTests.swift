@@ -81,10 +81,10 @@ struct ExaminationCacheTests {
         for number in 0..<100 {
             cache.keep(Self.examination(number), of: Self.digest(number))
             #expect(cache.count == min(number + 1, capacity))
-            #expect(cache.find(Self.digest(number)) == Self.examination(number))
             // Asked for in every round, the first is never the one to go where there is room for another.
             if capacity > 1 { #expect(cache.find(Self.digest(0)) == Self.examination(0)) }
         }
+        #expect(cache.find(Self.digest(99)) == Self.examination(99))
         #expect(cache.find(Self.digest(1000)) == nil)
     }
 

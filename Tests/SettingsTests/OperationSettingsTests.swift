@@ -22,7 +22,7 @@ struct OperationSettingsTests {
         "a side door that is nowhere, a path too long for a socket and a mode that is none are refused",
         arguments: [
             ("{token_file: some.key}", "needs an address, a socket, or both"),
-            ("{socket: /run/\(String(repeating: "x", count: 110))}", "a socket's path may have 107"),
+            ("{socket: /run/\(String(repeating: "x", count: 110)).sock}", "a socket's path may have 107"),
             ("{socket: /run/a, socket_mode: 0888}", "is not a file mode"),
             ("{socket: /run/a, socket_mode: 7777}", "is not a file mode"),
             ("{socket: /run/a, socket_mode: rw}", "is not a file mode"),

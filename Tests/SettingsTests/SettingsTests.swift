@@ -11,7 +11,7 @@ let fullDisk = FileProbe { path in
     case let path where path.hasSuffix("short.key"): .file(bytes: 8, mode: 0o600)
     case let path where path.hasSuffix("open.key"): .file(bytes: 32, mode: 0o644)
     case let path where path.hasSuffix(".key"): .file(bytes: 32, mode: 0o600)
-    case let path where path.hasSuffix(".jsonl"): .missing
+    case let path where path.hasSuffix(".jsonl") || path.hasSuffix(".sock"): .missing
     default: .directory
     }
 }

@@ -82,7 +82,10 @@ package struct GatewayAssembly: Sendable {
         let leases = Self.lease(settings, limits, security, reusing: earlier)
         let upstreams = leases.mapValues(\.part)
         let rules = Self.compile(settings.rates, &problems)
-        let key = Self.readKey(settings.secrets, reusing: earlier, &problems)
+        var keyProblems: [AssemblyProblem] = []
+        let key = Self.readKey(settings.secrets, reusing: earlier, &keyProblems)
+        // Without a key nothing is served, but the routes are looked at all the same: every problem is told at once.
+        let usable = key ?? HMACKey([UInt8](repeating: 0, count: SecretsSettings.keyBytes.lowerBound))
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
             guard let upstream = upstreams[route.upstream] else { continue }
@@ -91,12 +94,9 @@ package struct GatewayAssembly: Sendable {
             // A price by score is for the whole score.
             let exitsEarly =
                 settings.scoring.exitsEarly && !charged.contains { $0.price.dependsOnScore }
-            let protection = route.protect.flatMap { protect in
-                key.flatMap {
-                    Self.compile(
-                        protect, settings, loaded, $0, exitsEarly: exitsEarly, at: "\(path).protect",
-                        &problems)
-                }
+            let protection = route.protect.flatMap {
+                Self.compile(
+                    $0, settings, loaded, usable, exitsEarly: exitsEarly, at: "\(path).protect", &problems)
             }
             guard route.protect == nil || protection != nil else { continue }
             let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
@@ -107,7 +107,7 @@ package struct GatewayAssembly: Sendable {
                     compression: CompressionRule(route.compress ?? settings.compress), protection: protection)
             )
         }
-        problems += settings.policies.flatMap(Self.problems)
+        problems += settings.policies.flatMap(Self.problems) + keyProblems
         let identity = Self.loadIdentity(settings, &problems)
         adminToken = Self.readToken(settings.admin, &problems)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
