@@ -6,7 +6,7 @@ import Testing
 @Suite("Calibration")
 struct CalibrationTests {
     static func benign(_ count: Int, seed: UInt64) -> [TermValues] {
-        var generator = RandomGenerator(seed: seed)
+        var generator = RandomGenerator(seed: seed), others = RandomGenerator(seed: seed, stream: 1)
         return (0..<count).map { _ in
             let roughness = exp(0.8 * generator.normal() - 2)
             let reconstruction = Float(exp(0.3 * generator.normal() - 4) * pow(roughness, 0.5))
@@ -14,9 +14,9 @@ struct CalibrationTests {
             let doubt = Float(generator.uniform())
             return TermValues(
                 reconstruction: reconstruction, roughness: Float(roughness),
-                maskedLoss: reconstruction * Float(exp(0.4 * generator.normal() + 1)),
-                perturbation: Float(2 * generator.normal() - 3), energy: Float(generator.normal() - 5),
-                neighbour: Float(0.4 * generator.uniform()), deviation: deviation, doubt: doubt)
+                maskedLoss: reconstruction * Float(exp(0.4 * others.normal() + 1)),
+                perturbation: Float(2 * generator.normal() - 3), energy: Float(others.normal() - 5),
+                neighbour: Float(0.4 * others.uniform()), deviation: deviation, doubt: doubt)
         }
     }
 
