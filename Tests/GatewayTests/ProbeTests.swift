@@ -36,7 +36,8 @@ struct ProbeTests {
                 "upstreams.victim", "listen[0].address", "admin.address", "logs.decisions", "logs.access",
             ])
         #expect(found[0].finding == "answers GET /x as it should")
-        #expect(fixture.victim.seen.count == before + 1)
+        // The gateway of the fixture checks the health of its victim meanwhile.
+        #expect(fixture.victim.seen.count > before)
     }
 
     @Test("what does not work is said with the reason")

@@ -32,7 +32,7 @@ struct PerturbationTests {
 
     private func classifier(_ image: ImageShape) throws -> Classifier {
         var generator = RandomGenerator(seed: 2)
-        return try Classifier(.mlp(image: image, classes: 4, hidden: 8), generator: &generator)
+        return try Classifier(.mlp(image: image, classes: 4, hidden: 64), generator: &generator)
     }
 
     @Test(

@@ -96,7 +96,7 @@ struct CalibrationTests {
         var values = TermValues(reconstruction: 0.006, roughness: 0.13, perturbation: -3)
         #expect(calibration.score(values).terms == [.reconstruction, .excess, .perturbation])
         #expect(calibration.score(values).percentile < 95)
-        values.perturbation = 9
+        values.perturbation = 30
         #expect(calibration.score(values).percentile > 99.9)
         values.perturbation = nil
         #expect(calibration.score(values).percentile == 100)
