@@ -97,6 +97,7 @@ extension ServerConnection {
             end == .answered && exchange.hasRequest && exchange.rare == nil && exchange.shed == nil
             && !isSecure
             && !exchange.asksForTunnel
+        outcome.isTunnel = exchange.asksForTunnel && exchange.status == 101
         generation.handler.finished(outcome)
     }
 

@@ -97,7 +97,8 @@ extension JSONScanner {
         }
     }
 
-    /// The code point of `\uXXXX`, whose `\u` was taken, or of the pair of them that a supplementary one needs.
+    /// The code point of an escape of four hexadecimal digits, whose `\u` was taken, or of the pair of escapes that a
+    /// supplementary one needs.
     private mutating func codePoint(escapeStart: Int) throws(Failure) -> UInt32 {
         let first = try fourDigits(escapeStart: escapeStart)
         guard (0xD800...0xDBFF).contains(first) else { return first }

@@ -64,7 +64,7 @@ struct TunnelTests {
         #expect(client.receiveAll() == "")
         #expect(eventually("it is over") { server.outcomes.count == 1 })
         let outcome = server.outcomes[0]
-        #expect(outcome.status == 101 && outcome.end == .answered)
+        #expect(outcome.status == 101 && outcome.end == .answered && outcome.isTunnel)
         #expect(outcome.requestBodyBytes == 11 && outcome.answerBodyBytes == 17)
         #expect(server.server.counters.tunnels.load(ordering: .relaxed) == 0)
         #expect(eventually("its connection is no more") { upstream.connectionCount == 0 })
@@ -223,6 +223,7 @@ struct TunnelTests {
         let upstream = origin.upstream()
         let server = try server(upstream)
         #expect(server.ask(Self.handshake)?.status == 502)
+        #expect(eventually { server.outcomes.map(\.isTunnel) == [false] }, "a refusal makes no tunnel")
         #expect(server.outcomes.first?.upstreamError?.cause == .unexpectedUpgrade)
         server.stop()
         upstream.close()
