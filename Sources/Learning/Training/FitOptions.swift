@@ -96,7 +96,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
 
     /// A named set of options.
     package enum Preset: String, Codable, CaseIterable, Sendable {
-        /// About a tenth of the small one's work a query, for victims that are small themselves.
+        /// About a tenth of the small one's operations a query, for victims that are small themselves.
         case tiny
         /// A few minutes on two cores, and the better scorer: mask ratios are mixed in training.
         case small

@@ -94,7 +94,8 @@ enum DemoFolder {
 
     /// A fresh directory of this user's alone.
     static func temporary() throws -> String {
-        var template = Array((NSTemporaryDirectory() + "samegate-demo-" + String(repeating: "X", count: 6)).utf8CString)
+        var template = Array(
+            (NSTemporaryDirectory() + "samegate-demo-" + String(repeating: "X", count: 6)).utf8CString)
         guard mkdtemp(&template) != nil else {
             throw DemoError(
                 description: "no temporary directory can be made: \(String(cString: strerror(errno)))")

@@ -75,16 +75,9 @@ struct AnswerRetryTests {
 
     @Test("retries of answers are within the budget, and counted when it forbids them")
     func budget() throws {
-        let chain = try Self.chain([Self.answering(503), Self.answering(503)], way: .stream) {
-            $0.retryBudget.share = 0
-            $0.retryBudget.perSecondMin = 1
-            $0.ejection = nil
-        }
-        for _ in 0..<15 { #expect(chain.ask()?.status == 503) }
-        // The clock stands still: ten retries for ten seconds.
-        #expect(chain.fleet.asked.count == 25)
-        #expect(chain.upstream.retriesRefused == 5)
-        chain.stop()
+        let chain = try Self.chain(
+            [Self.answering(503), Self.answering(503)], way: .stream, RetryTests.smallBudget)
+        RetryTests.spendsBudget(chain, refused: 503)
     }
 
     @Test("a streamed body goes along whole, and one longer than what is kept is sent once")

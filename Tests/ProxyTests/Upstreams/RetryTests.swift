@@ -112,12 +112,19 @@ struct RetryTests {
 
     @Test("when the budget is spent, failures are answered at once")
     func budget() throws {
-        let chain = try Chain([{ _ in nil }, { _ in nil }]) {
-            $0.retryBudget.share = 0
-            $0.retryBudget.perSecondMin = 1
-            $0.ejection = nil
-        }
-        for _ in 0..<15 { #expect(chain.ask()?.status == 502) }
+        Self.spendsBudget(try Chain([{ _ in nil }, { _ in nil }], Self.smallBudget), refused: 502)
+    }
+
+    /// One retry a second, whatever the traffic.
+    static func smallBudget(_ settings: inout UpstreamSettings) {
+        settings.retryBudget.share = 0
+        settings.retryBudget.perSecondMin = 1
+        settings.ejection = nil
+    }
+
+    /// Asks servers of which none will do until no retry is allowed.
+    static func spendsBudget(_ chain: Chain, refused status: Int) {
+        for _ in 0..<15 { #expect(chain.ask()?.status == status) }
         // The clock stands still: ten retries for ten seconds.
         #expect(chain.fleet.asked.count == 25)
         #expect(chain.upstream.retriesRefused == 5)
