@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -351,6 +352,19 @@ uint64_t cposix_thread_time(void) {
     struct timespec time;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+int64_t cposix_idle_time(void) {
+    int file = open("/proc/uptime", O_RDONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    char text[64];
+    ssize_t count = read(file, text, sizeof text - 1);
+    close(file);
+    if (count <= 0) return -1;
+    text[count] = 0;
+    long long seconds, hundredths;
+    if (sscanf(text, "%*s %lld.%2lld", &seconds, &hundredths) != 2) return -1;
+    return (seconds * 100 + hundredths) * 10000000;
 }
 
 int64_t cposix_wall_seconds(void) {

@@ -50,7 +50,8 @@ package final class Gateway: Sendable {
         let sockets = try GenerationSockets(assembly, after: nil, inherited: inherited)
         try afterBinding()
         try Self.demandLogs(settings.logs)
-        let loops = try LoopGroup(count: ProcessorAllowance(root: "/").loops, clock: clock)
+        let loops = try LoopGroup(
+            count: settings.daemon.loops.resolved(ProcessorAllowance(root: "/").loops), clock: clock)
         let store = MemoryStore(limits: MemoryStore.Limits(settings.withheld)) { unix.now() }
         let rates = RateTable(keysMax: settings.limits.rateKeys, holdFor: GatewayState.holdFor(settings)) {
             unix.now()

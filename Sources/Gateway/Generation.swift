@@ -90,15 +90,10 @@ final class Generation: Sendable {
         if let earlier, earlier.assembly.settings.scoring.makesSamePool(as: settings) {
             return earlier.scoring
         }
-        let workers =
-            switch settings.workers {
-            case .automatic: ProcessorAllowance(root: "/").workers
-            case .exactly(let count): count
-            }
         var turnRowsMax: Int?
         if case .exactly(let rows) = settings.batch { turnRowsMax = rows }
         let pool = ScoringPool(
-            workers: workers, queueRowsMax: settings.queue, turnRowsMax: turnRowsMax,
+            workers: settings.workers.resolved(ProcessorAllowance(root: "/").workers), queueRowsMax: settings.queue, turnRowsMax: turnRowsMax,
             turnWait: settings.batchWait, clock: clock)
         return Lease(pool) { $0.stop() }
     }

@@ -79,7 +79,8 @@ package final class ProxyServer: Sendable {
         for shard in shards {
             shard.loop.sync { @Sendable in
                 do throws(TransportError) {
-                    try shard.accept(from: listeners) { loop in self.shards[self.group.loop(near: loop).index]
+                    try shard.accept(from: listeners) { loop, canMove in
+                        self.shards[self.group.loop(near: loop, canMove: canMove).index]
                     }
                 } catch {
                     failure.withLock { $0 = error }

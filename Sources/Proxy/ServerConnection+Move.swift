@@ -36,7 +36,11 @@ extension ServerConnection {
 struct Relief {
     /// By how much of a processor another loop has to have less.
     static let gap = 0.4
+    /// How many processors have to stand idle. Where none does, a second loop gets its time from those that the first one
+    /// waits for, and both are woken more often for the same work.
+    static let spare = 0.25
 
+    private var idle = IdleProcessors()
     private var window = -1
     private var surplus = 0
     private weak var heir: ServerShard?
@@ -61,7 +65,7 @@ struct Relief {
         let own = shard.loop.load.utilisation(at: now)
         let others = siblings.filter { $0 !== shard }
         heir = others.min { $0.loop.load.utilisation(at: now) < $1.loop.load.utilisation(at: now) }
-        guard let heir, count > 1 else { return }
+        guard let heir, count > 1, idle.measure(at: now) >= Self.spare else { return }
         surplus = Self.surplus(of: count, own: own, other: heir.loop.load.utilisation(at: now))
     }
 

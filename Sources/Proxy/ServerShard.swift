@@ -51,14 +51,14 @@ final class ServerShard: @unchecked Sendable {
 
     /// Accepts from every listener; `chosen` says which shard a new connection goes to.
     func accept(
-        from sources: [Listener], chosen: @escaping (EventLoop) -> ServerShard
+        from sources: [Listener], chosen: @escaping (_ near: EventLoop, _ canMove: Bool) -> ServerShard
     ) throws(TransportError) {
         loop.assertOnLoop()
         for source in sources {
             let share = ListenerShare(source)
             share.channel = try source.attach(to: loop) { [unowned self, unowned share] raw, peer in
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
-                let shard = chosen(loop)
+                let shard = chosen(loop, share.listener.security == nil)
                 shard.loop.load.add(1)
                 let source = share.listener
                 source.load.add(1)

@@ -6,6 +6,8 @@ package struct DaemonSettings: Sendable, Equatable {
     package var group: String?
     /// The file of its process id, absolute; nil writes none.
     package var pidFile: String?
+    /// Event loops, each a thread of its own.
+    package var loops: ChosenCount
 
     init(reading section: Section) {
         user = section.optional(
@@ -16,6 +18,10 @@ package struct DaemonSettings: Sendable, Equatable {
             "group", .account, absent: "the user's own", "The group to go on with; only with `user`.")
         pidFile = section.optional(
             "pid_file", .writtenFile, absent: "not written", "The file of the process id.")
+        loops = section.value(
+            "loops", .count(in: 1...1_024), default: .automatic,
+            "Event loops, which serve connections, each on a thread of its own; `auto` is one for each processor that the process may use, by its affinity and its control group's quota."
+        )
         if group != nil, user == nil, section.trusts("group") {
             section.complain("is given without user", about: "group")
         }

@@ -1,13 +1,5 @@
 /// The threads that score and how many queries may wait for them.
 package struct ScoringSettings: Sendable, Equatable {
-    /// A number that the program may choose.
-    package enum Count: Sendable, Equatable {
-        /// What suits the machine or the model.
-        case automatic
-        /// So many.
-        case exactly(Int)
-    }
-
     /// What products are computed in.
     package enum Precision: String, Sendable, CaseIterable {
         /// 32-bit floats: what bundles are calibrated with.
@@ -19,11 +11,11 @@ package struct ScoringSettings: Sendable, Equatable {
     }
 
     /// Threads that score.
-    package var workers: Count
+    package var workers: ChosenCount
     /// Queries that may wait; past it `on_overload` decides.
     package var queue: Int
     /// Rows that one worker takes at once.
-    package var batch: Count
+    package var batch: ChosenCount
     /// How long a worker waits for so many while all others are at work.
     package var batchWait: Duration
     /// How long a query may wait for a worker; zero for however long.
@@ -131,24 +123,5 @@ package struct ShutdownSettings: Sendable, Equatable {
             "idle_grace", .duration(in: .zero ... .seconds(3_600)), default: .seconds(1),
             "How long a connection between two requests is kept for one more, answered with Connection: close, before it is closed; at most `drain`."
         )
-    }
-}
-
-extension Kind where Value == ScoringSettings.Count {
-    /// `auto`, or a whole number within bounds.
-    static func count(in range: ClosedRange<Int>) -> Kind {
-        let number = Kind<Int>.integer(in: range)
-        return Kind(
-            name: "integer or auto", bounds: "auto, or \(number.bounds)", sample: .automatic,
-            render: {
-                switch $0 {
-                case .automatic: "auto"
-                case .exactly(let count): number.render(count)
-                }
-            },
-            read: { reading in
-                if case .scalar(let scalar) = reading.node, scalar.string == "auto" { return .automatic }
-                return number.read(reading).map(ScoringSettings.Count.exactly)
-            })
     }
 }

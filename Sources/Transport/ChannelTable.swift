@@ -20,18 +20,22 @@ final class ChannelTable: @unchecked Sendable {
 
     /// The token of the loop's own wake-ups, which no slot can have.
     static let wakeToken = UInt64.max
+    /// The token of the mark behind events that a full batch has left.
+    static let markToken = UInt64.max - 1
 
     init() throws(TransportError) {
         let raw = try TransportError.check(cposix_epoll_create(), "make an epoll")
         let owner = Descriptor(owning: raw)
-        let wake = try TransportError.check(cposix_wake_create(raw, Self.wakeToken), "make an eventfd")
-        epoll = EpollDescriptor(owner, wake: Descriptor(owning: wake))
+        let wake = Descriptor(
+            owning: try TransportError.check(cposix_wake_create(raw, Self.wakeToken), "make an eventfd"))
+        let mark = try TransportError.check(cposix_wake_create(raw, Self.markToken), "make an eventfd")
+        epoll = EpollDescriptor(owner, wake: wake, mark: Descriptor(owning: mark))
     }
 
     var count: Int { slots.count - free.count }
 
     func channel(token: UInt64) -> Channel? {
-        guard token != Self.wakeToken else { return nil }
+        guard token < Self.markToken else { return nil }
         let slot = slots[Int(truncatingIfNeeded: token & 0xFFFF_FFFF)]
         return slot.generation == UInt32(truncatingIfNeeded: token >> 32) ? slot.channel : nil
     }
@@ -67,18 +71,24 @@ final class EpollDescriptor: @unchecked Sendable {
     let raw: Int32
     /// Ends a wait in the epoll.
     let rawWake: Int32
+    /// Written to, sends the mark.
+    let rawMark: Int32
     private var owner: Descriptor?
     private var wake: Descriptor?
+    private var mark: Descriptor?
 
-    init(_ descriptor: consuming Descriptor, wake: consuming Descriptor) {
+    init(_ descriptor: consuming Descriptor, wake: consuming Descriptor, mark: consuming Descriptor) {
         raw = descriptor.raw
         rawWake = wake.raw
+        rawMark = mark.raw
         owner = consume descriptor
         self.wake = consume wake
+        self.mark = consume mark
     }
 
     func close() {
         owner = nil
         wake = nil
+        mark = nil
     }
 }

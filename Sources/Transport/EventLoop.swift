@@ -12,7 +12,7 @@ import Dispatch
 public final class EventLoop: @unchecked Sendable {
     /// Bytes of the buffer that every connection of the loop reads into.
     package static let scratchBytes = 64 * 1024
-    private static let eventsMax = 128
+    private static let eventsMax = 256
     /// Rounds of one handler call, so that whoever uses the queue itself gets a turn.
     private static let roundsMax = 4096
     /// How long a loop that has just been busy waits for more before it hands its thread back: the hand-over (futexes,
@@ -207,6 +207,7 @@ public final class EventLoop: @unchecked Sendable {
     private func noteLag(isFirst: Bool, leavesMore: Bool) {
         guard clock.manual == nil else { return }
         late.note(at: now, waited: waited, isFirst: isFirst, leavesMore: leavesMore)
+        if late.setsMark(at: now) { cposix_wake(table.epoll.rawMark) }
         load.publish(late, at: now)
     }
 
@@ -232,7 +233,11 @@ public final class EventLoop: @unchecked Sendable {
         guard count > 0 else { return late.noteIdle(at: now) }
         noteLag(isFirst: isFirst, leavesMore: Int(count) == events.count)
         for event in events[0..<Int(count)] {
-            table.channel(token: event.token)?.receivedEvent(Readiness(rawValue: event.readiness))
+            if let channel = table.channel(token: event.token) {
+                channel.receivedEvent(Readiness(rawValue: event.readiness))
+            } else if event.token == ChannelTable.markToken {
+                late.metMark()
+            }
         }
         runDeferred()
     }

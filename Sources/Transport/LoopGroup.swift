@@ -61,17 +61,19 @@ package final class LoopGroup: Sendable {
     /// one with the fewest.
     ///
     /// Few connections are cheapest together: what is ready for one is found with what is ready for another, in one wait and
-    /// with warm caches, while a second loop would be woken for each event of its own.
-    package func loop(near local: EventLoop) -> EventLoop {
-        fillingLoop(at: local.clock.now()) ?? emptiestLoop(near: local)
+    /// with warm caches, while a second loop would be woken for each event of its own. How few depends on whether the
+    /// connection can leave again (`canMove`) when its loop turns out to have no rest.
+    package func loop(near local: EventLoop, canMove: Bool) -> EventLoop {
+        fillingLoop(at: local.clock.now(), below: canMove ? Self.fill : Self.fillForGood)
+            ?? emptiestLoop(near: local)
     }
 
-    private func fillingLoop(at now: MonotonicTime) -> EventLoop? {
+    private func fillingLoop(at now: MonotonicTime, below fill: Int) -> EventLoop? {
         var best: EventLoop?
         var most = -1
         for loop in loops {
             let count = loop.load.count
-            guard count < Self.fill, count > most, loop.load.utilisation(at: now) < Self.busy else {
+            guard count < fill, count > most, loop.load.utilisation(at: now) < Self.busy else {
                 continue
             }
             best = loop
@@ -91,8 +93,10 @@ package final class LoopGroup: Sendable {
         return best
     }
 
-    /// Connections that a loop is given before others get any, as long as it has time for them.
-    static let fill = 8
+    /// Connections that a loop is given before others get any, as long as it has time for them: those that can leave it
+    /// again, and those that cannot.
+    static let fill = 64
+    static let fillForGood = 8
     /// The utilisation from which a loop has no time for more.
     private static let busy = 0.6
     /// Connections one loop may have more than another before new ones are handed over, which costs a hop.

@@ -125,23 +125,56 @@ struct EventLoopTests {
         loop.shutdown()
     }
 
+    @Test("connections that can move are more to a loop than those that stay for good")
+    func fill() throws {
+        let group = try LoopGroup(count: 2)
+        group.loops[1].load.add(LoopGroup.fillForGood)
+        #expect(group.loop(near: group.loops[0], canMove: true) === group.loops[1])
+        #expect(group.loop(near: group.loops[1], canMove: false) === group.loops[0])
+        group.shutdown()
+    }
+
+    @Test("processors that idle are counted since the last look, if that is not long ago")
+    func idleProcessors() {
+        nonisolated(unsafe) var idle: Int64 = 5_000_000_000
+        var processors = IdleProcessors { idle }
+        let begin = MonotonicTime(nanoseconds: 7_000_000_000)
+        #expect(processors.measure(at: begin) == 0)
+        idle += 150_000_000
+        #expect(abs(processors.measure(at: begin.advanced(by: .milliseconds(100))) - 1.5) < 1e-9)
+        idle += 9_000_000_000
+        #expect(processors.measure(at: begin.advanced(by: .seconds(9))) == 0)
+        var silent = IdleProcessors { -1 }
+        #expect(silent.measure(at: begin) == .infinity)
+    }
+
+    @Test("this machine says for how long its processors have been idle")
+    func idleTime() {
+        var processors = IdleProcessors()
+        let clock = SystemClock()
+        _ = processors.measure(at: clock.now())
+        usleep(50_000)
+        let idle = processors.measure(at: clock.now())
+        #expect(idle >= 0 && idle <= Double(sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 0.5)
+    }
+
     @Test("few connections share a loop; past that the next goes to the loop that has clearly fewer")
     func balance() throws {
         let group = try LoopGroup(count: 2)
         let (first, second) = (group.loops[0], group.loops[1])
-        #expect(group.loop(near: second) === first)
+        #expect(group.loop(near: second, canMove: true) === first)
         second.load.add(LoopGroup.fill - 1)
-        #expect(group.loop(near: first) === second)
+        #expect(group.loop(near: first, canMove: true) === second)
         second.load.add(1)
-        #expect(group.loop(near: second) === first)
+        #expect(group.loop(near: second, canMove: true) === first)
         first.load.add(LoopGroup.fill)
-        #expect(group.loop(near: first) === first)
-        #expect(group.loop(near: second) === second)
+        #expect(group.loop(near: first, canMove: true) === first)
+        #expect(group.loop(near: second, canMove: true) === second)
         first.load.add(2)
-        #expect(group.loop(near: first) === first)
+        #expect(group.loop(near: first, canMove: true) === first)
         first.load.add(1)
-        #expect(group.loop(near: first) === second)
-        #expect(group.loop(near: second) === second)
+        #expect(group.loop(near: first, canMove: true) === second)
+        #expect(group.loop(near: second, canMove: true) === second)
         group.shutdown()
     }
 
@@ -156,7 +189,7 @@ struct EventLoopTests {
         use.note(at: later, used: LoopUse.window * 9 / 10, thread: 1)
         #expect(use.permille == 900 && !use.isSaturated)
         first.load.publish(use, at: later)
-        #expect(group.loop(near: first) === second)
+        #expect(group.loop(near: first, canMove: true) === second)
         #expect(first.load.utilisation(at: later.advanced(byNanoseconds: 3 * LoopUse.window)) == 0)
         use.note(
             at: later.advanced(byNanoseconds: LoopUse.window), used: LoopUse.window * 19 / 10, thread: 1)

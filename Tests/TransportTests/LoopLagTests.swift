@@ -35,9 +35,42 @@ struct LoopLagTests {
         var lag = LoopLag()
         lag.note(at: at(1000), isFirst: true, leavesMore: true)
         lag.note(at: at(1010), isFirst: false, leavesMore: true)
+        #expect(lag.nanoseconds == 10_000_000)
         lag.note(at: at(1030), isFirst: true, leavesMore: true)
-        // Nothing had been caught up with since the loop began, long ago.
-        #expect(lag.nanoseconds >= 30_000_000)
+        #expect(lag.nanoseconds == 30_000_000)
+    }
+
+    @Test("a burst that finds the loop asleep is no lateness, however long it slept")
+    func burstAfterSleep() {
+        var lag = LoopLag()
+        lag.note(at: at(1000), isFirst: true, leavesMore: false)
+        lag.noteIdle(at: at(1100))
+        lag.note(at: at(61_000), isFirst: true, leavesMore: true)
+        lag.note(at: at(61_001), isFirst: false, leavesMore: true)
+        #expect(lag.nanoseconds == 1_000_000)
+    }
+
+    @Test("a loop that never sees the end of its events is as late as its mark, not as long as it has been busy")
+    func saturation() {
+        var lag = LoopLag()
+        var time: UInt64 = 1000
+        lag.note(at: at(time), isFirst: true, leavesMore: true)
+        var marks = 0
+        // A full batch every 2 ms, the mark each time in the second batch behind where it was set.
+        var untilMark = 0
+        for _ in 0..<1000 {
+            if lag.setsMark(at: at(time)) {
+                marks += 1
+                untilMark = 2
+            }
+            time += 2
+            lag.note(at: at(time), isFirst: false, leavesMore: true)
+            untilMark -= 1
+            if untilMark == 0 { lag.metMark() }
+        }
+        #expect(marks == 500)
+        #expect(lag.nanoseconds <= 8_000_000)
+        #expect(lag.nanoseconds >= 4_000_000)
     }
 
     @Test("lateness that does not come again is forgotten within its memory, and an idle loop is not late")

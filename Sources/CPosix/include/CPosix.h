@@ -76,7 +76,10 @@ const char *cposix_resolve_reason(int code);
 
 /// Nanoseconds of CLOCK_MONOTONIC.
 uint64_t cposix_monotonic(void);
-/// Seconds of CLOCK_REALTIME.
-// Nanoseconds of processor time that the calling thread has had.
+/// Nanoseconds of processor time that the calling thread has had.
 uint64_t cposix_thread_time(void);
+/// Nanoseconds that all processors together have been idle since the system started (/proc/uptime); less than 0 where it does
+/// not say.
+int64_t cposix_idle_time(void);
+/// Seconds of CLOCK_REALTIME.
 int64_t cposix_wall_seconds(void);
