@@ -93,7 +93,8 @@ final class Generation: Sendable {
         var turnRowsMax: Int?
         if case .exactly(let rows) = settings.batch { turnRowsMax = rows }
         let pool = ScoringPool(
-            workers: settings.workers.resolved(ProcessorAllowance(root: "/").workers), queueRowsMax: settings.queue, turnRowsMax: turnRowsMax,
+            workers: settings.workers.resolved(ProcessorAllowance(root: "/").workers),
+            queueRowsMax: settings.queue, turnRowsMax: turnRowsMax,
             turnWait: settings.batchWait, clock: clock)
         return Lease(pool) { $0.stop() }
     }

@@ -104,10 +104,13 @@ package final class RotatingLogWriter: Sendable {
         case .dropped: counters.dropped.add()
         case .nothing: break
         case .now: scheduler.run(.writing, .zero) { if !self.writing.isRetrying { self.drain() } }
-        case .later(let turn):
-            scheduler.run(.writing, plan.gatherTime) {
-                if !self.writing.isRetrying, self.pending.withLock({ $0.turn }) == turn { self.drain() }
-            }
+        case .later(let turn): drainLater(turn)
+        }
+    }
+
+    private func drainLater(_ turn: Int) {
+        scheduler.run(.writing, plan.gatherTime) {
+            if !self.writing.isRetrying, self.pending.withLock({ $0.turn }) == turn { self.drain() }
         }
     }
 
@@ -135,7 +138,7 @@ package final class RotatingLogWriter: Sendable {
     package func flush(within limit: Duration) -> Bool {
         let done = DispatchSemaphore(value: 0)
         scheduler.run(.writing, .zero) {
-            self.drain()
+            self.drain(wholly: true)
             done.signal()
         }
         guard done.wait(timeout: .now() + .milliseconds(Int(limit.wholeMilliseconds))) == .success else {
@@ -162,9 +165,12 @@ package final class RotatingLogWriter: Sendable {
 
     // MARK: The writing lane
 
-    /// Writes what waits. **Runs on** the writing lane.
-    private func drain() {
-        while takePending() {
+    /// Writes what waits, and what has come meanwhile: where that is little it is gathered anew, unless all is to be written
+    /// `wholly`. **Runs on** the writing lane.
+    private func drain(wholly: Bool = false) {
+        var gathers = false
+        while takePending(gathering: gathers) {
+            gathers = !wholly
             do {
                 try writing.appender.advance()
                 pending.withLock {
@@ -182,8 +188,12 @@ package final class RotatingLogWriter: Sendable {
     }
 
     /// Hands waiting lines to the appender; false when there is nothing to write.
-    private func takePending() -> Bool {
+    private func takePending(gathering: Bool) -> Bool {
         guard writing.appender.isIdle else { return true }
+        if gathering, let turn = pending.withLock({ gatherAnew(&$0) }) {
+            drainLater(turn)
+            return false
+        }
         // The memory of the lines written before takes the next ones meanwhile.
         var bytes: [UInt8] = []
         swap(&bytes, &writing.spare)
@@ -206,6 +216,15 @@ package final class RotatingLogWriter: Sendable {
         writing.appender.take(&bytes, lines: lines, notices: notice.isEmpty ? 0 : 1)
         keep(bytes)
         return true
+    }
+
+    /// Has what waits wait on, if it is little and lines are gathered at all; the turn that begins then.
+    private func gatherAnew(_ pending: inout Pending) -> Int? {
+        guard plan.gatherTime > .zero, !pending.bytes.isEmpty, pending.bytes.count < LogFilePlan.gatherBytes
+        else { return nil }
+        pending.isUrgent = false
+        pending.turn += 1
+        return pending.turn
     }
 
     /// Keeps emptied memory for the next lines, but not what one burst has made large.

@@ -17,7 +17,9 @@ package struct IdleProcessors {
         let idle = read()
         guard idle >= 0 else { return .infinity }
         defer { last = (now, idle) }
-        guard let last, now > last.time, now.nanoseconds - last.time.nanoseconds <= Self.longest else { return 0 }
+        guard let last, now > last.time, now.nanoseconds - last.time.nanoseconds <= Self.longest else {
+            return 0
+        }
         return Double(idle - last.idle) / Double(now.nanoseconds - last.time.nanoseconds)
     }
 }

@@ -95,8 +95,8 @@ package final class LoopGroup: Sendable {
 
     /// Connections that a loop is given before others get any, as long as it has time for them: those that can leave it
     /// again, and those that cannot.
-    static let fill = 64
-    static let fillForGood = 8
+    package static let fill = 256
+    package static let fillForGood = 8
     /// The utilisation from which a loop has no time for more.
     private static let busy = 0.6
     /// Connections one loop may have more than another before new ones are handed over, which costs a hop.

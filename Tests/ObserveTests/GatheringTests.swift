@@ -29,6 +29,33 @@ struct GatheringTests {
         #expect(bench.writer.counts == LogCounts(written: 67))
     }
 
+    @Test(
+        "lines that come while others are written are gathered too, and written with them where all is to be written"
+    )
+    func meanwhile() throws {
+        let bench = try Bench { $0.gatherTime = .milliseconds(100) }
+        func writeMeanwhile(_ text: String) {
+            bench.files.set { [writer = bench.writer] faults in
+                faults.meanwhile = { writer.append(line: Array((text + "\n").utf8)) }
+            }
+        }
+        writeMeanwhile("b")
+        bench.write("a")
+        bench.manual.advance(.milliseconds(100))
+        #expect(bench.lines == ["a"])
+        bench.write("c")
+        bench.manual.advance(.milliseconds(99))
+        #expect(bench.lines == ["a"])
+        bench.manual.advance(.milliseconds(1))
+        #expect(bench.lines == ["a", "b", "c"])
+
+        writeMeanwhile(String(repeating: "x", count: LogFilePlan.gatherBytes))
+        bench.write("d")
+        bench.manual.advance(.milliseconds(100))
+        #expect(bench.lines.count == 5)
+        #expect(bench.writer.counts == LogCounts(written: 5))
+    }
+
     @Test("closing writes what is being gathered at once")
     func gatheredAtTheEnd() throws {
         let scratch = try Scratch()

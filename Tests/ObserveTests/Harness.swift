@@ -55,6 +55,8 @@ final class FaultyFiles: LogFileSystem {
         var room: Int?
         /// The error of every call of that name.
         var errors: [String: Int32] = [:]
+        /// What happens, once, while the disk writes.
+        var meanwhile: (@Sendable () -> Void)?
     }
 
     let faults = Mutex(Faults())
@@ -79,6 +81,10 @@ final class FaultyFiles: LogFileSystem {
         guard room > 0 else { throw LogFileError(code: ENOSPC) }
         let part = UnsafeRawBufferPointer(rebasing: bytes[..<min(room, bytes.count)])
         let count = try local.write(descriptor, part)
+        faults.withLock { faults in
+            defer { faults.meanwhile = nil }
+            return faults.meanwhile
+        }?()
         faults.withLock { faults in faults.room = faults.room.map { $0 - count } }
         return count
     }

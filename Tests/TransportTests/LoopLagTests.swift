@@ -50,7 +50,9 @@ struct LoopLagTests {
         #expect(lag.nanoseconds == 1_000_000)
     }
 
-    @Test("a loop that never sees the end of its events is as late as its mark, not as long as it has been busy")
+    @Test(
+        "a loop that never sees the end of its events is as late as its mark, not as long as it has been busy"
+    )
     func saturation() {
         var lag = LoopLag()
         var time: UInt64 = 1000
