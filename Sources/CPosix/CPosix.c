@@ -58,8 +58,8 @@ static uint32_t readiness_of(uint32_t events) {
 }
 
 int cposix_epoll_poll(int epoll, cposix_event *events, int count, int milliseconds) {
-    struct epoll_event ready[128];
-    int wanted = count < 128 ? count : 128;
+    struct epoll_event ready[CPOSIX_EVENTS_MAX];
+    int wanted = count < CPOSIX_EVENTS_MAX ? count : CPOSIX_EVENTS_MAX;
     int found;
     do found = epoll_wait(epoll, ready, wanted, milliseconds);
     while (found < 0 && errno == EINTR);

@@ -12,7 +12,7 @@ import Dispatch
 public final class EventLoop: @unchecked Sendable {
     /// Bytes of the buffer that every connection of the loop reads into.
     package static let scratchBytes = 64 * 1024
-    private static let eventsMax = 256
+    private static let eventsMax = Int(CPOSIX_EVENTS_MAX)
     /// Rounds of one handler call, so that whoever uses the queue itself gets a turn.
     private static let roundsMax = 4096
     /// How long a loop that has just been busy waits for more before it hands its thread back: the hand-over (futexes,

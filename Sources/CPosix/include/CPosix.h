@@ -31,6 +31,8 @@ int cposix_epoll_add_stream(int epoll, int fd, uint64_t token);
 /// Level-triggered, one of several epolls is woken.
 int cposix_epoll_add_listener(int epoll, int fd, uint64_t token);
 int cposix_epoll_remove(int epoll, int fd);
+/// The most events that one call gives.
+#define CPOSIX_EVENTS_MAX 256
 /// What is ready now, or within so many milliseconds.
 int cposix_epoll_poll(int epoll, cposix_event *events, int count, int milliseconds);
 /// A descriptor that makes an epoll report its token whenever `cposix_wake` is called.
