@@ -17,10 +17,11 @@ package struct LogFilePlan: Sendable, Equatable {
     /// How long a line may wait for others: waking the writer and asking the system for each line alone costs as much as
     /// the request that the line tells of.
     package var gatherTime: Duration
-    /// Lines that wait are written when they are so many together, whatever the time. **Units** bytes.
-    static let gatherBytes = 64 << 10
+    /// Lines that wait are written when they are so many together, whatever the time: there must be room for others while that
+    /// is done. **Units** bytes.
+    var gatherBytes: Int { min(256 << 10, bufferBytes / 2) }
     /// The most memory that is kept for the next lines while none wait.
-    static let spareBytesMax = 256 << 10
+    static let spareBytesMax = 512 << 10
     /// Whether a line in the log says what it has lost. Programs that read another format than JSON would trip over it.
     package var notesLosses = true
 

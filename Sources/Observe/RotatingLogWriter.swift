@@ -13,19 +13,16 @@ package final class RotatingLogWriter: Sendable {
         var lines = 0
         var inFlightBytes = 0
         var inFlightLines = 0
-        /// Writing is due, at the end of the gathering time at the latest.
-        var isScheduled = false
+        /// All that waits will be written by the end of a gathering time that has begun.
+        var isGathering = false
         /// Writing is due now.
         var isUrgent = false
-        /// Counts the times that everything was handed over, so that a gathering time that is over by then is told.
-        var turn = 0
         var isClosed = false
     }
 
     /// What a line just taken asks for.
     private enum Call {
-        case dropped, nothing, now
-        case later(turn: Int)
+        case dropped, nothing, now, later
     }
 
     /// What only the writing lane touches.
@@ -104,13 +101,11 @@ package final class RotatingLogWriter: Sendable {
         case .dropped: counters.dropped.add()
         case .nothing: break
         case .now: scheduler.run(.writing, .zero) { if !self.writing.isRetrying { self.drain() } }
-        case .later(let turn): drainLater(turn)
-        }
-    }
-
-    private func drainLater(_ turn: Int) {
-        scheduler.run(.writing, plan.gatherTime) {
-            if !self.writing.isRetrying, self.pending.withLock({ $0.turn }) == turn { self.drain() }
+        case .later:
+            scheduler.run(.writing, plan.gatherTime) {
+                self.pending.withLock { $0.isGathering = false }
+                if !self.writing.isRetrying { self.drain() }
+            }
         }
     }
 
@@ -120,11 +115,11 @@ package final class RotatingLogWriter: Sendable {
         else { return .dropped }
         pending.bytes.append(contentsOf: line)
         pending.lines += 1
-        if !pending.isScheduled {
-            pending.isScheduled = true
-            return .later(turn: pending.turn)
+        if !pending.isGathering {
+            pending.isGathering = true
+            return .later
         }
-        guard !pending.isUrgent, pending.bytes.count >= LogFilePlan.gatherBytes else { return .nothing }
+        guard !pending.isUrgent, pending.bytes.count >= plan.gatherBytes else { return .nothing }
         pending.isUrgent = true
         return .now
     }
@@ -165,12 +160,12 @@ package final class RotatingLogWriter: Sendable {
 
     // MARK: The writing lane
 
-    /// Writes what waits, and what has come meanwhile: where that is little it is gathered anew, unless all is to be written
-    /// `wholly`. **Runs on** the writing lane.
+    /// Writes what waits, and what has come meanwhile, unless that is little and a gathering time for it runs; that too where
+    /// all is to be written `wholly`. **Runs on** the writing lane.
     private func drain(wholly: Bool = false) {
-        var gathers = false
-        while takePending(gathering: gathers) {
-            gathers = !wholly
+        var leavesLittle = false
+        while takePending(leavingLittle: leavesLittle) {
+            leavesLittle = !wholly
             do {
                 try writing.appender.advance()
                 pending.withLock {
@@ -188,43 +183,30 @@ package final class RotatingLogWriter: Sendable {
     }
 
     /// Hands waiting lines to the appender; false when there is nothing to write.
-    private func takePending(gathering: Bool) -> Bool {
+    private func takePending(leavingLittle: Bool) -> Bool {
         guard writing.appender.isIdle else { return true }
-        if gathering, let turn = pending.withLock({ gatherAnew(&$0) }) {
-            drainLater(turn)
-            return false
-        }
         // The memory of the lines written before takes the next ones meanwhile.
         var bytes: [UInt8] = []
         swap(&bytes, &writing.spare)
         let lines = pending.withLock { pending -> Int in
+            if leavingLittle, pending.isGathering, pending.bytes.count < plan.gatherBytes { return 0 }
             let lines = pending.lines
             swap(&bytes, &pending.bytes)
             pending.lines = 0
             pending.inFlightBytes = bytes.count
             pending.inFlightLines = lines
             pending.isUrgent = false
-            if bytes.isEmpty {
-                pending.isScheduled = false
-                pending.turn += 1
-            }
             return lines
         }
-        if bytes.isEmpty { return false }
+        guard lines > 0 else {
+            keep(bytes)
+            return false
+        }
         let notice = noticeOfDrops()
         bytes += notice
         writing.appender.take(&bytes, lines: lines, notices: notice.isEmpty ? 0 : 1)
         keep(bytes)
         return true
-    }
-
-    /// Has what waits wait on, if it is little and lines are gathered at all; the turn that begins then.
-    private func gatherAnew(_ pending: inout Pending) -> Int? {
-        guard plan.gatherTime > .zero, !pending.bytes.isEmpty, pending.bytes.count < LogFilePlan.gatherBytes
-        else { return nil }
-        pending.isUrgent = false
-        pending.turn += 1
-        return pending.turn
     }
 
     /// Keeps emptied memory for the next lines, but not what one burst has made large.

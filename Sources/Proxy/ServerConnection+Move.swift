@@ -38,7 +38,7 @@ struct Relief {
     static let gap = 0.4
     /// How many processors have to stand idle. Where none does, a second loop gets its time from those that the first one
     /// waits for, and both are woken more often for the same work.
-    static let spare = 0.25
+    static let spare = 0.5
 
     private var idle = IdleProcessors()
     private var window = -1

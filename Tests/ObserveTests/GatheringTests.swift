@@ -15,18 +15,33 @@ struct GatheringTests {
         bench.manual.advance(.milliseconds(1))
         #expect(bench.lines == ["a", "b"])
         let long = String(repeating: "x", count: 1 << 10)
-        for _ in 0..<63 { bench.write(long) }
+        for _ in 0..<255 { bench.write(long) }
         #expect(bench.lines.count == 2)
         bench.write(long)
-        #expect(bench.lines.count == 66)
-        // The time that the first of these lines began is over for nothing; the next line has its own.
+        #expect(bench.lines.count == 258)
+        // The time that the first of these lines began still runs; the next line shares it, the one after has its own.
         bench.manual.advance(.milliseconds(50))
         bench.write("c")
-        bench.manual.advance(.milliseconds(60))
-        #expect(bench.lines.count == 66)
-        bench.manual.advance(.milliseconds(40))
+        #expect(bench.lines.count == 258)
+        bench.manual.advance(.milliseconds(50))
         #expect(bench.lines.last == "c")
-        #expect(bench.writer.counts == LogCounts(written: 67))
+        bench.write("d")
+        bench.manual.advance(.milliseconds(99))
+        #expect(bench.lines.last == "c")
+        bench.manual.advance(.milliseconds(1))
+        #expect(bench.lines.last == "d")
+        #expect(bench.writer.counts == LogCounts(written: 260))
+    }
+
+    @Test("a small buffer is written before it is full")
+    func smallBuffer() throws {
+        let bench = try Bench {
+            $0.gatherTime = .seconds(3600)
+            $0.bufferBytes = 4 << 10
+        }
+        for index in 0..<100 { bench.write("\(index) " + String(repeating: "x", count: 100)) }
+        #expect(bench.writer.counts.dropped == 0)
+        #expect(bench.lines.count >= 60)
     }
 
     @Test(
@@ -49,7 +64,7 @@ struct GatheringTests {
         bench.manual.advance(.milliseconds(1))
         #expect(bench.lines == ["a", "b", "c"])
 
-        writeMeanwhile(String(repeating: "x", count: LogFilePlan.gatherBytes))
+        writeMeanwhile(String(repeating: "x", count: 256 << 10))
         bench.write("d")
         bench.manual.advance(.milliseconds(100))
         #expect(bench.lines.count == 5)

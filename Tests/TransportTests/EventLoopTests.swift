@@ -134,14 +134,20 @@ struct EventLoopTests {
         group.shutdown()
     }
 
-    @Test("processors that idle are counted since the last look, if that is not long ago")
+    @Test("processors that idle are counted over the last few looks, if those are not long ago")
     func idleProcessors() {
         nonisolated(unsafe) var idle: Int64 = 5_000_000_000
         var processors = IdleProcessors { idle }
         let begin = MonotonicTime(nanoseconds: 7_000_000_000)
         #expect(processors.measure(at: begin) == 0)
         idle += 150_000_000
-        #expect(abs(processors.measure(at: begin.advanced(by: .milliseconds(100))) - 1.5) < 1e-9)
+        #expect(abs(processors.measure(at: begin.advanced(by: .milliseconds(100))) - 1.5 / 4) < 1e-9)
+        for window in 2...40 {
+            idle += 150_000_000
+            _ = processors.measure(at: begin.advanced(by: .milliseconds(window * 100)))
+        }
+        idle += 150_000_000
+        #expect(abs(processors.measure(at: begin.advanced(by: .milliseconds(4100))) - 1.5) < 1e-4)
         idle += 9_000_000_000
         #expect(processors.measure(at: begin.advanced(by: .seconds(9))) == 0)
         var silent = IdleProcessors { -1 }
