@@ -79,7 +79,7 @@ struct ConnectionNames {
 
     /// Usually empty: `close` and `keep-alive` are no names of fields that are passed on anyway. `isNeeded` is false where a
     /// parser has seen nothing else.
-    init(_ fields: HeaderList, isNeeded: Bool = true) {
+    init(_ fields: borrowing HeaderList, isNeeded: Bool = true) {
         guard isNeeded else { return }
         var next = fields.firstIndex(of: "connection")
         while let index = next {

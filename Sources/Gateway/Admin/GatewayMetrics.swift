@@ -136,7 +136,7 @@ final class GatewayMetrics: Sendable {
 
 extension TraceMark {
     /// The trace of an exchange; nil when it has none, or is not recorded.
-    init?(_ outcome: ExchangeOutcome) {
+    init?(_ outcome: borrowing ExchangeOutcome) {
         guard let trace = outcome.trace, trace.isSampled else { return nil }
         self.init(
             high: trace.high, low: trace.low,
