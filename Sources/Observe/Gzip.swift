@@ -5,7 +5,8 @@ import Foundation
 enum Gzip {
     /// **Units** bytes of one piece.
     static let pieceBytes = 64 << 10
-    /// The fastest: lines of a log are too alike for more work to pay. Level 6 takes twice the time for a tenth less space.
+    /// The fastest: lines of a log are too alike for more work to pay. Level 6 takes twice the time for a few per cent
+    /// less space.
     private static let level = 1
 
     /// Writes a gzipped copy of a file and waits until the disk has it; what is left of a failed copy is removed.

@@ -3,7 +3,7 @@
 ///
 /// It costs two readings of a clock a batch: a loop that has waited for events was not late meanwhile. A batch that is as
 /// long as batches may be leaves events behind, and where that goes on without end a mark says how far they reach back: an
-/// event that the loop sends to itself. The kernel hands events out in the order in which they became ready (epoll(7)), so
+/// event that the loop sends to itself. Successive calls go round what is ready (epoll_wait(2)), so
 /// all that were ready when the mark was set have been taken when it comes.
 struct LoopLag {
     /// In which lateness that does not come again is all but forgotten. **Units**: nanoseconds.

@@ -1,5 +1,6 @@
+import CPosix
 import Dispatch
-import Glibc
+import Foundation
 import Synchronization
 import Testing
 
@@ -154,14 +155,17 @@ struct EventLoopTests {
         #expect(silent.measure(at: begin) == .infinity)
     }
 
-    @Test("this machine says for how long its processors have been idle")
-    func idleTime() {
-        var processors = IdleProcessors()
-        let clock = SystemClock()
-        _ = processors.measure(at: clock.now())
-        usleep(50_000)
-        let idle = processors.measure(at: clock.now())
-        #expect(idle >= 0 && idle <= Double(sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 0.5)
+    @Test("idle time is the second number of /proc/uptime, in nanoseconds")
+    func idleTime() throws {
+        func told() throws -> Int64 {
+            let text = try String(contentsOfFile: "/proc/uptime", encoding: .utf8)
+            let field = try #require(text.split(whereSeparator: \.isWhitespace).last)
+            return Int64((try #require(Double(field)) * 100).rounded()) * 10_000_000
+        }
+        let before = try told()
+        let idle = cposix_idle_time()
+        #expect(before > 0 && before <= idle)
+        #expect(idle <= (try told()))
     }
 
     @Test("few connections share a loop; past that the next goes to the loop that has clearly fewer")
