@@ -21,7 +21,7 @@ final class GatewayHandler: RequestHandler {
             return exchange.respond(ProblemDocument(status: 501, detail: "\(method.name) is not served"))
         default: break
         }
-        switch RoutePath(exchange.target) {
+        switch exchange.routePath {
         case .refused(let ambiguity):
             exchange.respond(
                 ProblemDocument(status: 400, detail: "the path has more than one reading: \(ambiguity)"))
@@ -29,11 +29,11 @@ final class GatewayHandler: RequestHandler {
         }
     }
 
-    func finished(_ outcome: ExchangeOutcome) {
+    func finished(_ outcome: ExchangeOutcome, of request: RequestHead) {
         services.metrics.record(outcome)
         guard services.journal.keepsAccesses else { return }
         let isRouted = routes.routes.indices.contains(outcome.mark)
-        services.journal.record(outcome, route: isRouted ? routes.routes[outcome.mark] : nil)
+        services.journal.record(outcome, of: request, route: isRouted ? routes.routes[outcome.mark] : nil)
     }
 
     func acceptPaused() { services.journal.acceptPaused() }
@@ -57,12 +57,14 @@ final class GatewayHandler: RequestHandler {
         if !route.limits.isEmpty, let limits = route.limits[exchange.listener] { exchange.limit(to: limits) }
         var note = RequestNote()
         note.trace = services.tracer.adopt(exchange)
-        let refusal = authenticate(exchange, route, &note)
-        // The trace is in the outcome besides, so that a note on an anonymous request would say nothing.
-        if note.account != nil, services.journal.keepsAccesses { exchange.attach(note) }
-        if let refusal { return refuse(exchange, route, refusal) }
-        if route.upstream.isHashed, let account = note.account {
-            exchange.clientKey = Rendezvous.key(account.utf8)
+        if let authentication = services.authentication {
+            let refusal = authenticate(exchange, route, authentication, &note)
+            // The trace is in the outcome besides, so that a note on an anonymous request would say nothing.
+            if note.account != nil, services.journal.keepsAccesses { exchange.attach(note) }
+            if let refusal { return refuse(exchange, route, refusal) }
+            if route.upstream.isHashed, let account = note.account {
+                exchange.clientKey = Rendezvous.key(account.utf8)
+            }
         }
         if !route.basePath.isEmpty {
             var target: [UInt8] = []
@@ -105,9 +107,8 @@ final class GatewayHandler: RequestHandler {
 
     /// Finds out who asks; what is wrong with the credentials, if anything is.
     private func authenticate(
-        _ exchange: Exchange, _ route: Route, _ note: inout RequestNote
+        _ exchange: Exchange, _ route: Route, _ authentication: Authentication, _ note: inout RequestNote
     ) -> AuthenticationError? {
-        guard let authentication = services.authentication else { return nil }
         do throws(AuthenticationError) {
             note.client = try authentication.identify(
                 &exchange.request.fields, on: route, now: services.unix.now(),

@@ -48,6 +48,26 @@ enum Bytes {
         return true
     }
 
+    /// Whether both places hold the same `count` bytes; eight are compared at once.
+    @inline(__always)
+    static func equal(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
+        guard count >= 8 else {
+            return (0..<count).allSatisfy {
+                left.load(fromByteOffset: $0, as: UInt8.self)
+                    == right.load(fromByteOffset: $0, as: UInt8.self)
+            }
+        }
+        var index = 0
+        while index < count {
+            // The last word overlaps the one before it.
+            let place = min(index, count &- 8)
+            let word = left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            if word != right.loadUnaligned(fromByteOffset: place, as: UInt64.self) { return false }
+            index &+= 8
+        }
+        return true
+    }
+
     /// Whether the bytes at `base` are `literal` in any case, where the lengths are known to be equal.
     ///
     /// `literal` is lower-case letters, digits and hyphens, and the bytes hold no controls: then setting bit 5

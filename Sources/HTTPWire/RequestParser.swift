@@ -11,6 +11,9 @@ package struct RequestParser: Sendable {
     package let limits: WireLimits
     /// The request being read: method and target once the request line is in, fields once the head is complete.
     package private(set) var head = RequestHead(method: .get, target: RequestTarget())
+    /// Lends the request without a copy, which costs a count up and down for each of its parts.
+    package mutating func lendHead(_ body: (RequestHead) -> Void) { body(head) }
+
     private var stage = Stage.startLine
     private var emptyLines = 0
     private var reader = HeadReader()

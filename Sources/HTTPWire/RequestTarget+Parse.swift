@@ -2,6 +2,9 @@ extension RequestTarget {
     /// Reads `count` bytes at `base`, checking their form against `method`.
     mutating func parse(_ base: UnsafePointer<UInt8>, _ count: Int, method: Method) throws(FramingError) {
         guard count > 0 else { throw .malformedTarget }
+        let text = UnsafeBufferPointer(start: base, count: count)
+        if method != .connect, repeats(text) { return }
+        bytes.removeAll(keepingCapacity: true)
         authorityRange = 0..<0
         pathRange = 0..<0
         queryRange = nil
@@ -16,17 +19,26 @@ extension RequestTarget {
         } else {
             try parseAbsoluteForm(base, count)
         }
-        keep(UnsafeBufferPointer(start: base, count: count))
+        bytes.append(contentsOf: text)
+        routePath = RoutePath.normalise(normalisable(text))
     }
 
-    /// Copies the target, in place when the last one was as long: clients repeat themselves.
-    private mutating func keep(_ text: UnsafeBufferPointer<UInt8>) {
-        if bytes.count == text.count {
-            bytes.withUnsafeMutableBytes { $0.copyMemory(from: UnsafeRawBufferPointer(text)) }
-        } else {
-            bytes.removeAll(keepingCapacity: true)
-            bytes.append(contentsOf: text)
+    /// Whether it is the last one, byte for byte, of a form that any method may have: clients repeat themselves, and all that
+    /// can be said of it has been found out.
+    private func repeats(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard form == .origin || form == .absolute, bytes.count == text.count else { return false }
+        return bytes.withUnsafeBytes { last in
+            guard let left = last.baseAddress, let right = text.baseAddress else { return false }
+            return Bytes.equal(left, UnsafeRawPointer(right), text.count)
         }
+    }
+
+    /// The path, or `/` where an absolute form has none (RFC 9110 §4.2.3).
+    private func normalisable(_ text: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+        if form == .absolute, pathRange.isEmpty {
+            return UnsafeBufferPointer(start: StaticString("/").utf8Start, count: 1)
+        }
+        return UnsafeBufferPointer(rebasing: text[pathRange])
     }
 
     private mutating func parsePath(

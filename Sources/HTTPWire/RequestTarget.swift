@@ -22,6 +22,8 @@ package struct RequestTarget: Sendable, Equatable {
     package internal(set) var pathRange: Range<Int> = 0..<0
     /// Where the query lies in `bytes`, without its question mark; nil when there is no question mark.
     package internal(set) var queryRange: Range<Int>?
+    /// The path in the form in which routes are matched.
+    package internal(set) var routePath = RoutePath.refused(.notAbsolute)
 
     init() {}
 

@@ -9,6 +9,9 @@ package struct ResponseParser: Sendable {
     package let limits: WireLimits
     /// The response being read: status once its line is in, fields once the head is complete.
     package private(set) var head = ResponseHead(status: 0)
+    /// Lends the response without a copy, which costs a count up and down for each of its parts.
+    package mutating func lendHead(_ body: (ResponseHead) -> Void) { body(head) }
+
     private var stage = Stage.idle
     private var method = Method.get
     private var reader = HeadReader()

@@ -32,14 +32,6 @@ package enum RoutePath: Sendable, Equatable {
     /// Refused: answer 400 rather than guess.
     case refused(Ambiguity)
 
-    /// The normal form of the path of `target`.
-    package init(_ target: RequestTarget) {
-        let path =
-            target.pathRange.isEmpty && target.form == .absolute
-            ? [0x2F][...] : target.bytes[target.pathRange]
-        self = path.withUnsafeBufferPointer { Self.normalise($0) }
-    }
-
     /// The normal form of a path given as text, such as a route's in the configuration.
     package init(_ path: String) {
         var path = path

@@ -81,7 +81,7 @@ package struct AccessRecord: LogRecord {
         }
     }
 
-    /// A record; what is left out is written as null.
+    /// A record. What there is nothing to say of has no key in the line: a key without a value took a sixth of it.
     package init(
         time: WallTime, requestID: LogText, client: LogText, address: LogText? = nil, method: LogText,
         path: LogText, status: Int?, requestBytes: Int64, answerBytes: Int64, duration: UInt64
@@ -103,22 +103,22 @@ package struct AccessRecord: LogRecord {
         line.field("time", time)
         line.field("request_id", requestID)
         line.field("client", client)
-        line.field("address", address)
+        if let address { line.field("address", address) }
         line.field("method", method)
         line.field("path", path)
-        line.field("status", status.map(Int64.init))
+        if let status { line.field("status", Int64(status)) }
         line.field("request_bytes", requestBytes)
         line.field("answer_bytes", answerBytes)
         line.field("duration_ms", milliseconds: duration)
-        line.field("route", route)
-        line.field("upstream", upstream)
-        line.field("trace", trace)
-        line.field("content_encoding", requestCoding)
-        line.field("answer_encoding", answerCoding)
+        if let route { line.field("route", route) }
+        if let upstream { line.field("upstream", upstream) }
+        if let trace { line.field("trace", trace) }
+        if let requestCoding { line.field("content_encoding", requestCoding) }
+        if let answerCoding { line.field("answer_encoding", answerCoding) }
         line.field("protocol", version)
-        line.field("user_agent", userAgent)
-        line.field("referrer", referrer)
-        line.field("upstream_ms", milliseconds: upstreamDuration)
+        if let userAgent { line.field("user_agent", userAgent) }
+        if let referrer { line.field("referrer", referrer) }
+        if let upstreamDuration { line.field("upstream_ms", milliseconds: upstreamDuration) }
         rare?.encode(into: &line)
     }
 }

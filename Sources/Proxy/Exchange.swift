@@ -30,28 +30,43 @@ package final class Exchange: @unchecked Sendable {
     /// The request's target.
     package var target: RequestTarget { own?.head.target ?? connection.parser.head.target }
 
+    /// The path in the form in which routes are matched.
+    package var routePath: RoutePath { own?.head.target.routePath ?? connection.parser.head.target.routePath }
+
     /// Whether the request may have a `traceparent` or `tracestate`.
     package var carriesTrace: Bool { own?.head.carriesTrace ?? connection.parser.head.carriesTrace }
 
     /// As sent to the client and upstream.
-    package let requestID: RequestID
-    private let connection: ServerConnection
-    private let serial: UInt64
+    package private(set) var requestID = RequestID(prefix: 0, counter: 0)
+    /// Nil while it rests, which nobody sees who has it.
+    private var connection: ServerConnection!
+    private var serial: UInt64 = 0
 
-    init(requestID: RequestID, connection: ServerConnection, serial: UInt64) {
+    /// One at rest.
+    init() {}
+
+    /// Becomes the duty to answer the connection's present request.
+    func begin(requestID: RequestID, connection: ServerConnection, serial: UInt64) {
         self.requestID = requestID
         self.connection = connection
         self.serial = serial
+        isSettled = false
+    }
+
+    /// Waits for another request, when nobody else has it and all is answered: most are over before the handler returns.
+    func rest() {
+        connection = nil
+        own = nil
+        clientKey = nil
     }
 
     deinit {
-        guard !isSettled else { return }
-        let connection = connection
+        guard !isSettled, let connection else { return }
         let serial = serial
         connection.loop.execute { @Sendable in connection.exchangeForgotten(serial) }
     }
 
-    private(set) var isSettled = false
+    private(set) var isSettled = true
 
     /// Copies the request out of the connection, before the next one takes its place.
     func keepRequest() { _ = copy }

@@ -19,9 +19,9 @@ struct ExchangeState {
     }
 
     /// Whether the parser's head is this request's; false when the head was malformed.
-    let hasRequest: Bool
-    var requestID: RequestID
-    let started: MonotonicTime
+    private(set) var hasRequest = false
+    private(set) var requestID: RequestID
+    private(set) var started = MonotonicTime(nanoseconds: 0)
     var sink = Sink.hold
     var isRequestComplete = false
     var isHeadSent = false
@@ -62,8 +62,12 @@ struct ExchangeState {
     /// What only some requests have.
     private(set) var rare: Rare?
 
-    /// The state before any byte of the body.
-    init(hasRequest: Bool, requestID: RequestID, started: MonotonicTime) {
+    /// The state between two exchanges; the id is the last one's.
+    init(requestID: RequestID) { self.requestID = requestID }
+
+    /// Begins an exchange, before any byte of the body.
+    mutating func begin(hasRequest: Bool, requestID: RequestID, started: MonotonicTime) {
+        assert(status == 0 && !isHeadSent && rare == nil, "the last exchange has left something")
         self.hasRequest = hasRequest
         self.requestID = requestID
         self.started = started

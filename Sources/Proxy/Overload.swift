@@ -18,6 +18,20 @@ package enum ShedReason: String, Sendable, CaseIterable {
 ///
 /// Confined to its loop.
 struct Overload {
+    /// At what it begins; nil for never.
+    struct Bounds {
+        let lagNanosecondsMax: UInt64?
+        let bytesMax: Int?
+        let requestsMax: Int?
+
+        init(_ limits: ProxyLimits) {
+            lagNanosecondsMax = limits.loopLagMax > .zero ? limits.loopLagMax.nanoseconds : nil
+            bytesMax = limits.bufferBytesMax < .max ? limits.bufferBytesMax : nil
+            // Each connection has one request at most.
+            requestsMax = limits.requestsMax < limits.connectionsMax ? limits.requestsMax : nil
+        }
+    }
+
     let cells: ShardCells
     /// Those of all loops of the server.
     let all: [ShardCells]
@@ -30,18 +44,15 @@ struct Overload {
     }
 
     /// Why the request that has just arrived is turned away; nil when it is not. It counts among those under way.
-    mutating func reason(_ limits: ProxyLimits, lagNanoseconds lag: UInt64) -> ShedReason? {
-        if limits.loopLagMax > .zero, updateLate(limits.loopLagMax.nanoseconds, lag) { return .lag }
-        if limits.bufferBytesMax < .max, updateFull(limits.bufferBytesMax) { return .memory }
-        // Each connection has one request at most.
-        guard limits.requestsMax < limits.connectionsMax, requests > limits.requestsMax else { return nil }
-        return .requests
+    mutating func reason(_ bounds: Bounds, lagNanoseconds lag: UInt64) -> ShedReason? {
+        if let lagMax = bounds.lagNanosecondsMax, updateLate(lagMax, lag) { return .lag }
+        if isFull(bounds) { return .memory }
+        if let requestsMax = bounds.requestsMax, requests > requestsMax { return .requests }
+        return nil
     }
 
     /// Whether the memory that connections' bytes take is more than it may be.
-    mutating func isFull(_ limits: ProxyLimits) -> Bool {
-        limits.bufferBytesMax < .max && updateFull(limits.bufferBytesMax)
-    }
+    mutating func isFull(_ bounds: Bounds) -> Bool { bounds.bytesMax.map { updateFull($0) } ?? false }
 
     private mutating func updateLate(_ bound: UInt64, _ lag: UInt64) -> Bool {
         isLate = lag > (isLate ? bound / 2 : bound)

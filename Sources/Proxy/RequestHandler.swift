@@ -9,15 +9,16 @@ package protocol RequestHandler: AnyObject, Sendable {
     /// A request head is complete. Call exactly one of `respond`, `stream`, `collectBody`, now or later.
     func handle(_ exchange: Exchange)
     /// The exchange is over, whatever its end. Called once per `handle`, and for requests that were refused
-    /// before they reached it.
-    func finished(_ outcome: ExchangeOutcome)
+    /// before they reached it. `request` is the head as the client sent it, lent for the call; where `outcome.hasRequest`
+    /// is false there was none that could be read, and `request` means nothing.
+    func finished(_ outcome: ExchangeOutcome, of request: RequestHead)
     /// No descriptor or memory is left for another connection: accepting pauses for a moment. Called on a loop.
     func acceptPaused()
 }
 
 extension RequestHandler {
     /// Takes no notice.
-    package func finished(_ outcome: ExchangeOutcome) {}
+    package func finished(_ outcome: ExchangeOutcome, of request: RequestHead) {}
     /// Takes no notice.
     package func acceptPaused() {}
 }
@@ -50,8 +51,8 @@ package struct ExchangeOutcome: Sendable {
         case forgotten
     }
 
-    /// The request as the client sent it; nil when its head was malformed.
-    package let request: RequestHead?
+    /// Whether there was a request; false when its head was malformed.
+    package let hasRequest: Bool
     /// As sent to the client and upstream.
     package let requestID: RequestID
     /// The address of the other end of the connection.

@@ -70,15 +70,23 @@ extension ServerConnection {
     }
 
     func releaseExchange() {
-        let id = exchange.requestID
-        limitSet = generation.settings.limitSet(of: source.name)
-        exchange = ExchangeState(hasRequest: false, requestID: id, started: loop.now)
+        if isLimitedByRoute {
+            limitSet = generation.settings.limitSet(of: source.name)
+            isLimitedByRoute = false
+        }
+        exchange = ExchangeState(requestID: exchange.requestID)
     }
 
     func tellOutcome(_ end: ExchangeOutcome.End) {
         shard.overload.cells.addRequests(-1)
+        let handler = generation.handler
+        let outcome = outcome(end)
+        parser.lendHead { handler.finished(outcome, of: $0) }
+    }
+
+    private func outcome(_ end: ExchangeOutcome.End) -> ExchangeOutcome {
         var outcome = ExchangeOutcome(
-            request: exchange.hasRequest ? parser.head : nil, requestID: exchange.requestID, peer: peer,
+            hasRequest: exchange.hasRequest, requestID: exchange.requestID, peer: peer,
             client: client, clientText: isTrusted ? Array(client.host.utf8) : peerText,
             status: exchange.status,
             requestBodyBytes: exchange.requestBodyBytes, answerBodyBytes: exchange.answerBodyBytes,
@@ -98,7 +106,7 @@ extension ServerConnection {
             && !isSecure
             && !exchange.asksForTunnel
         outcome.isTunnel = exchange.asksForTunnel && exchange.status == 101
-        generation.handler.finished(outcome)
+        return outcome
     }
 
     /// Ends the exchange without a whole answer; the connection is to be closed by the caller.

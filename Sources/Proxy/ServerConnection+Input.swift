@@ -100,11 +100,16 @@ extension ServerConnection {
             }
             counted = head
         }
-        var exchange = Exchange(requestID: exchange.requestID, connection: self, serial: serial)
+        var exchange = shard.spareExchange.take() ?? Exchange()
+        exchange.begin(requestID: self.exchange.requestID, connection: self, serial: serial)
         if let counted { exchange.request = counted }
         generation.handler.handle(exchange)
-        // Whoever means to look at the request later gets a copy of it: the next one will take its place.
-        if !exchange.isSettled || !isKnownUniquelyReferenced(&exchange) { exchange.keepRequest() }
+        guard exchange.isSettled, isKnownUniquelyReferenced(&exchange) else {
+            // Whoever means to look at the request later gets a copy of it: the next one will take its place.
+            return exchange.keepRequest()
+        }
+        exchange.rest()
+        shard.spareExchange = exchange
     }
 
     /// A request without a body is complete with its head; the parser says so without another byte.
@@ -118,7 +123,7 @@ extension ServerConnection {
         nextSerial()
         shard.overload.cells.addRequests(1)
         phase = .exchanging
-        exchange = ExchangeState(hasRequest: hasRequest, requestID: id, started: loop.now)
+        exchange.begin(hasRequest: hasRequest, requestID: id, started: loop.now)
         requestDeadline = loop.now.advanced(by: limits.requestTimeout)
         bodyDeadline = loop.now.advanced(by: limits.bodyIdleTimeout)
         rateDeadline = .never

@@ -47,6 +47,9 @@ struct Relief {
 
     init() {}
 
+    /// Whether anything may come of asking where a connection goes: a window has ended, or its plan is not carried out yet.
+    func isDue(on loop: EventLoop) -> Bool { surplus > 0 || window != loop.useWindows }
+
     /// Where the next connection goes; nil when it stays.
     mutating func next(from shard: ServerShard, among siblings: [ServerShard], count: Int) -> ServerShard? {
         if window != shard.loop.useWindows {

@@ -17,7 +17,9 @@ extension ServerConnection {
 
     /// Whether the request whose head has just arrived is turned away; it is answered then.
     func shedsRequest() -> Bool {
-        guard let reason = shard.overload.reason(shard.limits, lagNanoseconds: loop.lagNanoseconds) else {
+        guard
+            let reason = shard.overload.reason(shard.generation.overload, lagNanoseconds: loop.lagNanoseconds)
+        else {
             return false
         }
         shard.counters.shed.count(reason)
@@ -53,7 +55,9 @@ extension ServerConnection {
         let change = bytes - accounted
         accounted = bytes
         shard.overload.cells.addBytes(change)
-        if change > 0, exchange.shed == nil, phase != .lingering, shard.overload.isFull(shard.limits) {
+        if change > 0, exchange.shed == nil, phase != .lingering,
+            shard.overload.isFull(shard.generation.overload)
+        {
             shedBuffers()
         }
     }
@@ -124,6 +128,7 @@ extension ServerConnection {
     func limit(to set: LimitSet, _ serial: UInt64) {
         guard isAwaiting(serial), limitSet !== set else { return }
         limitSet = set
+        isLimitedByRoute = true
         parser.limitBody(to: UInt64(max(0, limits.requestBodyBytesMax)))
         requestDeadline = exchange.started.advanced(by: limits.requestTimeout)
     }

@@ -49,7 +49,7 @@ extension ServerConnection: UpstreamClient {
         if exchange.rare != nil, let changed = exchange.changed {
             begin(changed.head, on: upstream)
         } else {
-            begin(parser.head, on: upstream)
+            parser.lendHead { begin($0, on: upstream) }
         }
         exchange.sink = .stream
         let isFirst = exchange.replay == nil
@@ -147,7 +147,7 @@ extension ServerConnection: UpstreamClient {
         if exchange.rare != nil, let shaper = exchange.shaper {
             begin(shaped(upstream.parser.head, by: shaper))
         } else {
-            begin(upstream.parser.head)
+            upstream.lendHead { begin($0) }
         }
     }
 

@@ -24,6 +24,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     let source: Listener
     /// What holds for the present request, or else for the next: the listener's, or what its route says instead.
     var limitSet: LimitSet
+    /// Whether it is the route's.
+    var isLimitedByRoute = false
     let begun: MonotonicTime
     /// Memory counted as taken by its bytes.
     var accounted = 0
@@ -72,8 +74,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         serial = past?.serial ?? 0
         tallied = past?.tallied
         parser = RequestParser(limits: limitSet.values.request)
-        let noID = RequestID(prefix: 0, counter: 0)
-        exchange = ExchangeState(hasRequest: false, requestID: noID, started: shard.loop.now)
+        exchange = ExchangeState(requestID: RequestID(prefix: 0, counter: 0))
         super.init(loop: shard.loop, owning: raw)
         timer = LoopTimer { [unowned self] in deadlinePassed() }
     }

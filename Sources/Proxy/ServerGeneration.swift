@@ -9,11 +9,14 @@ final class ServerGeneration: Sendable {
     let number: Int
     let settings: ProxySettings
     let handler: any RequestHandler
+    /// When requests are turned away.
+    let overload: Overload.Bounds
 
     init(number: Int, settings: ProxySettings, handler: any RequestHandler) {
         self.number = number
         self.settings = settings
         self.handler = handler
+        overload = Overload.Bounds(settings.limits)
     }
 }
 

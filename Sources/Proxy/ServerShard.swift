@@ -12,6 +12,8 @@ final class ServerShard: @unchecked Sendable {
     let tally: ClientTally
     var overload: Overload
     private(set) var isDraining = false
+    /// An exchange that is over, for the next request.
+    var spareExchange: Exchange?
     /// Connections whose PROXY header is awaited.
     var unnamed: [ObjectIdentifier: ProxyHeaderChannel] = [:]
     /// How long a connection between requests is kept while draining.
@@ -171,7 +173,7 @@ final class ServerShard: @unchecked Sendable {
 
     /// Gives a connection between two requests to another loop where this one has no rest and the other has.
     func relieve(by connection: ServerConnection) {
-        guard !isDraining, connection.mayMove,
+        guard relief.isDue(on: loop), !isDraining, connection.mayMove,
             let heir = relief.next(from: self, among: family.shards, count: connections.count)
         else { return }
         connection.move(to: heir)

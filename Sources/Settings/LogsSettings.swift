@@ -42,7 +42,7 @@ package struct LogsSettings: Sendable, Equatable {
                 LogFileSettings(reading: $0),
                 $0.value(
                     "format", .choice(), default: AccessFormat.json,
-                    "One JSON object with everything that is known, or the combined format of Apache and NCSA."
+                    "One JSON object with all that is known and no key for what is not, or the combined format of Apache and NCSA."
                 )
             )
         }

@@ -50,10 +50,31 @@ struct RoutePathTests {
     @Test("reads the path of a request target in each form")
     func targets() throws {
         let absolute = try #require(firstHead("GET http://a/%61?x=/../ HTTP/1.1\r\nHost: a\r\n\r\n"))
-        #expect(RoutePath(absolute.target) == .path("/a"))
+        #expect(absolute.target.routePath == .path("/a"))
         let bare = try #require(firstHead("GET http://a?x HTTP/1.1\r\nHost: a\r\n\r\n"))
-        #expect(RoutePath(bare.target) == .path("/"))
+        #expect(bare.target.routePath == .path("/"))
         let asterisk = try #require(firstHead("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"))
-        #expect(RoutePath(asterisk.target) == .refused(.notAbsolute))
+        #expect(asterisk.target.routePath == .refused(.notAbsolute))
+    }
+
+    @Test("a target is read the same behind any other on its connection")
+    func repeated() throws {
+        let lines = [
+            "GET /a/b?q", "GET /a/b?q", "GET /a/c?q", "GET /a/%62?", "GET /a/b;?q", "OPTIONS *", "OPTIONS /",
+            "GET http://h/a/b",
+            "GET http://h/a/c", "GET http://h", "OPTIONS http://h", "POST http://i",
+        ]
+        func text(_ line: String) -> String { line + " HTTP/1.1\r\nHost: h\r\n\r\n" }
+        for first in lines {
+            for second in lines {
+                let heads = requests(text(first) + text(second)).compactMap { event -> RequestHead? in
+                    if case .request(let head) = event { head } else { nil }
+                }
+                #expect(heads.count == 2)
+                #expect(heads.last?.target == firstHead(text(second))?.target, "\(first), \(second)")
+            }
+        }
+        // What only another method may ask is refused behind it, too.
+        #expect(failure(of: requests(text("OPTIONS *") + text("GET *"))) == .targetDoesNotFitMethod)
     }
 }

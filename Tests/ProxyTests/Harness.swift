@@ -11,11 +11,16 @@ import Transport
 final class ClosureHandler: RequestHandler {
     let body: @Sendable (Exchange) -> Void
     let outcomes = Mutex<[ExchangeOutcome]>([])
+    /// The targets of those that had a request.
+    let targets = Mutex<[String]>([])
 
     init(_ body: @escaping @Sendable (Exchange) -> Void) { self.body = body }
 
     func handle(_ exchange: Exchange) { body(exchange) }
-    func finished(_ outcome: ExchangeOutcome) { outcomes.withLock { $0.append(outcome) } }
+    func finished(_ outcome: ExchangeOutcome, of request: RequestHead) {
+        if outcome.hasRequest { targets.withLock { $0.append(request.target.text) } }
+        outcomes.withLock { $0.append(outcome) }
+    }
 }
 
 /// Waits, within bounds, until another thread has brought something about.

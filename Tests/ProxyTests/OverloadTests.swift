@@ -179,10 +179,12 @@ struct OverloadTests {
         let cells = ShardCells()
         var overload = Overload(cells, among: [cells])
         let lags: [UInt64] = [99, 101, 99, 51, 49, 99, 101]
-        let shed = lags.map { overload.reason(limits, lagNanoseconds: $0 * 1_000_000) == .lag }
+        let shed = lags.map {
+            overload.reason(Overload.Bounds(limits), lagNanoseconds: $0 * 1_000_000) == .lag
+        }
         #expect(shed == [false, true, true, true, false, false, true])
         limits.loopLagMax = .zero
-        #expect(overload.reason(limits, lagNanoseconds: .max) == nil)
+        #expect(overload.reason(Overload.Bounds(limits), lagNanoseconds: .max) == nil)
     }
 
     private func residentBytes() -> Int {

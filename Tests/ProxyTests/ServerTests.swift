@@ -22,6 +22,26 @@ struct ServerTests {
         #expect(server.server.counters.accepted.load(ordering: .relaxed) == 1)
     }
 
+    @Test("an exchange that a handler keeps stays its own while others come and go")
+    func keptExchanges() throws {
+        let kept = Kept()
+        let server = try ServerUnderTest { exchange in
+            if exchange.request.target.path.hasPrefix("/kept") { return kept.keep(exchange) }
+            exchange.respond(plain(exchange.request.target.path))
+        }
+        let asked = ["/kept/1", "/kept/2"].map { path in
+            #expect(server.ask("GET /before HTTP/1.1\r\nHost: x\r\n\r\n")?.body == "/before")
+            let client = server.connect()
+            client.send("GET \(path) HTTP/1.1\r\nHost: x\r\nX-Request-Id: id\(path.suffix(1))\r\n\r\n")
+            #expect(server.ask("GET /after HTTP/1.1\r\nHost: x\r\n\r\n")?.body == "/after")
+            return (path, client)
+        }
+        #expect(eventually("both are kept") { kept.count == 2 })
+        kept.each { $0.respond(plain("\($0.request.target.path) \($0.requestID)")) }
+        for (path, client) in asked { #expect(client.answer()?.body == "\(path) id\(path.suffix(1))") }
+        server.stop()
+    }
+
     @Test("answers pipelined requests in order, even when the first is answered last (RFC 9112 §9.3.2)")
     func pipelining() throws {
         let server = try ServerUnderTest { exchange in

@@ -15,7 +15,9 @@ final class ClosureHandler: RequestHandler {
     let outcomes = Mutex<[ExchangeOutcome]>([])
     init(_ body: @escaping @Sendable (Exchange) -> Void) { self.body = body }
     func handle(_ exchange: Exchange) { body(exchange) }
-    func finished(_ outcome: ExchangeOutcome) { outcomes.withLock { $0.append(outcome) } }
+    func finished(_ outcome: ExchangeOutcome, of request: RequestHead) {
+        outcomes.withLock { $0.append(outcome) }
+    }
 }
 
 /// Waits, within bounds, until another thread has brought something about.

@@ -1,3 +1,4 @@
+import HTTPWire
 import Observe
 import Proxy
 import Settings
@@ -10,10 +11,10 @@ final class AccessLane: @unchecked Sendable {
 
     /// Writes an exchange's line.
     func write(
-        _ outcome: ExchangeOutcome, _ route: Route?, _ format: LogsSettings.AccessFormat,
-        to log: RotatingLogWriter
+        _ outcome: ExchangeOutcome, of request: RequestHead, _ route: Route?,
+        _ format: LogsSettings.AccessFormat, to log: RotatingLogWriter
     ) {
-        outcome.withAccessRecord(route) { record in
+        outcome.withAccessRecord(of: request, route) { record in
             switch format {
             case .json:
                 line.restart()

@@ -5,13 +5,13 @@ import Proxy
 extension ExchangeOutcome {
     /// Calls `body` with what the access log says of the exchange, protected or not, and of one that no route took. Its texts
     /// lie where the exchange has them.
-    func withAccessRecord(_ route: Route?, _ body: (AccessRecord) -> Void) {
+    func withAccessRecord(of request: RequestHead, _ route: Route?, _ body: (AccessRecord) -> Void) {
         let note = note.flatMap { $0 as? RequestNote }
         LogText.lend(note?.account) { account in
             LogText.lend(answerCoding ?? note?.answerCoding) { coding in
                 lendRequestID { id in
-                    lendRequest { request in
-                        var record = record(route, id, request)
+                    lend(request) { texts in
+                        var record = record(route, id, texts)
                         if let account {
                             record.address = record.client
                             record.client = account
@@ -58,9 +58,9 @@ extension ExchangeOutcome {
         LogText.lend(requestID.text) { body($0 ?? "") }
     }
 
-    private func lendRequest(_ body: (RequestTexts) -> Void) {
+    private func lend(_ request: RequestHead, _ body: (RequestTexts) -> Void) {
         clientText.withUnsafeBufferPointer { client in
-            guard let request else { return body(RequestTexts(client: .bytes(client))) }
+            guard hasRequest else { return body(RequestTexts(client: .bytes(client))) }
             request.target.bytes.withUnsafeBufferPointer { target in
                 request.fields.lend("user-agent", "referer", "content-encoding") { agent, referrer, coding in
                     LogText.lend(request.method) { method in
@@ -80,12 +80,12 @@ extension ExchangeOutcome {
         if isPlain { return false }
         if case .cut = end { return true }
         return framingError != nil || upstreamError != nil || shed != nil || isTunnel || security != nil
-            || request == nil
+            || !hasRequest
     }
 
     private var rare: AccessRecord.Rare {
         let rare = AccessRecord.Rare()
-        if request == nil, !startLine.isEmpty { rare.startLine = startLine }
+        if !hasRequest, !startLine.isEmpty { rare.startLine = startLine }
         rare.fault = framingError?.name ?? upstreamError?.code
         rare.shed = shed?.rawValue
         rare.isTunnel = isTunnel

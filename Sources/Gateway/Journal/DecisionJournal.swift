@@ -1,4 +1,5 @@
 import Dispatch
+import HTTPWire
 import Logging
 import Observe
 import Proxy
@@ -96,12 +97,10 @@ final class DecisionJournal: Sendable {
     var keepsAccesses: Bool { accesses != nil }
 
     /// Writes one exchange, protected or not. **Runs on** its loop.
-    func record(_ outcome: ExchangeOutcome, route: Route?) {
+    func record(_ outcome: ExchangeOutcome, of request: RequestHead, route: Route?) {
         guard let accesses else { return }
-        guard lanes.indices.contains(outcome.loop) else {
-            return AccessLane().write(outcome, route, accessFormat, to: accesses)
-        }
-        lanes[outcome.loop].write(outcome, route, accessFormat, to: accesses)
+        let lane = lanes.indices.contains(outcome.loop) ? lanes[outcome.loop] : AccessLane()
+        lane.write(outcome, of: request, route, accessFormat, to: accesses)
     }
 
     /// Tells the operator that accepting pauses for want of descriptors, at most every few seconds.

@@ -76,6 +76,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         pool.server.inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
 
+    /// Lends the answer's head without a copy.
+    func lendHead(_ body: (ResponseHead) -> Void) { parser.lendHead(body) }
+
     /// The client's request has this method; to be called before anything is written.
     func beginRequest(_ method: Method) { parser.begin(method: method) }
 
