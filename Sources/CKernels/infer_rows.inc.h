@@ -1,17 +1,19 @@
 // Kernels over rows: LayerNorm, conversion, pooling.
 
 #if SG_KIND == 2
-// bytes = the line in 255 steps from its least value to its largest; the row's scale and zero.
-static void quantise(const float *line, ptrdiff_t padded, uint8_t *bytes, float *scale, float *zero) {
-    vec low = load(line), high = low;
+// bytes = the line in 255 steps from its least value to its largest; the row's scale and zero. kind is a constant where
+// this is inlined.
+INLINE void quantise(const int kind, const void *line, ptrdiff_t padded, uint8_t *bytes, float *scale, float *zero) {
+    vec low = load_as(kind, line, 0), high = low;
     for (ptrdiff_t j = SG_LANES; j < padded; j += SG_LANES) {
-        low = smaller(low, load(line + j));
-        high = larger(high, load(line + j));
+        const vec x = load_as(kind, line, j);
+        low = smaller(low, x);
+        high = larger(high, x);
     }
     const float least = -highest(-low), range = highest(high) - least;
     const vec inverse = all(range > 0 ? 255.0f / range : 0), shift = all(range > 0 ? -least * (255.0f / range) : 0);
     for (ptrdiff_t j = 0; j < padded; j += SG_LANES) {
-        const __m512i whole = _mm512_cvtps_epi32((__m512)FMA(load(line + j), inverse, shift));
+        const __m512i whole = _mm512_cvtps_epi32((__m512)FMA(load_as(kind, line, j), inverse, shift));
         _mm_storeu_si128((__m128i *)(void *)(bytes + j), _mm512_cvtusepi32_epi8(whole));
     }
     *scale = range / 255.0f;
@@ -60,7 +62,7 @@ static void norm_rows(const sg_norm *t, ptrdiff_t row, int rows) {
 #endif
         }
 #if SG_KIND == 2
-        quantise(t->line, padded, out, t->scale + row, t->zero + row);
+        quantise(SG_KIND_F32, t->line, padded, out, t->scale + row, t->zero + row);
 #endif
     }
 }
@@ -75,15 +77,13 @@ static void convert(const sg_convert *t) {
     for (ptrdiff_t row = 0; row < t->rows; row++) {
         const void *x = (const char *)t->x + size * (size_t)(row * t->x_row);
         value *out = (value *)t->out + row * t->out_row;
-        for (ptrdiff_t j = 0; j < t->columns; j += SG_LANES) {
 #if SG_KIND == 2
-            store(t->line + j, load_as(t->x_kind, x, j));
+        if (t->x_kind == SG_KIND_BF16)
+            quantise(SG_KIND_BF16, x, t->columns, out, t->scale + row, t->zero + row);
+        else
+            quantise(SG_KIND_F32, x, t->columns, out, t->scale + row, t->zero + row);
 #else
-            store_as(SG_KIND, out, j, load_as(t->x_kind, x, j));
-#endif
-        }
-#if SG_KIND == 2
-        quantise(t->line, t->columns, out, t->scale + row, t->zero + row);
+        for (ptrdiff_t j = 0; j < t->columns; j += SG_LANES) store_as(SG_KIND, out, j, load_as(t->x_kind, x, j));
 #endif
     }
 }

@@ -94,11 +94,9 @@ INLINE vec load_as(int kind, const void *x, ptrdiff_t at) {
 
 // MARK: Functions
 
-// 2^x for x <= 0, from 2^-126 on; Chebyshev's polynomial on half a unit to either side. In bfloat16 tables three
-// powers give 1e-4, well below the rounding that follows; elsewhere five give 1e-7.
-INLINE vec power(vec x) {
-    x = larger(x, all(-126.0f));
-    const vec shifted = x + 12582912.0f, n = shifted - 12582912.0f, f = x - n;
+// 2^f for f between -1/2 and 1/2 by Chebyshev's polynomial. In bfloat16 tables three powers give 1e-4, well below the
+// rounding that follows; elsewhere five give 1e-7.
+INLINE vec fraction(vec f) {
 #if SG_KIND == 1
     vec p = FMA(f, all(0.0558382829f), all(0.242639479f));
     p = FMA(p, f, all(0.693136734f));
@@ -110,6 +108,13 @@ INLINE vec power(vec x) {
     p = FMA(p, f, all(0.693147188f));
     p = FMA(p, f, all(1.00000008f));
 #endif
+    return p;
+}
+
+// 2^x for x <= 0, from 2^-126 on.
+INLINE vec power(vec x) {
+    x = larger(x, all(-126.0f));
+    const vec shifted = x + 12582912.0f, n = shifted - 12582912.0f, p = fraction(x - n);
     // The low bits of `shifted` are n in two's complement.
     return (vec)((ints)p + ((ints)shifted << 23));
 }

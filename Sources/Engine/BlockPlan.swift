@@ -46,7 +46,7 @@ struct StackPlan {
         hidden = layout.reserve(rows: rows, 4 * channels, hiddenKind)
         scale = layout.reserve(rows: 1, rows, .f32)
         zero = layout.reserve(rows: 1, rows, .f32)
-        line = layout.reserve(rows: 1, 4 * channels, .f32)
+        line = layout.reserve(rows: 1, channels, .f32)
         let most = heads.map { sg_infer_attention_scratch(tokens, channels / $0) }.max() ?? 0
         scratch = layout.reserve(bytes: Int(most))
     }
@@ -150,8 +150,7 @@ struct BlockPlan {
         let to = arena.raw(stack.operand)
         let convert = sg_convert(
             x: values, x_kind: Int32(kind.rawValue), x_row: columns, rows: rows, columns: columns, out: to,
-            out_row: columns, scale: arena.floats(stack.scale), zero: arena.floats(stack.zero),
-            line: arena.floats(stack.line))
+            out_row: columns, scale: arena.floats(stack.scale), zero: arena.floats(stack.zero))
         withUnsafePointer(to: convert) { sg_infer_convert(stack.kernels.main, $0) }
         return UnsafeRawPointer(to)
     }

@@ -72,7 +72,7 @@ struct ClassifierPlan {
             let convert = sg_convert(
                 x: arena.raw(picture), x_kind: Int32(SG_KIND_F32), x_row: 0, rows: 1,
                 columns: roundUp(image.count),
-                out: row, out_row: 0, scale: nil, zero: nil, line: nil)
+                out: row, out_row: 0, scale: nil, zero: nil)
             withUnsafePointer(to: convert) { sg_infer_convert(layers[0].kernels, $0) }
         case .convolutions(let plan): plan.run(arena.floats(picture), into: row, arena)
         case .residual(let plan): plan.run(arena.floats(picture), into: row, arena)

@@ -103,10 +103,23 @@ import Testing
         }
     }
 
-    @Test(
-        "attention is softmax(scale · q·kᵀ)·v for each head", arguments: floating,
-        [(1, 2, 8), (7, 1, 64), (50, 3, 64), (50, 4, 8), (257, 2, 20), (33, 3, 12), (16, 2, 40)])
-    func attention(table: Table, sizes: (tokens: Int, heads: Int, channels: Int)) {
+    /// An attention's sizes and scale; by the largest a query gives nearly all weight to one key.
+    struct AttentionCase: Sendable, CustomTestStringConvertible {
+        let tokens: Int
+        let heads: Int
+        let channels: Int
+        let scale: Float
+        var testDescription: String { "\(tokens) tokens, \(heads) heads of \(channels), scale \(scale)" }
+    }
+
+    static let attentions = [
+        (1, 2, 8), (7, 1, 64), (50, 3, 64), (50, 4, 8), (257, 2, 20), (65, 1, 64), (33, 3, 12), (16, 2, 40),
+    ].flatMap { sizes in
+        [0.02, 0.4, 8].map { AttentionCase(tokens: sizes.0, heads: sizes.1, channels: sizes.2, scale: $0) }
+    }
+
+    @Test("attention is softmax(scale · q·kᵀ)·v for each head", arguments: floating, attentions)
+    func attention(table: Table, sizes: AttentionCase) {
         let (tokens, channels) = (sizes.tokens, sizes.heads * sizes.channels)
         let (row, outRow) = (roundUp(3 * channels), roundUp(channels))
         var generator = RandomGenerator(seed: 4)
@@ -121,11 +134,12 @@ import Testing
                 var how = sg_attention(
                     qkv: qkv.baseAddress, qkv_row: row, tokens: tokens, channels: channels,
                     heads: sizes.heads,
-                    out: bytes, out_row: outRow, scale: 0.4, scratch: scratch)
+                    out: bytes, out_row: outRow, scale: sizes.scale, scratch: scratch)
                 sg_infer_attention(table.kernels, &how)
             }
         }
-        let tolerance: Float = table.kind == .f32 ? 5e-6 : 0.02
+        // A score's rounding, relative to some tens, is blown up by the scale.
+        let tolerance = (table.kind == .f32 ? 5e-6 : 0.02) * max(1, 8 * sizes.scale)
         for head in 0..<sizes.heads {
             let wanted = Self.attention(qkv, head, sizes, row: row, channels: channels)
             for (index, value) in wanted.enumerated() {
@@ -143,8 +157,7 @@ import Testing
 
     /// One head's result by definition: (tokens, channels of a head).
     private static func attention(
-        _ qkv: Operand, _ head: Int, _ sizes: (tokens: Int, heads: Int, channels: Int), row: Int,
-        channels: Int
+        _ qkv: Operand, _ head: Int, _ sizes: AttentionCase, row: Int, channels: Int
     ) -> [Double] {
         func part(_ which: Int, _ token: Int, _ channel: Int) -> Double {
             Double(qkv.value(token * row + which * channels + head * sizes.channels + channel))
@@ -155,7 +168,7 @@ import Testing
                 (0..<sizes.channels).reduce(0) { $0 + part(0, i, $1) * part(1, j, $1) })
         }
         var weights = scores
-        sg_naive_softmax(scores, &weights, sizes.tokens, sizes.tokens, 0.4)
+        sg_naive_softmax(scores, &weights, sizes.tokens, sizes.tokens, sizes.scale)
         return (0..<sizes.tokens * sizes.channels).map { index in
             let (i, channel) = index.quotientAndRemainder(dividingBy: sizes.channels)
             return (0..<sizes.tokens).reduce(0) {

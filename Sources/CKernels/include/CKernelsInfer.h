@@ -133,7 +133,6 @@ typedef struct {
     void *out;
     ptrdiff_t out_row;
     float *scale, *zero;
-    float *line;
 } sg_convert;
 void sg_infer_convert(const sg_infer *kernels, const sg_convert *how);
 
