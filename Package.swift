@@ -49,7 +49,11 @@ let package = Package(
             name: "Engine", dependencies: ["SAME", "Neural", "Tensor", "CKernels"], swiftSettings: strict),
         .target(
             name: "Learning",
-            dependencies: ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib"],
+            dependencies: [
+                "SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib", "Client", "HTTPWire",
+                "Secure",
+                "Transport",
+            ],
             swiftSettings: strict),
 
         // MARK: Bytes
@@ -124,7 +128,7 @@ package.targets += rooms.map { room in
     return .testTarget(
         name: "\(room)Tests",
         dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : [])
-            + (room == "Secure" ? ["Proxy", "HTTPWire"] : [])
+            + (room == "Secure" ? ["Proxy", "HTTPWire", "Client"] : [])
             + (room == "RedTeam"
                 ? [
                     "Gateway", "Settings", "Proxy", "Observe",

@@ -1,24 +1,30 @@
-import CPosix
-import Glibc
 import HTTPWire
 import Transport
 
 /// A blocking HTTP/1.1 client over one kept-alive connection: for the control plane, where a thread may wait.
 ///
-/// Plain HTTP alone. Not `Sendable`: a client belongs to one thread at a time.
+/// Not `Sendable`: a client belongs to one thread at a time.
 package final class HTTPClient {
     private let endpoint: Endpoint
     private let limits: WireLimits
     /// The longest a request may take from connecting to the last byte of its answer.
     private let timeout: Duration
-    private var descriptor: Int32?
+    private let security: (any SessionMaker)?
+    /// Ends what another thread waits for here, and all that would follow.
+    package let interruption = Interruption()
+    private var stream: ClientStream?
     private var parser: ResponseParser
     private var received: [UInt8] = []
     private var deadline = ContinuousClock.now
 
-    /// A client of `endpoint` that has not connected yet. `answerBytesMax` bounds an answer's body.
-    package init(_ endpoint: Endpoint, timeout: Duration = .seconds(30), answerBytesMax: Int = 64 << 20) {
+    /// A client of `endpoint` that has not connected yet, and speaks TLS where `security` makes sessions for it.
+    /// `answerBytesMax` bounds an answer's body.
+    package init(
+        _ endpoint: Endpoint, security: (any SessionMaker)? = nil, timeout: Duration = .seconds(30),
+        answerBytesMax: Int = 64 << 20
+    ) {
         self.endpoint = endpoint
+        self.security = security
         self.timeout = timeout
         var limits = WireLimits()
         limits.bodyBytesMax = UInt64(answerBytesMax)
@@ -39,8 +45,8 @@ package final class HTTPClient {
         let bytes = try message(method, target, fields, body)
         deadline = ContinuousClock.now + timeout
         // Closed meanwhile, or speaking without being asked: nothing has been sent on it yet, so any request may do without.
-        if let descriptor, cposix_is_stale(descriptor) != 0 { close() }
-        let isReused = descriptor != nil
+        if stream?.isStale == true { close() }
+        let isReused = stream != nil
         do throws(ClientError) {
             return try attempt(bytes, method)
         } catch {
@@ -63,8 +69,8 @@ package final class HTTPClient {
 
     /// Ends the connection; the next request makes a new one.
     package func close() {
-        if let descriptor { cposix_close(descriptor) }
-        descriptor = nil
+        stream?.close()
+        stream = nil
         received.removeAll(keepingCapacity: true)
         parser = ResponseParser(limits: limits)
     }
@@ -86,10 +92,9 @@ package final class HTTPClient {
     }
 
     private func exchange(_ bytes: [UInt8], _ method: Method) throws(ClientError) -> ClientResponse {
-        if descriptor == nil { descriptor = try connect() }
-        guard let socket = descriptor else { throw .closedBeforeAnswer }
+        let stream = try connected()
         let begun = ContinuousClock.now
-        let isWritten = try write(bytes, socket)
+        let isWritten = try stream.write(bytes, by: deadline)
         parser.begin(method: method)
         var body: [UInt8] = []
         var head: ResponseHead?
@@ -101,7 +106,7 @@ package final class HTTPClient {
                 received.removeFirst(consumed)
                 consumed = 0
                 let isFirst = head == nil && received.isEmpty
-                if try !receive(socket, isFirst: isFirst) {
+                if try !stream.receive(into: &received, isFirst: isFirst, by: deadline) {
                     guard let head, case .completesMessage = parser.endOfInput(unconsumed: received.count)
                     else {
                         throw .closedInAnswer
@@ -131,90 +136,10 @@ package final class HTTPClient {
             status: head.status, fields: head.fields, body: body, latency: ContinuousClock.now - begun)
     }
 
-    // MARK: The socket
-
-    /// The most addresses of a name that are tried: `localhost` alone often has two.
-    private static let addressesMax = 8
-
-    private func connect() throws(ClientError) -> Int32 {
-        var last = ClientError.unresolved(endpoint.host)
-        for address in addresses() {
-            do throws(ClientError) {
-                return try connect(to: address)
-            } catch {
-                guard case .connectFailed = error else { throw error }
-                last = error
-            }
-        }
-        throw last
-    }
-
-    private func addresses() -> [cposix_address] {
-        var address = cposix_address()
-        if cposix_address_parse(endpoint.host, endpoint.port, &address) == 0 { return [address] }
-        var found = [cposix_address](repeating: cposix_address(), count: Self.addressesMax)
-        let count = cposix_resolve(endpoint.host, endpoint.port, &found, Int32(found.count))
-        return Array(found.prefix(Int(max(0, count))))
-    }
-
-    private func connect(to address: cposix_address) throws(ClientError) -> Int32 {
-        var address = address
-        let socket = cposix_connect(&address)
-        guard socket >= 0 else { throw .connectFailed(errno: -socket) }
-        do throws(ClientError) {
-            try wait(socket, for: POLLOUT)
-            let error = cposix_socket_error(socket)
-            guard error == 0 else { throw .connectFailed(errno: -error) }
-        } catch {
-            cposix_close(socket)
-            throw error
-        }
-        return socket
-    }
-
-    /// Sends the bytes; false when the server takes no more of them, as one that refuses a request early does: its answer
-    /// may have come all the same.
-    private func write(_ bytes: [UInt8], _ socket: Int32) throws(ClientError) -> Bool {
-        var sent = 0
-        while sent < bytes.count {
-            let rest = bytes.span.extracting(sent...)
-            let count = rest.withUnsafeBytes { cposix_send(socket, $0.baseAddress, $0.count) }
-            switch count {
-            case -Int(EAGAIN): try wait(socket, for: POLLOUT)
-            case ..<0: return false
-            default: sent += count
-            }
-        }
-        return true
-    }
-
-    /// Appends what has come; false at the end of the stream.
-    private func receive(_ socket: Int32, isFirst: Bool) throws(ClientError) -> Bool {
-        while true {
-            let count = withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 16) { buffer in
-                let count = cposix_receive(socket, buffer.baseAddress, buffer.count)
-                if count > 0 { received.append(contentsOf: buffer.prefix(count)) }
-                return count
-            }
-            switch count {
-            case -Int(EAGAIN): try wait(socket, for: POLLIN)
-            case ..<0 where isFirst, 0 where isFirst: throw .closedBeforeAnswer
-            case ..<0: throw .closedInAnswer
-            case 0: return false
-            default: return true
-            }
-        }
-    }
-
-    private func wait(_ socket: Int32, for events: Int32) throws(ClientError) {
-        while true {
-            let left = deadline - ContinuousClock.now
-            guard left > .zero else { throw .timeout }
-            let (seconds, attoseconds) = left.components
-            let milliseconds = min(seconds, 1_000_000) * 1000 + attoseconds / 1_000_000_000_000_000 + 1
-            var entry = pollfd(fd: socket, events: Int16(events), revents: 0)
-            let count = poll(&entry, 1, Int32(milliseconds))
-            if count > 0 { return }
-        }
+    private func connected() throws(ClientError) -> ClientStream {
+        if let stream { return stream }
+        let made = try ClientStream(to: endpoint, security: security, by: deadline, interruption)
+        stream = made
+        return made
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import FoundationNetworking
 import Learning
 import Query
 import SAME
@@ -25,7 +24,7 @@ struct VictimClientTests {
         }
 
         /// Reads the request with Foundation's parser, so that nothing of the program's own JSON is trusted.
-        func exchange(_ request: URLRequest) async throws -> (status: Int, body: [UInt8]) {
+        func exchange(_ request: [UInt8]) async throws -> (status: Int, body: [UInt8]) {
             let number = state.withLock { state in
                 state.requests += 1
                 state.under += 1
@@ -35,7 +34,7 @@ struct VictimClientTests {
             await Task.yield()
             defer { state.withLock { $0.under -= 1 } }
             if let failure = fail(number) { return (failure.status, Array(failure.body.utf8)) }
-            let tree = try JSONSerialization.jsonObject(with: request.httpBody ?? Data()) as? [String: Any]
+            let tree = try JSONSerialization.jsonObject(with: Data(request)) as? [String: Any]
             let rows = tree?["instances"] as? [Any] ?? []
             state.withLock { $0.rowsAsked += rows.count }
             let answers = rows.map { row in

@@ -41,7 +41,10 @@ struct ModuleMap {
         "Tensor": ["CKernels"],
         "Neural": ["Tensor", "CKernels"],
         "SAME": ["Neural", "Tensor", "Digest"],
-        "Learning": ["SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib", "Client"],
+        "Learning": [
+            "SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib", "Client", "HTTPWire", "Secure",
+            "Transport",
+        ],
         "RedTeam": [
             "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire",
             "Digest",
@@ -75,9 +78,7 @@ struct ModuleMap {
     ]
 
     /// What comes with Swift, for every room.
-    static let system: Set<String> = [
-        "Foundation", "FoundationNetworking", "Dispatch", "Synchronization", "Glibc",
-    ]
+    static let system: Set<String> = ["Foundation", "Dispatch", "Synchronization", "Glibc"]
 
     /// The module that a line imports; nil for any other line.
     static func imported(by line: String) -> String? {

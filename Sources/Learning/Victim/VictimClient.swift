@@ -1,5 +1,4 @@
-import Foundation
-import FoundationNetworking
+import Client
 import Query
 import SAME
 import Tensor
@@ -25,10 +24,11 @@ package struct VictimClient: Sendable {
         package init() {}
     }
 
-    /// One exchange with the endpoint: how tests stand in for the network.
-    package typealias Exchange = @Sendable (URLRequest) async throws -> (status: Int, body: [UInt8])
+    /// One body posted to the endpoint, and what came back: how tests stand in for the network.
+    package typealias Exchange = @Sendable (_ body: [UInt8]) async throws -> (status: Int, body: [UInt8])
 
-    private let url: URL
+    /// The endpoint's name in messages and journals.
+    package let name: String
     private let encoder: QueryEncoder
     private let reader: AnswerReader
     private let manner: Manner
@@ -41,19 +41,15 @@ package struct VictimClient: Sendable {
         exchange: Exchange? = nil,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) throws(VictimError) {
-        guard let url = URL(string: text), let scheme = url.scheme?.lowercased(), url.host != nil,
-            scheme == "http" || scheme == "https"
-        else { throw .badURL(text) }
-        self.url = url
+        let connections = try VictimConnections(
+            text, timeout: manner.timeout, answerBytesMax: manner.answerBytesMax)
+        name = text
         self.manner = manner
         encoder = QueryEncoder(query)
         reader = AnswerReader(answer)
-        self.exchange = exchange ?? Self.networkExchange(timeout: manner.timeout)
+        self.exchange = exchange ?? { try await connections.post($0) }
         self.sleep = sleep
     }
-
-    /// The endpoint's name in messages and journals.
-    package var name: String { url.absoluteString }
 
     /// Asks about every image the journal has no answer for, and returns all answers in the images' order.
     package func ask(
@@ -86,15 +82,7 @@ package struct VictimClient: Sendable {
 
     /// The answers to one batch, one row of probabilities an image.
     package func answers(to batch: QueryBatch) async throws -> [[Float]] {
-        var request = URLRequest(url: url)
-        request.httpMethod = "POST"
-        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.httpBody = Data(encoder.body(batch))
-        request.timeoutInterval = manner.timeout / .seconds(1)
-        let body = try await patiently(request)
-        guard body.count <= manner.answerBytesMax else {
-            throw VictimError.answerTooLarge(url: name, bytes: body.count, bytesMax: manner.answerBytesMax)
-        }
+        let body = try await patiently(encoder.body(batch))
         do throws(AnswerError) {
             return try distributions(try reader.read(body, rows: batch.rows))
         } catch {
@@ -116,7 +104,7 @@ package struct VictimClient: Sendable {
 
     // MARK: Attempts
 
-    private func patiently(_ request: URLRequest) async throws -> [UInt8] {
+    private func patiently(_ request: [UInt8]) async throws -> [UInt8] {
         var pause = manner.pause
         var attempt = 1
         while true {
@@ -139,17 +127,19 @@ package struct VictimClient: Sendable {
         case mayPass(VictimError)
     }
 
-    private func outcome(of request: URLRequest, _ attempt: Int) async throws -> Outcome {
+    private func outcome(of request: [UInt8], _ attempt: Int) async throws -> Outcome {
         let status: Int
         let body: [UInt8]
         do {
             (status, body) = try await exchange(request)
         } catch {
-            if error is CancellationError || (error as? URLError)?.code == .cancelled {
-                throw CancellationError()
+            try Task.checkCancellation()
+            switch error as? ClientError {
+            // The same bytes would be as wrong, and the same answer as large, each time.
+            case .badRequest, .malformedAnswer(.bodyTooLarge):
+                return .failed(failure(error, attempt))
+            default: return .mayPass(failure(error, attempt))
             }
-            return .mayPass(
-                .unreachable(url: name, attempts: attempt, reason: error.localizedDescription))
         }
         if status == 200 { return .answered(body) }
         let failure = VictimError.refused(
@@ -158,15 +148,11 @@ package struct VictimClient: Sendable {
         return status == 408 || status == 429 || status >= 500 ? .mayPass(failure) : .failed(failure)
     }
 
-    private static func networkExchange(timeout: Duration) -> Exchange {
-        let configuration = URLSessionConfiguration.ephemeral
-        configuration.httpMaximumConnectionsPerHost = 64
-        configuration.timeoutIntervalForRequest = timeout / .seconds(1)
-        let session = URLSession(configuration: configuration)
-        return { request in
-            let (data, response) = try await session.data(for: request)
-            return ((response as? HTTPURLResponse)?.statusCode ?? 0, Array(data))
+    private func failure(_ error: any Error, _ attempt: Int) -> VictimError {
+        if case .malformedAnswer(.bodyTooLarge)? = error as? ClientError {
+            return .answerTooLarge(url: name, bytesMax: manner.answerBytesMax)
         }
+        return .unreachable(url: name, attempts: attempt, reason: "\(error)")
     }
 
     /// The first 200 bytes of a body, fit for a message.

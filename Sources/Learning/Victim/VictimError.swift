@@ -6,7 +6,7 @@ package enum VictimError: Error, Hashable, Sendable {
     case unreachable(url: String, attempts: Int, reason: String)
     case refused(url: String, status: Int, excerpt: String, attempts: Int)
     case unreadable(url: String, reason: String, excerpt: String)
-    case answerTooLarge(url: String, bytes: Int, bytesMax: Int)
+    case answerTooLarge(url: String, bytesMax: Int)
     case classesDiffer(url: String, found: Int, before: Int)
     case stopped(answered: Int, of: Int)
     case journal(FileError)
@@ -23,8 +23,8 @@ extension VictimError: CustomStringConvertible {
             "\(url) answers with status \(status) (\(attempts) attempts): \(excerpt)"
         case .unreadable(let url, let reason, let excerpt):
             "the answer of \(url) cannot be read: \(reason). It begins: \(excerpt)"
-        case .answerTooLarge(let url, let bytes, let bytesMax):
-            "an answer of \(url) has \(bytes) bytes; at most \(bytesMax) are read: lower --victim-batch"
+        case .answerTooLarge(let url, let bytesMax):
+            "an answer of \(url) has more than the \(bytesMax) bytes that are read: lower --victim-batch"
         case .classesDiffer(let url, let found, let before):
             "\(url) answered with \(found) classes after \(before)"
         case .stopped(let answered, let count): "stopped after \(answered) of \(count) answers"
