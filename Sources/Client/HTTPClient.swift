@@ -63,7 +63,8 @@ package final class HTTPClient {
             return try exchange(bytes, method)
         } catch {
             close()
-            throw error
+            // Whoever gave up sees the connection end, and not why.
+            throw interruption.isRaised ? .interrupted : error
         }
     }
 

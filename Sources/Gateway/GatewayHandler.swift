@@ -23,8 +23,10 @@ final class GatewayHandler: RequestHandler {
         }
         switch exchange.routePath {
         case .refused(let ambiguity):
-            exchange.respond(
-                ProblemDocument(status: 400, detail: "the path has more than one reading: \(ambiguity)"))
+            let detail =
+                exchange.target.form == .asterisk
+                ? "no route takes '*'" : "the path has more than one reading: \(ambiguity)"
+            exchange.respond(ProblemDocument(status: 400, detail: detail))
         case .path(let path): handle(exchange, path: path, method: method.name)
         }
     }
@@ -61,7 +63,11 @@ final class GatewayHandler: RequestHandler {
             let refusal = authenticate(exchange, route, authentication, &note)
             // The trace is in the outcome besides, so that a note on an anonymous request would say nothing.
             if note.account != nil, services.journal.keepsAccesses { exchange.attach(note) }
-            if let refusal { return refuse(exchange, route, refusal) }
+            if let refusal {
+                // Whoever guesses at credentials pays for each guess as for any request.
+                guard admits(exchange, note, route) else { return }
+                return refuse(exchange, route, refusal)
+            }
             if route.upstream.isHashed, let account = note.account {
                 exchange.clientKey = Rendezvous.key(account.utf8)
             }
@@ -87,22 +93,23 @@ final class GatewayHandler: RequestHandler {
     /// Passes a request on unscored, charged as one row.
     private func stream(_ exchange: Exchange, _ note: RequestNote, _ route: Route) {
         let compressor = route.compression.map { AnswerCompressor($0, services.codings) }
-        guard !route.rates.isEmpty else {
-            return exchange.stream(to: route.upstream, options: route.streamOptions, shaper: compressor)
-        }
+        guard admits(exchange, note, route) else { return }
+        exchange.stream(to: route.upstream, options: route.streamOptions, shaper: compressor)
+    }
+
+    /// Whether the route's rates let one row in, for which there will be no score to wait; where they do not, the client is told.
+    private func admits(_ exchange: Exchange, _ note: RequestNote, _ route: Route) -> Bool {
+        guard !route.rates.isEmpty else { return true }
         let limiter = services.limiter(for: route)
         switch limiter.admit(note.subject(exchange.client.host, on: route)) {
         case .allowed(let ticket, _):
-            // There will be no score to wait for.
             limiter.settleEstimate(ticket)
-            exchange.stream(to: route.upstream, options: route.streamOptions, shaper: compressor)
-        case .denied(let denial):
-            services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
-            exchange.respond(Response(denial, exchange.requestID))
-        case .unknown:
-            services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
-            exchange.respond(Response(unknownRate: exchange.requestID))
+            return true
+        case .denied(let denial): exchange.respond(Response(denial, exchange.requestID))
+        case .unknown: exchange.respond(Response(unknownRate: exchange.requestID))
         }
+        services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
+        return false
     }
 
     /// Finds out who asks; what is wrong with the credentials, if anything is.

@@ -22,6 +22,12 @@ extension Generation {
             "policies", new.policies.map { ($0.name, $0) }, before.policies.map { ($0.name, $0) })
         lines += Self.difference("rates", new.rates.map { ($0.name, $0) }, before.rates.map { ($0.name, $0) })
         lines += Self.changedSections(new, before)
+        lines += contents.keys.sorted().compactMap { place in
+            guard let earlier = old.contents[place], new.files[place] == before.files[place] else {
+                return nil
+            }
+            return earlier == contents[place] ? nil : "\(place): has new content"
+        }
         if new.daemon != before.daemon {
             lines.append("daemon: changed, which takes effect with the next start alone")
         }

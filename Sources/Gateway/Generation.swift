@@ -1,3 +1,5 @@
+import Digest
+import Foundation
 import Logging
 import Policy
 import Proxy
@@ -21,6 +23,8 @@ final class Generation: Sendable {
     /// The side door's; empty without one.
     let adminListeners: [BoundListener]
     private let scoring: Lease<ScoringPool>
+    /// What the files held that the configuration names, by the key that names them.
+    let contents: [String: SHA256Digest]
 
     /// Makes what serves by an assembly, and takes over from `earlier` what has not changed. Nothing is in effect yet.
     ///
@@ -31,6 +35,7 @@ final class Generation: Sendable {
     ) throws {
         self.assembly = assembly
         let settings = assembly.settings
+        contents = Self.contents(settings.files)
         number = (earlier?.number ?? 0) + 1
         listeners = sockets.listeners
         adminListeners = sockets.adminListeners
@@ -56,6 +61,17 @@ final class Generation: Sendable {
             leases: [scoring] + assembly.leases.values.map { $0 as any Sendable }, reloads: state.reloads)
         handler = GatewayHandler(routes: RouteTable(assembly.routes), services: services)
         try expose(state, metrics)
+    }
+
+    /// Digests of certificates, keys and the like: what is written to, and models, whose digests are their own affair, are left out.
+    private static func contents(_ files: [String: String]) -> [String: SHA256Digest] {
+        let others = ["logs.", "models.", "daemon."]
+        return files.filter { file in !others.contains { file.key.hasPrefix($0) } }.compactMapValues { path -> SHA256Digest? in
+            guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int,
+                size <= 16 << 20
+            else { return nil }
+            return FileManager.default.contents(atPath: path).map { SHA256.digest(of: Array($0)) }
+        }
     }
 
     /// By name.

@@ -33,7 +33,50 @@ enum Authority {
         {
             index += 1
         }
-        guard index > 2, index < count, base[index] == 0x5D else { return nil }
+        guard index > 2, index < count, base[index] == 0x5D, isAddress(base + 1, index - 1) else {
+            return nil
+        }
         return index + 1
+    }
+
+    /// Whether `count` hexadecimal digits, colons and dots are an IPv6 address: groups of at most four digits, eight of them or
+    /// fewer with one `::`, the last two perhaps as an IPv4 address (RFC 3986 §3.2.2).
+    private static func isAddress(_ base: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+        var groups = 0
+        var isShortened = false
+        var index = 0
+        while index < count {
+            if base[index] == Bytes.colon {
+                let isDouble = index + 1 < count && base[index + 1] == Bytes.colon
+                // A single colon stands between two groups, a double one once anywhere.
+                guard isDouble ? !isShortened : index > 0 && index + 1 < count else { return false }
+                isShortened = isShortened || isDouble
+                index += isDouble ? 2 : 1
+                if index < count, base[index] == Bytes.colon { return false }
+                continue
+            }
+            var end = index
+            while end < count, Bytes.hexValue(base[end]) != nil { end += 1 }
+            if end < count, base[end] == 0x2E {
+                guard isIPv4(base + index, count - index) else { return false }
+                groups += 2
+                break
+            }
+            guard (1...4).contains(end - index) else { return false }
+            groups += 1
+            index = end
+        }
+        return isShortened ? groups < 8 : groups == 8
+    }
+
+    /// Four numbers of one to three digits up to 255.
+    private static func isIPv4(_ base: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+        let parts = UnsafeBufferPointer(start: base, count: count).split(
+            separator: 0x2E, omittingEmptySubsequences: false)
+        return parts.count == 4
+            && parts.allSatisfy { part in
+                (1...3).contains(part.count) && part.allSatisfy(Bytes.isDigit)
+                    && part.reduce(0) { $0 * 10 + Int($1 - 0x30) } <= 255
+            }
     }
 }

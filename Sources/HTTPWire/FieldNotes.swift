@@ -10,6 +10,9 @@ struct FieldNotes: Sendable {
     var acceptsTrailers = false
     /// Whether `Connection` names something else than whether to close.
     var listsConnectionOptions = false
+    /// What `Connection` lists, in all its lines: each is looked for among the fields of the head.
+    private var connectionOptions = 0
+    private static let connectionOptionsMax = 32
     var hasVia = false
     var hasTrace = false
     var hasRequestID = false
@@ -31,7 +34,7 @@ struct FieldNotes: Sendable {
         case 4 where isRequest && Self.isNamed(name, "host"): try takeHost(value, valueLength)
         case 6 where isRequest && Self.isNamed(name, "expect"): takeExpect(value, valueLength)
         case 10:
-            if Self.isNamed(name, "connection") { takeConnection(value, valueLength) }
+            if Self.isNamed(name, "connection") { try takeConnection(value, valueLength) }
             if Self.isNamed(name, "tracestate") { hasTrace = true }
         case 11 where Self.isNamed(name, "traceparent"): hasTrace = true
         case 12 where Self.isNamed(name, "x-request-id"): hasRequestID = true
@@ -60,7 +63,9 @@ struct FieldNotes: Sendable {
         }
     }
 
-    private mutating func takeConnection(_ value: UnsafePointer<UInt8>, _ count: Int) {
+    private mutating func takeConnection(
+        _ value: UnsafePointer<UInt8>, _ count: Int
+    ) throws(FramingError) {
         // What nearly every client sends, without walking a list.
         if count == 10, Self.isNamed(value, "keep-alive") { return saysKeepAlive = true }
         if count == 5, Self.isNamed(value, "close") { return saysClose = true }
@@ -68,6 +73,9 @@ struct FieldNotes: Sendable {
         let list = TokenList(UnsafeBufferPointer(start: value, count: count))
         if list.contains("close") { saysClose = true }
         if list.contains("keep-alive") { saysKeepAlive = true }
+        var members = list
+        while members.next() != nil { connectionOptions += 1 }
+        guard connectionOptions <= Self.connectionOptionsMax else { throw .tooManyConnectionOptions }
     }
 
     private mutating func takeIfContentLength(

@@ -14,6 +14,8 @@ extension FramingError {
         case .foldedLine: "RFC 9112 §5.2"
         case .emptyFieldName, .spaceBeforeColon, .malformedFieldName, .missingColon: "RFC 9112 §5.1"
         case .unsupportedExpectation: "RFC 9110 §10.1.1"
+        case .tooManyConnectionOptions: "RFC 9110 §7.6.1"
+        case .tooManyInterimAnswers: "RFC 9110 §15.2"
         case .malformedContentLength, .repeatedContentLength: "RFC 9110 §8.6"
         case .contentLengthWithTransferEncoding: "RFC 9112 §6.3"
         case .repeatedTransferEncoding, .malformedTransferEncoding, .unsupportedTransferEncoding,
@@ -62,6 +64,8 @@ extension FramingError: CustomStringConvertible {
         case .repeatedHost: "There is more than one Host field"
         case .malformedHost: "The host is not 'name[:port]'"
         case .unsupportedExpectation: "The only expectation understood is 100-continue"
+        case .tooManyConnectionOptions: "Connection lists more options than this server accepts"
+        case .tooManyInterimAnswers: "There are more interim answers than this server accepts"
         case .malformedContentLength: "Content-Length is not a run of digits within range"
         case .repeatedContentLength: "There is more than one Content-Length"
         case .contentLengthWithTransferEncoding: "Content-Length and Transfer-Encoding exclude each other"

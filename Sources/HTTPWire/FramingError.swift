@@ -2,7 +2,7 @@
 ///
 /// After any of these the connection carries bytes of unknown meaning: answer with `status` if an answer is
 /// still possible, then close. It is never reused, on either side.
-package enum FramingError: Error, Sendable, Equatable, CaseIterable {
+package enum FramingError: String, Error, Sendable, Equatable, CaseIterable {
     // Lines
     case bareLineFeed
     case bareCarriageReturn
@@ -30,6 +30,8 @@ package enum FramingError: Error, Sendable, Equatable, CaseIterable {
     case repeatedHost
     case malformedHost
     case unsupportedExpectation
+    case tooManyConnectionOptions
+    case tooManyInterimAnswers
     // Body framing
     case malformedContentLength
     case repeatedContentLength
@@ -58,7 +60,7 @@ package enum FramingError: Error, Sendable, Equatable, CaseIterable {
     /// Its name in metrics and logs, which does not change: `bare-line-feed`.
     package var name: String {
         var name = ""
-        for character in "\(self)" {
+        for character in rawValue {
             if character.isUppercase { name += "-" }
             name += character.lowercased()
         }
@@ -71,7 +73,9 @@ package enum FramingError: Error, Sendable, Equatable, CaseIterable {
         case .bodyTooLarge: 413
         case .startLineTooLong: 414
         case .unsupportedExpectation: 417
-        case .headTooLarge, .fieldTooLong, .tooManyFields, .trailersTooLarge, .tooManyTrailers: 431
+        case .headTooLarge, .fieldTooLong, .tooManyFields, .tooManyConnectionOptions, .trailersTooLarge,
+            .tooManyTrailers:
+            431
         case .unsupportedTransferEncoding: 501
         case .unsupportedVersion: 505
         default: 400

@@ -66,10 +66,13 @@ extension HeaderList {
     }
 
     /// Removes fields that must not stand in a trailer section (RFC 9110 §6.5.1): a receiver that merges trailers
-    /// into its head would take them for the sender's.
-    package mutating func removeForbiddenInTrailers() {
+    /// into its head would take them for the sender's. Besides those of a fixed list, they are the ones that `isKept` refuses.
+    package mutating func removeForbiddenInTrailers(
+        _ isKept: (UnsafeBufferPointer<UInt8>) -> Bool = { _ in true }
+    ) {
         removeHopByHop()
         for name in Self.forbiddenTrailerNames { remove(name) }
+        removeEntries { !isKept(UnsafeBufferPointer(start: $0, count: $1)) }
     }
 
     private mutating func removeUnlessProtected(_ name: UnsafeBufferPointer<UInt8>) {
@@ -88,6 +91,6 @@ extension HeaderList {
         "via", "cache-control", "expect", "max-forwards", "range", "if-match", "if-none-match", "location",
         "vary",
         "www-authenticate", "proxy-authentication-info", "content-location", "date", "expires", "age",
-        "retry-after",
+        "retry-after", "traceparent", "tracestate", "x-api-key",
     ]
 }

@@ -49,7 +49,7 @@ package struct RequestTarget: Sendable, Equatable {
     package var query: String? { queryRange.map { String(decoding: bytes[$0], as: UTF8.self) } }
 
     /// Whether neither a path nor a query is there, as in `http://host`.
-    var hasNoPath: Bool { pathRange.isEmpty && queryRange == nil }
+    package var hasNoPath: Bool { pathRange.isEmpty && queryRange == nil }
 
     /// The whole target as text.
     package var text: String { String(decoding: bytes, as: UTF8.self) }

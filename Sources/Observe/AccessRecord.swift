@@ -24,6 +24,10 @@ package struct AccessRecord: LogRecord {
     package var route: LogText?
     /// The upstream's name; nil when none was asked.
     package var upstream: LogText?
+    /// Which of its servers answered, or was the last to be asked: `10.0.0.7:8501`.
+    package var server: LogText?
+    /// To how many servers or connections it was sent; nil for one.
+    package var attempts: Int?
     /// The id of the trace across services that it belongs to, in hexadecimal; nil when there is none.
     package var trace: LogText?
     /// The content coding that the request's body claims; nil for none.
@@ -112,6 +116,8 @@ package struct AccessRecord: LogRecord {
         line.field("duration_ms", milliseconds: duration)
         if let route { line.field("route", route) }
         if let upstream { line.field("upstream", upstream) }
+        if let server { line.field("server", server) }
+        if let attempts { line.field("attempts", attempts) }
         if let trace { line.field("trace", trace) }
         if let requestCoding { line.field("content_encoding", requestCoding) }
         if let answerCoding { line.field("answer_encoding", answerCoding) }

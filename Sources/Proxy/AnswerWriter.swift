@@ -36,7 +36,8 @@ struct AnswerWriter {
     /// Appends an interim answer (RFC 9110 §15.2).
     static func appendInterim(_ head: ResponseHead, to output: inout ByteBuffer) {
         appendStatusLine(head.status, head.reason, to: &output)
-        head.fields.appendLines(to: &output) { FieldKind($0) == .other }
+        let connectionNames = ConnectionNames(head.fields, isNeeded: head.listsConnectionOptions)
+        head.fields.appendLines(to: &output) { FieldKind($0) == .other && !connectionNames.contains($0) }
         output.append("\r\n")
     }
 

@@ -26,6 +26,8 @@ struct ExchangeState {
     var isRequestComplete = false
     var isHeadSent = false
     var isAnswerComplete = false
+    /// How many bytes had been queued for the client before the head of an upstream's answer.
+    var answerStart: UInt64 = 0
     /// How the body of the answer is framed for the client.
     var answerFraming = BodyFraming.none
     var status = 0
@@ -46,6 +48,8 @@ struct ExchangeState {
     var mark = -1
     /// Its place in a trace.
     var trace: TraceParent?
+    /// Whose it is, once that has been read from a trusted proxy's fields.
+    var client: SocketAddress?
     /// Where the request is streamed to.
     var target: Upstream?
     var upstream: UpstreamConnection?

@@ -9,6 +9,9 @@ enum FieldKind {
     case realAddress, requestID, trailer, via
     /// What only the gateway may say of a client's certificate.
     case clientCertificate
+    /// What back ends behind CGI-like interfaces take for another field: one of the above with `_` for `-`, and `Proxy`, which
+    /// becomes the environment's `HTTP_PROXY`.
+    case disguised
 
     /// Told apart by length first, so that most names cost one comparison or none.
     init(_ name: UnsafeBufferPointer<UInt8>) {
@@ -17,6 +20,7 @@ enum FieldKind {
         case 2 where name.isNamed("te"): self = .hopByHop
         case 3 where name.isNamed("via"): self = .via
         case 4: if name.isNamed("host") { self = .host } else if name.isNamed("date") { self = .date }
+        case 5 where name.isNamed("proxy"): self = .disguised
         case 6 where name.isNamed("expect"): self = .expect
         case 7:
             if name.isNamed("upgrade") {
@@ -45,8 +49,16 @@ enum FieldKind {
         case 19 where name.isNamed("proxy-authorization"): self = .hopByHop
         default: break
         }
-        if case .other = self, name.count >= 11, Self.isOfCertificate(name) { self = .clientCertificate }
+        if case .other = self {
+            if name.count >= 11, Self.isOfCertificate(name) { self = .clientCertificate }
+        } else if name.contains(0x5F) {
+            self = .disguised
+        }
     }
+
+    /// Whether a trailer of this kind is passed on: a receiver that merges trailers into its head (RFC 9110 §6.5.1) would take
+    /// any other for what the gateway says there.
+    var mayTrail: Bool { self == .other }
 
     /// `X-Client-Cert…` and the fields of RFC 9440. Back ends behind CGI-like interfaces read `_` as `-`.
     private static func isOfCertificate(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -65,10 +77,12 @@ enum FieldKind {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    /// Whether these bytes are `name`, which is in lower case, in any case. Their counts must be equal.
+    /// Whether these bytes are `name`, which is in lower case, in any case, `_` taken for `-`. Their counts must be equal.
     func isNamed(_ name: StaticString) -> Bool {
         let wanted = name.utf8Start
-        for index in 0..<count where self[index] | 0x20 != wanted[index] | 0x20 { return false }
+        for index in 0..<count where self[index] | 0x20 != wanted[index] | 0x20 {
+            guard self[index] == 0x5F, wanted[index] == 0x2D else { return false }
+        }
         return true
     }
 }

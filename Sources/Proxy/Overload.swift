@@ -8,6 +8,10 @@ package enum ShedReason: String, Sendable, CaseIterable {
     case memory
     /// The loop was too late.
     case lag
+    /// As many connections were open as may be.
+    case connections
+    /// As many of the client's connections were open as may be.
+    case clientConnections = "client-connections"
 }
 
 /// Decides for one loop whether a request is turned away at once: what is answered 503 early costs little, what is taken up

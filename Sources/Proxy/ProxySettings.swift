@@ -123,9 +123,13 @@ package struct ProxySettings: Sendable, Equatable {
     /// Whether upstreams are told of the certificate that a client has shown, in `X-Client-Cert-…`. From clients these are
     /// never passed on.
     package var sendsClientCertificate = false
+    /// The field in which clients send credentials, which do not go upstream: neither in a head nor in trailers.
+    package var credentialField = ""
     /// Whether a client that closes its sending side while it waits is taken as gone (its answer is not worth
     /// the upstream's work). A client that only half-closes is served to the end when this is false.
     package var cancelsOnClientClose = true
+    /// The listeners whose clients are served to the end all the same, by name.
+    package var halfClosedListeners: Set<String> = []
 
     /// The defaults.
     package init(limits: ProxyLimits = ProxyLimits()) { common = LimitSet(limits) }
@@ -133,6 +137,11 @@ package struct ProxySettings: Sendable, Equatable {
     /// The longest body that any handler may ask for by `Exchange.limit`, where that is longer than its listener's: until the
     /// handler has seen the head, a body is refused only past this.
     package var routedBodyBytesMax = 0
+
+    /// Whether a client of a listener is taken as gone when it closes its sending side.
+    func cancelsOnClientClose(at listener: String) -> Bool {
+        cancelsOnClientClose && !halfClosedListeners.contains(listener)
+    }
 
     /// The limits of connections to a listener.
     func limitSet(of listener: String) -> LimitSet {

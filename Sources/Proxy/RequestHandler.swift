@@ -26,17 +26,19 @@ extension RequestHandler {
 /// Why nobody waits for the answer any more.
 package enum CancelReason: String, Sendable, Equatable {
     /// The client has closed or reset its connection.
-    case clientGone
+    case clientGone = "client-gone"
+    /// The client takes its answer too slowly, or not at all.
+    case slowReader = "slow-reader"
     /// A deadline has passed; the client has been told.
     case timeout
     /// The request's body is malformed or too large; the client has been told.
-    case badBody
+    case badBody = "bad-body"
     /// The upstream has failed; the client has been told.
-    case upstreamFailed
+    case upstreamFailed = "upstream-failed"
     /// There was no memory for it; the client has been told where that was still possible.
     case overloaded
     /// The server is ending.
-    case shuttingDown
+    case shuttingDown = "shutting-down"
 }
 
 /// What became of an exchange, for access logs and metrics.
@@ -97,6 +99,10 @@ package struct ExchangeOutcome: Sendable {
     package var isPlain = false
     /// What TLS had agreed on; nil in clear text.
     package var security: SecureConnection?
+    /// The server that answered it, or was the last to be asked; nil where none was.
+    package var server: String?
+    /// How often it was sent to a server.
+    package var attempts = 0
     /// Whether it became a tunnel.
     package var isTunnel = false
 }

@@ -21,7 +21,12 @@ struct RequestRewriter {
         _ head: RequestHead, framing: BodyFraming, for server: UpstreamServer, to output: inout ByteBuffer
     ) {
         if case .get = head.method { output.append("GET ") } else { appendMethod(head.method, to: &output) }
-        head.target.appendOriginForm(to: &output)
+        if head.method == .options, head.target.form == .absolute, head.target.hasNoPath {
+            // It asks about the server, and this is the last proxy to say so (RFC 9112 §3.2.4).
+            output.append("*")
+        } else {
+            head.target.appendOriginForm(to: &output)
+        }
         output.append(" HTTP/1.1\r\nHost: ")
         appendHost(head, server, to: &output)
         let passed = appendPassedOn(head, framing, to: &output)

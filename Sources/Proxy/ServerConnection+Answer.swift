@@ -100,6 +100,10 @@ extension ServerConnection {
         outcome.loop = loop.index
         outcome.shed = exchange.shed
         outcome.startLine = exchange.startLine
+        if let server = exchange.attempts.server {
+            outcome.server = server.authority
+            outcome.attempts = exchange.attempts.count
+        }
         if isSecure { outcome.security = secureConnection }
         outcome.isPlain =
             end == .answered && exchange.hasRequest && exchange.rare == nil && exchange.shed == nil
@@ -120,12 +124,30 @@ extension ServerConnection {
         hook?(reason)
     }
 
+    /// Takes back an upstream's answer that has come to nothing, where no byte of it has left.
+    func withdrawAnswer() {
+        guard exchange.isHeadSent, !exchange.isAnswerComplete, retractOutput(behind: exchange.answerStart)
+        else { return }
+        exchange.isHeadSent = false
+        exchange.answerFraming = .none
+        exchange.answerBodyBytes = 0
+        exchange.status = 0
+        exchange.shaping = nil
+        exchange.answerCoding = nil
+    }
+
     /// Answers with a problem instead of what was under way, or cuts an answer that has begun.
     func fail(_ problem: ProblemDocument, _ reason: CancelReason, retryAfter: Int? = nil) {
         guard phase == .exchanging, !exchange.hasPending else { return }
+        withdrawAnswer()
         if exchange.isHeadSent {
+            let showsItsEnd = exchange.answerFraming != .untilClose
             cut(reason)
-            return abort()
+            // By its framing the client sees that this answer is not whole, and it is to have what came before it. Where the
+            // end of the connection is the end of the answer, nothing but a reset tells it.
+            guard showsItsEnd else { return abort() }
+            linger()
+            return settle()
         }
         let hook = exchange.cancelHook
         exchange.cancelHook = nil
@@ -154,6 +176,7 @@ extension ServerConnection {
         upstream?.cancel()
         let forward = exchange.forward
         exchange.forward = nil
+        if let forward { exchange.attempts = forward.attempts }
         forward?.cancel()
     }
 }

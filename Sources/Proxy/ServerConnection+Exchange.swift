@@ -86,6 +86,7 @@ extension ServerConnection {
         let task = ForwardTask(request: request, rewriter: rewriter, loop: loop, interim: interim) {
             [unowned self] result in
             guard isAwaiting(serial) else { return }
+            if let forward = exchange.forward { exchange.attempts = forward.attempts }
             exchange.forward = nil
             note(result)
             if case .success(let answer) = result {

@@ -117,7 +117,8 @@ extension ServerConnection: UpstreamClient {
         guard let upstream = exchange.upstream else { return }
         if case .chunked = parser.head.framing {
             var trailers = parser.trailers
-            trailers.removeForbiddenInTrailers()
+            trailers.removeForbiddenInTrailers { FieldKind($0).mayTrail }
+            trailers.remove(named: generation.settings.credentialField)
             upstream.withOutput { WireWriter.appendLastChunk(trailers: trailers, to: &$0) }
         }
         upstream.endRequest()
@@ -155,6 +156,7 @@ extension ServerConnection: UpstreamClient {
     private func begin(_ head: ResponseHead) {
         exchange.upstreamLatency = loop.now.nanoseconds(since: exchange.started)
         exchange.isHeadSent = true
+        exchange.answerStart = bytesSent + UInt64(outputCount)
         exchange.cancelHook = nil
         exchange.continueDeadline = .never
         exchange.status = head.status
@@ -200,7 +202,7 @@ extension ServerConnection: UpstreamClient {
         var trailers = HeaderList()
         // A client that has not asked for them may take them for anything (RFC 9110 §6.5.1).
         if parser.head.acceptsTrailers { trailers = upstream.parser.trailers }
-        trailers.removeForbiddenInTrailers()
+        trailers.removeForbiddenInTrailers { FieldKind($0).mayTrail }
         if let shaping = exchange.shaping { endShaping(shaping, &trailers) }
         withOutput { WireWriter.appendLastChunk(trailers: trailers, to: &$0) }
     }
@@ -212,6 +214,7 @@ extension ServerConnection: UpstreamClient {
         exchange.waiter = nil
         exchange.continueDeadline = .never
         guard phase == .exchanging else { return }
+        withdrawAnswer()
         if let next = nextAttempt(after: error, reused: reused) { return take(next) }
         exchange.upstreamError = error
         fail(

@@ -82,7 +82,10 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Whose request it is: the peer, or who a trusted one says it is.
     var client: SocketAddress {
         guard isTrusted, exchange.hasRequest else { return peer }
-        return generation.settings.trust.client(behind: peer, parser.head.fields)
+        if let known = exchange.client { return known }
+        let found = generation.settings.trust.client(behind: peer, parser.head.fields)
+        exchange.client = found
+        return found
     }
 
     var limits: ProxyLimits { limitSet.values }
@@ -101,10 +104,12 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         if !isSecure { headDeadline = loop.now.advanced(by: limits.headTimeout) }
         if !room.server || !room.listener {
             countRefusal(room)
-            turnAway(ProblemDocument(status: 503, detail: "too many connections"))
+            turnAway(ProblemDocument(status: 503, detail: "too many connections"), .connections)
         } else if !enterTally() {
             shard.counters.refusedByClient.wrappingAdd(1, ordering: .relaxed)
-            turnAway(ProblemDocument(status: 429, detail: "too many connections from this address"))
+            turnAway(
+                ProblemDocument(status: 429, detail: "too many connections from this address"),
+                .clientConnections)
         } else {
             updateDeadline()
         }
@@ -118,10 +123,12 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     }
 
     /// Answers before anything is read.
-    private func turnAway(_ problem: ProblemDocument) {
+    private func turnAway(_ problem: ProblemDocument, _ reason: ShedReason) {
+        shard.counters.shed.count(reason)
         // Before the handshake there is no way to say so, and clear text on a TLS port helps nobody.
         if isSecure { return abort() }
         refuse(problem, nil)
+        exchange.shed = reason
         try? exchange.pending?.fields.add("Retry-After", "1")
         settle()
     }
@@ -179,9 +186,11 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         shard.remove(self)
     }
 
-    /// The client is not there any more.
-    func clientGone() {
-        if phase == .exchanging { cut(.clientGone) }
+    private var cancelsOnClose: Bool { generation.settings.cancelsOnClientClose(at: source.name) }
+
+    /// The client is not there any more, or not to be served any longer.
+    func clientGone(_ reason: CancelReason = .clientGone) {
+        if phase == .exchanging { cut(reason) }
         abort()
     }
 
@@ -195,7 +204,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         readInput()
         guard isOpen else { return }
         if readiness.contains(.failed) { return clientGone() }
-        if sawPeerClose, phase == .exchanging, generation.settings.cancelsOnClientClose { clientGone() }
+        if sawPeerClose, phase == .exchanging, cancelsOnClose { clientGone() }
     }
 
     override func channelSecured() { handshakeCompleted() }
@@ -243,7 +252,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         case .reading where isHandshaking: handshakeFailed()
         case .reading, .lingering: if outputCount == 0 { close() } else { linger() }
         case .exchanging:
-            if !exchange.isRequestComplete || generation.settings.cancelsOnClientClose { clientGone() }
+            if !exchange.isRequestComplete || cancelsOnClose { clientGone() }
         case .tunnel: break
         }
     }
@@ -282,7 +291,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     func linger() {
         phase = .lingering
         held = []
-        lingerDeadline = loop.now.advanced(by: limits.lingerTimeout)
+        // A client that takes its time over what is queued has the time that any answer has.
         if outputCount == 0 { sayFarewell() }
     }
 
@@ -320,7 +329,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private var isAwaitingBody: Bool { exchange.wantsBody && !isUpstreamFull }
 
     private func deadlinePassed() {
-        guard !takesTooLittle else { return clientGone() }
+        guard !takesTooLittle else { return clientGone(.slowReader) }
         switch phase {
         case .reading: headTimedOut()
         case .exchanging: exchangeTimedOut()

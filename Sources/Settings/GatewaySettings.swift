@@ -39,6 +39,8 @@ package struct GatewaySettings: Sendable, Equatable {
     package var daemon: DaemonSettings
     /// How the daemon ends.
     package var shutdown: ShutdownSettings
+    /// The files and folders named here, by the path of the key that names them.
+    package internal(set) var files: [String: String] = [:]
 
     init(reading section: Section) {
         listeners = section.list(

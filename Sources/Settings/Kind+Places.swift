@@ -55,7 +55,9 @@ extension Kind where Value == String {
                 else {
                     return reading.complain("is not a path: it is empty, too long, or has control characters")
                 }
-                return resolve(text, against: reading.session.directory)
+                let path = resolve(text, against: reading.session.directory)
+                reading.session.name(path, at: reading.path)
+                return path
             })
     }
 

@@ -9,6 +9,9 @@ package struct ListenerSettings: Sendable, Equatable {
     /// The PROXY header that each connection begins with; nil where none is read.
     package var proxyProtocol: ProxyProtocolSettings?
 
+    /// Whether a client that has closed its sending side is served to the end.
+    package var servesHalfClosed: Bool
+
     /// Bounds that hold here instead of those of the `limits` section; nil where it has none of its own.
     package var limits: LimitOverrides?
 
@@ -24,6 +27,10 @@ package struct ListenerSettings: Sendable, Equatable {
             "proxy_protocol", absent: "connections are their clients' own",
             "The PROXY header, version 1 or 2, that every connection must begin with, before TLS: it names the client.",
             ProxyProtocolSettings.init(reading:))
+        servesHalfClosed = section.value(
+            "serve_half_closed", .boolean, default: false,
+            "Whether a client that closes its sending side while it waits gets its answer; by default it is taken as gone, since"
+                + " most that do so are, and the upstream's work is saved.")
         limits = section.optionalSection(
             "limits", absent: "as in limits", "Bounds that hold for connections to this address."
         ) {

@@ -51,7 +51,9 @@ package struct LoadedSettings: Sendable {
         }
         let session = Session(document: document, file: file, directory: directory, files: files)
         let root = Section(path: "", node: document.root, session: session)
-        settings = GatewaySettings(reading: root)
+        var settings = GatewaySettings(reading: root)
+        settings.files = session.named
+        self.settings = settings
         root.refuseUnknownKeys()
         session.reportUnreadDuplicates()
         CrossCheck(settings, session).run()

@@ -4,7 +4,7 @@ package struct RateSettings: Sendable, Equatable {
     package enum Sharer: String, Sendable, CaseIterable {
         /// Each client has its own; an anonymous one shares its network's.
         case client
-        /// Each network (/24 or /64) has its own.
+        /// Each network has its own.
         case network
         /// Each route has its own, whoever asks.
         case route
@@ -28,6 +28,10 @@ package struct RateSettings: Sendable, Equatable {
     package var burst: Int?
     /// Whose requests share a quota.
     package var by: Sharer
+    /// How many leading bits of an IPv4 address are its network.
+    package var ipv4Prefix: Int
+    /// How many of an IPv6 address are.
+    package var ipv6Prefix: Int
     /// What a row costs.
     package var cost: RateCostSettings
     /// What happens when there is no room to remember one more.
@@ -46,7 +50,15 @@ package struct RateSettings: Sendable, Equatable {
             "Cells that may be used at once.")
         by = section.value(
             "by", .choice(), default: .client,
-            "Whose requests share a quota; an anonymous client shares that of its network, a /24 or a /64.")
+            "Whose requests share a quota; an anonymous client shares that of its network.")
+        ipv4Prefix = section.value(
+            "ipv4_prefix", .integer(in: 0...32), default: 24,
+            "How many leading bits of an IPv4 address are its network; 32 gives each address a quota of its own."
+        )
+        ipv6Prefix = section.value(
+            "ipv6_prefix", .integer(in: 0...128), default: 64,
+            "How many leading bits of an IPv6 address are its network; a single subscriber has 2^64 addresses at least."
+        )
         cost = section.section("cost", "What each row of a request costs.", RateCostSettings.init(reading:))
         onFull = section.value(
             "on_full", .choice(), default: .deny,

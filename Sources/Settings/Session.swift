@@ -26,6 +26,8 @@ final class Session {
     private(set) var entries: [ReferenceEntry] = []
     private(set) var effective: [EffectiveValue] = []
     private(set) var places: Places
+    /// The files and folders that the document names, by where it does.
+    private(set) var named: [String: String] = [:]
     private var failed: Set<String> = []
 
     /// A walk over `document`; without one, a walk that documents.
@@ -44,6 +46,9 @@ final class Session {
     }
 
     // MARK: Collecting
+
+    /// Remembers that the document names a file or folder.
+    func name(_ file: String, at path: String) { named[path] = file }
 
     /// Remembers where the value at `path` stands, for checks that come after reading.
     func locate(_ path: String, at mark: Place?) {

@@ -47,7 +47,7 @@ extension Kind where Value == SocketAddress {
                 guard isIPAddress(host) else {
                     let name = host.isEmpty ? "an empty host" : "'\(excerpt(host))'"
                     return reading.complain(
-                        "\(name) is not an IP address; for all addresses write 0.0.0.0 or [::]")
+                        "\(name) is not an IP address; for all addresses write 0.0.0.0, and [::] for IPv6")
                 }
                 return SocketAddress(host: host, port: number)
             })

@@ -113,8 +113,9 @@ package struct UpstreamSettings: Sendable, Equatable {
         )
         retry = section.value(
             "retry", .choice(), default: .idempotent,
-            "What is sent again when no byte of an answer came: on a new connection when a kept one was closed, else on"
-                + " another server; `any-method` is right for predictions, which have no effect.")
+            "What is sent again, on another server, when no byte of an answer came; `any-method` is right for predictions, which"
+                + " have no effect. But for `never`, a request of any method is sent once more when a kept connection was closed."
+        )
         retryOn =
             section.optional(
                 "retry_on", .list(of: .integer(in: 429...504), count: 0...5), absent: "none",

@@ -41,6 +41,12 @@ package struct ByteQueue {
         pool.give(empty)
     }
 
+    /// Drops what is behind the first `count` bytes.
+    package mutating func truncate(to count: Int, _ pool: BufferPool) {
+        storage.removeLast(self.count - count)
+        consume(0, pool)
+    }
+
     private mutating func compact() {
         storage.removeFirst(head)
         head = 0

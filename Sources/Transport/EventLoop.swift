@@ -46,6 +46,8 @@ public final class EventLoop: @unchecked Sendable {
     /// When timers have to be looked at, and when the system's timer says so.
     private var alarmTime: MonotonicTime = .never
     private var scheduledTime: MonotonicTime = .never
+    /// Counts batches of events. What a batch tells has happened before anything that is done about it.
+    package private(set) var batch: UInt64 = 0
     private var isDraining = false
     private var late = LoopLag()
     private var use = LoopUse()
@@ -221,6 +223,7 @@ public final class EventLoop: @unchecked Sendable {
         let begin = clock.now()
         let count = cposix_epoll_poll(table.epoll.raw, events.baseAddress, Int32(events.count), milliseconds)
         now = clock.now()
+        batch &+= 1
         waited = now.nanoseconds - min(begin.nanoseconds, now.nanoseconds)
         if use.isDue(at: now), clock.manual == nil {
             use.measure(at: now)

@@ -35,6 +35,8 @@ open class StreamChannel: Channel, @unchecked Sendable {
     private var session: (any SecureSession)?
     /// A read waits for the socket to take something.
     private var readAwaitsWriting = false
+    /// The session has taken bytes of the queue that it could not send.
+    private var sessionHolds = false
     /// Why the session ended or never came to be.
     package final private(set) var securityFailure: SecurityFailure?
     /// Bytes received and sent so far.
@@ -126,6 +128,16 @@ open class StreamChannel: Channel, @unchecked Sendable {
             output.consume(taken, loop.buffers)
         }
         return output.count == 0
+    }
+
+    /// Takes back what was queued behind the first `total` bytes ever queued. Returns false where some of it has left, or
+    /// lies encrypted already.
+    package final func retractOutput(behind total: UInt64) -> Bool {
+        guard bytesSent <= total, !sessionHolds, total - bytesSent <= UInt64(output.count) else {
+            return false
+        }
+        output.truncate(to: Int(total - bytesSent), loop.buffers)
+        return true
     }
 
     /// Throws away what has not been sent.
@@ -253,10 +265,15 @@ open class StreamChannel: Channel, @unchecked Sendable {
         while output.count > 0, canWrite, writeError == nil {
             switch output.withBytes({ session.send($0) }) {
             case .done(let count):
+                sessionHolds = false
                 bytesSent += UInt64(count)
                 output.consume(count, loop.buffers)
-            case .awaitsWriting: canWrite = false
-            case .awaitsReading: return false
+            case .awaitsWriting:
+                sessionHolds = true
+                canWrite = false
+            case .awaitsReading:
+                sessionHolds = true
+                return false
             case .endOfFile: failOutput(EPIPE)
             case .failed(let failure):
                 securityFailure = failure

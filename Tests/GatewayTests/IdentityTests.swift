@@ -139,6 +139,31 @@ struct IdentityTests {
         #expect(try fixture.lines("access").allSatisfy { $0["address"] == nil })
     }
 
+    @Test("guesses at credentials are charged to the route's rates, and end in 429")
+    func guesses() throws {
+        let keys = try Keys()
+        var plan = Plan()
+        plan.restKeys = ", authenticate: required, rates: [r]"
+        plan.sections = Self.section + "\nrates: {r: {cells: 2, per: 3600s}}\n"
+        plan.files = ["keys": keys.file, "jwks.json": Self.keySet]
+        let fixture = try GatewayFixture.make(plan)
+        let statuses = try (0..<4).map { _ in
+            try fixture.ask(body: [1], path: "/x", fields: ["X-API-Key": "sg1.a.b"]).status
+        }
+        #expect(statuses == [401, 401, 429, 429])
+        // A client that says who it is has a quota of its own.
+        #expect(
+            try fixture.ask(body: [1], path: "/x", fields: ["X-API-Key": keys.good.key.text]).status == 200)
+    }
+
+    @Test("a reload says which files have new content")
+    func newKeys() throws {
+        let fixture = try Self.make(try Keys())
+        #expect(try fixture.gateway.reload(fixture.settings).isEmpty)
+        try Data(try Keys().file.utf8).write(to: URL(fileURLWithPath: fixture.folder + "/keys"))
+        #expect(try fixture.gateway.reload(fixture.settings) == ["identity.api_keys: has new content"])
+    }
+
     @Test(
         "streamed routes ask too; where nobody is asked a foreign Authorization passes and the gateway's keys do not"
     )

@@ -58,6 +58,12 @@ struct FieldLineTests {
             ("Host: a\r\nhOST: b", .repeatedHost), ("Host: a b", .malformedHost), ("Host:", .malformedHost),
             ("Host: a,b", .malformedHost), ("Host: u@a", .malformedHost), ("Host: a/b", .malformedHost),
             ("Host: a:", .malformedHost), ("Host: a:-1", .malformedHost), ("Host: a:65536", .malformedHost),
+            ("Host: [:::]", .malformedHost), ("Host: [1]", .malformedHost),
+            ("Host: [1::2::3]", .malformedHost),
+            ("Host: [12345::]", .malformedHost), ("Host: [1:2:3:4:5:6:7]", .malformedHost),
+            ("Host: [1:2:3:4:5:6:7:8:9]", .malformedHost), ("Host: [:1::]", .malformedHost),
+            ("Host: [::1:]", .malformedHost), ("Host: [::1.2.3]", .malformedHost),
+            ("Host: [::1.2.3.256]", .malformedHost), ("Host: [1:2:3:4:5:6:7::8]", .malformedHost),
             ("Host: [::1", .malformedHost), ("Host: [::1]x", .malformedHost), ("Host: []", .malformedHost),
             ("Host: a%00", .malformedHost), ("Host: a:+8", .malformedHost), ("Host: :80", .malformedHost),
         ])

@@ -103,6 +103,16 @@ struct LimitTests {
             #expect(error.description.hasSuffix("(\(error.clause))"))
             #expect(statuses.contains(error.status))
             #expect(error.mustClose)
+            #expect(
+                error.name.allSatisfy { $0 == "-" || "a"..."z" ~= $0 || "0"..."9" ~= $0 }, "\(error.name)")
         }
+        #expect(FramingError.bareLineFeed.name == "bare-line-feed")
+    }
+
+    @Test("Connection may list a number of options, in all its lines", arguments: [16, 17])
+    func connectionOptions(count: Int) {
+        let line = "Connection: " + (0..<count).map { "x\($0)" }.joined(separator: ", ") + "\r\n"
+        let seen = requests("GET / HTTP/1.1\r\nHost: a\r\n" + line + line + "\r\n")
+        #expect(failure(of: seen) == (count > 16 ? .tooManyConnectionOptions : nil))
     }
 }

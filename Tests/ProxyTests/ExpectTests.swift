@@ -199,10 +199,13 @@ struct ExpectTests {
             connection.send(ok("x"))
         }
         let upstream = origin.upstream()
-        let server = try ServerUnderTest { $0.stream(to: upstream) }
+        var settings = ProxySettings()
+        settings.credentialField = "X-Key"
+        let server = try ServerUnderTest(settings: settings) { $0.stream(to: upstream) }
         let answer = server.ask(
             "POST / HTTP/1.1\r\nHost: h\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
-                + "X-Sum: 7\r\nAuthorization: x\r\n\r\n")
+                + "X-Sum: 7\r\nAuthorization: x\r\nX-Client-Cert-Subject: CN=admin\r\nX_Forwarded_For: 6.6.6.6\r\n"
+                + "X-Request-Id: mine\r\nTraceparent: 00-1-2-01\r\nx-key: k\r\nProxy: http://evil\r\n\r\n")
         #expect(answer?.body == "x")
         let request = seen.withLock { $0 }
         #expect(request.contains("\r\nTrailer: X-Sum\r\n") && request.hasSuffix("0\r\nX-Sum: 7\r\n\r\n"))

@@ -83,6 +83,20 @@ struct ForwardedTests {
         #expect(client == "127.0.0.1")
     }
 
+    @Test(
+        "what CGI-like back ends would take for another field is dropped, whoever says it",
+        arguments: [false, true])
+    func disguised(isTrusted: Bool) throws {
+        var settings = ProxySettings()
+        if isTrusted { settings.trust = try trust(.xForwardedFor) }
+        let request =
+            "GET / HTTP/1.1\r\nHost: h\r\nX_Forwarded_For: 6.6.6.6\r\nx_real-ip: 6.6.6.6\r\nX_Forwarded_Proto: https6.6.6.6\r\nX-Request_Id: 6.6.6.6\r\n"
+            + "Proxy: http://6.6.6.6\r\nClient_Cert: 6.6.6.6\r\nX_Other: kept\r\n\r\n"
+        let (passed, _) = try passedOn(request, settings)
+        #expect(!passed.contains("6.6.6.6") && passed.contains("X_Other: kept\r\n"))
+        #expect(passed.contains("X-Forwarded-Proto: http\r\n"))
+    }
+
     @Test("a trusted proxy's Forwarded is appended to, and its client is the outcome's (RFC 7239 §4)")
     func believed() throws {
         var settings = ProxySettings()

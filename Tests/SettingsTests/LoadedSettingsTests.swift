@@ -7,7 +7,7 @@ import Testing
 private func explicitDefaults() throws -> String {
     let absent = try load(base()).effective.filter { !$0.given && !$0.value.hasPrefix("(") }
     var tops: [String: [String]] = [:]
-    for value in absent where !value.path.hasPrefix("upstreams") && !value.path.hasPrefix("routes") {
+    for value in absent where !["upstreams", "routes", "listen"].contains(where: value.path.hasPrefix) {
         let parts = value.path.split(separator: ".").map(String.init)
         tops[parts[0], default: []].append("  \(parts[1]): \(value.value)")
     }
@@ -24,7 +24,11 @@ private func explicitDefaults() throws -> String {
     let route = absent.filter { $0.path.hasPrefix("routes[0].") }.map { value in
         ", \(value.path.dropFirst("routes[0].".count)): \(value.value)"
     }
-    return base(more).replacing("8501}", with: "8501\(upstream.joined())}")
+    let listener = absent.filter { $0.path.hasPrefix("listen[0].") }.map { value in
+        ", \(value.path.dropFirst("listen[0].".count)): \(value.value)"
+    }
+    return base(more).replacing("127.0.0.1:8080}", with: "127.0.0.1:8080\(listener.joined())}")
+        .replacing("8501}", with: "8501\(upstream.joined())}")
         .replacing("upstream: victim}", with: "upstream: victim\(route.joined())}")
 }
 

@@ -19,6 +19,12 @@ struct AdminGate: Sendable {
     /// A gate that asks for `token`, or for closeness when there is none.
     init(token: [UInt8]?) { self.token = token }
 
+    /// Whether a request that only reads comes from a web page whose own name was made to resolve to this machine.
+    func isRebound(_ fields: HeaderList) -> Bool {
+        guard let site = fields.value("sec-fetch-site"), site != "none" else { return false }
+        return !(fields.value("host").map(Self.isOwnName) ?? false)
+    }
+
     /// What is to be done with a request for change from `peer`.
     func judge(_ fields: HeaderList, from peer: SocketAddress) -> Verdict {
         if fields.contains("origin") || fields.contains("sec-fetch-site") {

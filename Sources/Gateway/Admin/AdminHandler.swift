@@ -63,6 +63,9 @@ final class AdminHandler: RequestHandler {
 
     func handle(_ exchange: Exchange) {
         let path = exchange.request.target.path
+        if shown.withLock(\.gate).isRebound(exchange.request.fields) {
+            return exchange.respond(ProblemDocument(status: 403, detail: "a web page may read nothing here"))
+        }
         switch exchange.request.method {
         case .get, .head: show(path, exchange)
         case .post where path == "/reload": change(exchange) { self.reload(exchange, $0) }

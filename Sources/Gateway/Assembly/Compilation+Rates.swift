@@ -22,6 +22,8 @@ extension RateLimitRule {
             price: RateLimitPrice(
                 base: RateCost(cost.base), perSurprise: RateCost(cost.perSurprise),
                 rowMax: cost.rowMax.map { RateCost($0) }),
+            prefixes: RateLimitNetwork.Prefixes(ipv4: settings.ipv4Prefix, ipv6: settings.ipv6Prefix)
+                ?? .standard,
             whenUnknown: settings.onFull == .allow ? .allow : .deny)
     }
 }

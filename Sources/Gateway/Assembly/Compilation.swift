@@ -67,7 +67,7 @@ struct LimitTable {
     }
 
     /// As `Transport.Listener` has it.
-    private static func name(of listener: ListenerSettings) -> String {
+    static func name(of listener: ListenerSettings) -> String {
         let text = listener.address.description
         return (try? Endpoint(parsing: text).address)?.description ?? text
     }
@@ -86,6 +86,8 @@ extension ProxySettings {
             }
         sendsForwarded = settings.sendsForwarded
         viaName = settings.viaName
+        credentialField = gateway.identity?.apiKeyHeader ?? ""
+        halfClosedListeners = Set(gateway.listeners.filter(\.servesHalfClosed).map(LimitTable.name))
         sendsClientCertificate = gateway.identity?.clientCertificate?.sendsHeaders ?? false
     }
 }

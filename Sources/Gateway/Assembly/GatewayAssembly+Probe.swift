@@ -107,14 +107,15 @@ extension PlaceProbe {
         let named = probe.address == probe.server || probe.address == nil
         let place = named ? probe.server : "\(probe.server) (\(probe.address ?? ""))"
         let good =
-            switch (upstream.url.isSecure, upstream.health) {
-            case (false, nil): "takes connections"
-            case (true, nil): "takes connections, and its certificate is good"
-            case (false, let health?): "answers GET \(health.path) as it should"
-            case (true, let health?): "answers GET \(health.path) as it should, and its certificate is good"
+            upstream.health.map { "answers GET \($0.path) as it should" } ?? "takes connections"
+        let certificate =
+            switch (upstream.url.isSecure, upstream.tls?.isVerified ?? true) {
+            case (false, _): ""
+            case (true, true): ", and its certificate is good"
+            case (true, false): "; its certificate is not looked at (verify: false)"
             }
         self.init(
-            path: "upstreams.\(upstream.name)", place: place, finding: probe.problem ?? good,
+            path: "upstreams.\(upstream.name)", place: place, finding: probe.problem ?? good + certificate,
             works: probe.problem == nil)
     }
 }

@@ -17,8 +17,12 @@ extension ExchangeOutcome {
                             record.client = account
                         }
                         record.answerCoding = coding
+                        if attempts > 1 { record.attempts = attempts }
                         if hasRare { record.rare = rare }
-                        body(record)
+                        LogText.lend(server) { server in
+                            record.server = server
+                            body(record)
+                        }
                     }
                 }
             }

@@ -22,6 +22,9 @@ struct Attempts {
         case other(UpstreamServer)
     }
 
+    /// How often it was sent.
+    var count: Int { failed.count + (hasRepeated ? 2 : 1) }
+
     /// Who works on it.
     private(set) var server: UpstreamServer?
     /// The places of servers that have failed it.
@@ -47,12 +50,14 @@ struct Attempts {
         on loop: EventLoop,
         key: UInt64
     ) -> Next? {
-        guard let server, request.isReplayable,
-            isSafe(error, reused: reused, request, upstream.settings.retry)
-        else { return nil }
+        guard let server, request.isReplayable else { return nil }
+        let retry = upstream.settings.retry
+        let wasIdle = reused && error.cause == .closedBeforeAnswer && retry != .never
+        guard wasIdle && !hasRepeated || isSafe(error, request, retry) else { return nil }
         // A connection that the server had closed for want of use says nothing about the server, and happens at any
-        // load: it costs no budget, and it cannot happen twice since the next connection is a new one.
-        if reused, error.cause == .closedBeforeAnswer, !hasRepeated {
+        // load: it costs no budget, and it cannot happen twice since the next connection is a new one. That holds for every
+        // method: a server that closes a kept connection as a request comes has not read it.
+        if wasIdle, !hasRepeated {
             hasRepeated = true
             server.counters.retried.wrappingAdd(1, ordering: .relaxed)
             return .again(server)
@@ -93,7 +98,7 @@ struct Attempts {
     }
 
     private func isSafe(
-        _ error: UpstreamError, reused: Bool, _ request: Request, _ retry: UpstreamSettings.Retry
+        _ error: UpstreamError, _ request: Request, _ retry: UpstreamSettings.Retry
     ) -> Bool {
         guard error.isRetryUseful else { return false }
         switch retry {

@@ -21,7 +21,7 @@ final class ForwardTask: UpstreamClient {
     private var answer: [UInt8] = []
     /// Told how much memory the answer takes whenever that has grown; false when there is none and nobody waits any more.
     var grew: ((Int) -> Bool)?
-    private var attempts = Attempts()
+    private(set) var attempts = Attempts()
     private var timer: LoopTimer?
     private var isDone = false
 

@@ -21,6 +21,8 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     var remainingAddresses: ArraySlice<SocketAddress> = []
     private(set) var parser: ResponseParser
     private var client: (any UpstreamClient)?
+    /// Interim answers to one request; each is passed on.
+    private static let interimMax = 64
     private var tunnel: Tunnel?
     /// Bytes of an incomplete head or chunk line.
     private var held: [UInt8] = []
@@ -31,6 +33,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     private var requestIsComplete = false
     private var sentAtStart: UInt64 = 0
     private var receivedAtStart: UInt64 = 0
+    /// The loop's batch of events in which the client's request came.
+    private var startBatch: UInt64 = 0
+    private var interimCount = 0
     private var isDelivering = false
 
     init(pool: UpstreamPool, owning raw: Int32, to address: SocketAddress) {
@@ -67,6 +72,8 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         requestIsComplete = false
         sentAtStart = bytesSent
         receivedAtStart = bytesReceived
+        startBatch = loop.batch
+        interimCount = 0
         if isReused { pool.server.counters.reused.wrappingAdd(1, ordering: .relaxed) }
     }
 
@@ -195,6 +202,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     private func read() {
         while state == .active, canRead, client?.allowsUpstreamReading == true {
             switch receive(into: loop.scratch) {
+            // An event of the batch that brought the request is older than it: nobody has asked for what it tells of.
+            case .bytes where startBatch == loop.batch:
+                fail(isReused ? .closedBeforeAnswer : .malformedAnswer(.unexpectedBytes))
             case .bytes(let count): feed(UnsafeRawBufferPointer(rebasing: loop.scratch[..<count]))
             case .endOfFile: endOfInput()
             case .wouldBlock: break
@@ -243,7 +253,13 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
             let step = parser.next(Span(_unsafeElements: rest))
             switch step.event {
             case .needMoreBytes: return offset + step.consumed
-            case .interimHead: client.upstreamInterim(parser.head)
+            case .interimHead:
+                interimCount += 1
+                guard interimCount <= Self.interimMax else {
+                    fail(.malformedAnswer(.tooManyInterimAnswers))
+                    return all.count
+                }
+                client.upstreamInterim(parser.head)
             case .head: headCompleted(client)
             case .body(let range):
                 let body = UnsafeBufferPointer(rebasing: rest[range])
