@@ -63,10 +63,12 @@ final class Generation: Sendable {
         try expose(state, metrics)
     }
 
-    /// Digests of certificates, keys and the like: what is written to, and models, whose digests are their own affair, are left out.
+    /// Digests of certificates, keys and the like: what is written to is left out, and models, whose digests are their own
+    /// affair.
     private static func contents(_ files: [String: String]) -> [String: SHA256Digest] {
         let others = ["logs.", "models.", "daemon."]
-        return files.filter { file in !others.contains { file.key.hasPrefix($0) } }.compactMapValues { path -> SHA256Digest? in
+        let watched = files.filter { file in !others.contains { file.key.hasPrefix($0) } }
+        return watched.compactMapValues { path -> SHA256Digest? in
             guard let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int,
                 size <= 16 << 20
             else { return nil }
