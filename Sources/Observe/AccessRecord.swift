@@ -85,7 +85,8 @@ package struct AccessRecord: LogRecord {
         }
     }
 
-    /// A record. What there is nothing to say of has no key in the line: a key without a value took a sixth of it.
+    /// A record. What there is nothing to say of has no key in the line, but for the status: keys without a value took a sixth
+    /// of it.
     package init(
         time: WallTime, requestID: LogText, client: LogText, address: LogText? = nil, method: LogText,
         path: LogText, status: Int?, requestBytes: Int64, answerBytes: Int64, duration: UInt64
@@ -110,7 +111,7 @@ package struct AccessRecord: LogRecord {
         if let address { line.field("address", address) }
         line.field("method", method)
         line.field("path", path)
-        if let status { line.field("status", Int64(status)) }
+        line.field("status", status.map(Int64.init))
         line.field("request_bytes", requestBytes)
         line.field("answer_bytes", answerBytes)
         line.field("duration_ms", milliseconds: duration)
