@@ -79,12 +79,14 @@ package enum AuthenticationError: Error, Hashable, Sendable {
     case token(JWTError)
     /// The certificate has none of the names that clients are known by here.
     case certificateUnnamed
+    /// The client is known, by this account, and the route is not for it.
+    case notAdmitted(String)
 
     /// The status of the answer: 403 for a known client at the wrong door, 400 for a request with two meanings, otherwise
     /// 401 (RFC 9110 §15.5.2, RFC 6750 §3.1).
     package var status: Int {
         switch self {
-        case .key(.wrongRoute), .certificateUnnamed: 403
+        case .key(.wrongRoute), .certificateUnnamed, .notAdmitted: 403
         case .several: 400
         default: 401
         }
@@ -99,6 +101,7 @@ package enum AuthenticationError: Error, Hashable, Sendable {
         case .key(let error): error.publicReason
         case .token(let error): error.publicReason
         case .certificateUnnamed: "the client certificate names no client"
+        case .notAdmitted: "this client may not use this route"
         }
     }
 
@@ -108,7 +111,7 @@ package enum AuthenticationError: Error, Hashable, Sendable {
         switch self {
         case .missing, .certificateUnnamed: "Bearer realm=\"\(realm)\""
         case .several: "Bearer realm=\"\(realm)\", error=\"invalid_request\""
-        case .key(.wrongRoute): "Bearer realm=\"\(realm)\", error=\"insufficient_scope\""
+        case .key(.wrongRoute), .notAdmitted: "Bearer realm=\"\(realm)\", error=\"insufficient_scope\""
         default: "Bearer realm=\"\(realm)\", error=\"invalid_token\", error_description=\"\(publicReason)\""
         }
     }
@@ -126,6 +129,7 @@ extension AuthenticationError: CustomStringConvertible {
         case .token(let error): "\(error)"
         case .certificateUnnamed:
             "the client's certificate has no name of the kind that identity.client_certificate asks for"
+        case .notAdmitted(let account): "\(account) is not among the route's clients"
         }
     }
 }

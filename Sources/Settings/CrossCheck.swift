@@ -77,6 +77,9 @@ struct CrossCheck {
     }
 
     private func checkClients(of route: RouteSettings, at path: String) {
+        if !route.clients.isEmpty, route.authenticate != .required, session.trusts("\(path).authenticate") {
+            error("can be held to only with authenticate: required", "\(path).clients")
+        }
         guard route.authenticate != .none, settings.identity == nil, session.trusts("\(path).authenticate")
         else { return }
         error(

@@ -10,6 +10,8 @@ package struct RouteSettings: Sendable, Equatable {
     package var upstream: String
     /// Whether clients say who they are.
     package var authenticate: Authenticate
+    /// The accounts that may use it, an asterisk at the end standing for anything; empty for every client.
+    package var clients: [String]
     /// The names of the rates that its requests are charged to.
     package var rates: [String]
     /// The protocols that its connections may be switched to.
@@ -60,6 +62,11 @@ package struct RouteSettings: Sendable, Equatable {
             "authenticate", .choice(), default: .none,
             "Whether clients show an API key or a token; wrong credentials are refused where they are looked at."
         )
+        clients =
+            section.optional(
+                "clients", .list(of: .text(longest: 1024), count: 1...10_000), absent: "every client",
+                "The clients that may use it, as the access log names them (api-key:lab-1, certificate:CN=alice, jwt:…); `*` at the end"
+                    + " stands for anything. Others are answered 403.") ?? []
         rates =
             section.optional(
                 "rates", .list(of: .name, count: 1...16), absent: "no limits",

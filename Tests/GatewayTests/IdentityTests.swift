@@ -156,6 +156,24 @@ struct IdentityTests {
             try fixture.ask(body: [1], path: "/x", fields: ["X-API-Key": keys.good.key.text]).status == 200)
     }
 
+    @Test("a route is for the clients that it names, and others are refused with 403")
+    func clients() throws {
+        let keys = try Keys()
+        var plan = Plan()
+        plan.restKeys = ", authenticate: required, clients: ['api-key:lab-1', 'jwt:*']"
+        plan.sections = Self.section
+        plan.files = ["keys": keys.file, "jwks.json": Self.keySet]
+        let fixture = try GatewayFixture.make(plan)
+        func status(_ fields: KeyValuePairs<String, String>) throws -> Int {
+            try fixture.ask(body: [1], path: "/x", fields: fields).status
+        }
+        #expect(try status(["X-API-Key": keys.good.key.text]) == 200)
+        #expect(try status(["Authorization": "Bearer \(Self.token("ann"))"]) == 200)
+        #expect(try status(["X-API-Key": keys.narrow.key.text]) == 403)
+        #expect(try status([:]) == 401)
+        #expect(fixture.victim.seen.count == 2)
+    }
+
     @Test("a reload says which files have new content")
     func newKeys() throws {
         let fixture = try Self.make(try Keys())

@@ -43,6 +43,7 @@ struct Authentication {
         }
         let client = try authenticator.identify(credentials, route: route.name, now: now)
         guard client.kind != .anonymous || route.authenticate != .required else { throw .missing }
+        guard route.admits(client.account) else { throw .notAdmitted(client.account) }
         return client
     }
 

@@ -23,6 +23,8 @@ final class Route: Sendable {
     let basePath: String
     /// Whether clients say who they are.
     let authenticate: RouteSettings.Authenticate
+    /// Who may use it, as accounts are written; empty for whoever `authenticate` lets in.
+    private let clients: [String]
     /// What its requests are charged to.
     let rates: [RateLimitRule]
     /// Its own limits by the name of the listener; empty where it has none.
@@ -53,6 +55,7 @@ final class Route: Sendable {
         self.rates = rates
         self.compression = compression
         authenticate = settings.authenticate
+        clients = settings.clients
         streamOptions = StreamOptions(settings)
         let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
         if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
@@ -64,6 +67,12 @@ final class Route: Sendable {
 
     /// Whether the route holds something back that a request must not get around by falling through to another route.
     var isGuarded: Bool { protection != nil || authenticate == .required }
+
+    /// Whether the client of this account may use the route.
+    func admits(_ account: String) -> Bool {
+        clients.isEmpty
+            || clients.contains { $0.hasSuffix("*") ? account.hasPrefix($0.dropLast()) : account == $0 }
+    }
 
     /// Whether the route takes other spellings of its path.
     var protectsModel: Bool { predictPath != nil }
