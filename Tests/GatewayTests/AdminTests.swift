@@ -1,5 +1,6 @@
 import Client
 import Foundation
+import HTTPWire
 import Testing
 import Transport
 
@@ -16,6 +17,20 @@ struct AdminTests {
         #expect(try client.send(.get, "/config").status == 200)
         #expect(try client.send(.post, "/metrics", body: [1]).status == 405)
         #expect(try client.send(.get, "/v1/models/m:predict").status == 404)
+    }
+
+    @Test("a web page whose name was made to lead here reads nothing; programs and typed addresses do")
+    func rebound() throws {
+        let fixture = try GatewayFixture.make()
+        let client = try fixture.admin()
+        func status(_ host: String, _ site: String) throws -> Int {
+            try client.send(.get, "/config", fields: HeaderList(["Host": host, "Sec-Fetch-Site": site]))
+                .status
+        }
+        #expect(try status("evil.example", "same-origin") == 403)
+        #expect(try status("evil.example", "none") == 200)
+        #expect(try status("127.0.0.1:1", "same-origin") == 200)
+        #expect(try client.send(.get, "/config", fields: HeaderList(["Host": "evil.example"])).status == 200)
     }
 
     @Test("each row is counted by route, verdict and mode, its request's times in histograms that add up")

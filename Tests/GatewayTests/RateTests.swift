@@ -138,6 +138,19 @@ struct RateTests {
         #expect(answer.fields.value("retry-after") == "1")
     }
 
+    @Test(
+        "how much of an address is its network can be said",
+        arguments: [(24, [200, 429, 429]), (32, [200, 200, 429])])
+    func prefixes(bits: Int, statuses: [Int]) throws {
+        let (fixture, _) = try Self.make(
+            "{cells: 1, per: 60s, ipv4_prefix: \(bits)}", on: ["rest"],
+            limits: "forwarded: {trusted_proxies: [127.0.0.1]}")
+        let found = try ["1.2.3.4", "1.2.3.5", "1.2.3.4"].map {
+            try fixture.ask(body: [1], path: "/x", fields: ["X-Forwarded-For": $0]).status
+        }
+        #expect(found == statuses)
+    }
+
     @Test("numbers that make no rate are reported with their path")
     func impossible() throws {
         var plan = Plan()

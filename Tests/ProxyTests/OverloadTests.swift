@@ -122,6 +122,26 @@ struct OverloadTests {
         #expect(server.server.counters.bufferedBytes == 0)
     }
 
+    @Test("a client that takes too little of a streamed answer is told from one that has gone")
+    func slowStream() throws {
+        var limits = ProxyLimits()
+        limits.answerRateWindow = .seconds(10)
+        limits.answerBytesPerSecondMin = 1 << 20
+        let text = String(repeating: "x", count: 8 << 20)
+        let origin = ScriptedUpstream.answering { _ in ok(text) }
+        let upstream = origin.upstream()
+        let server = try ServerUnderTest(settings: ProxySettings(limits: limits)) { $0.stream(to: upstream) }
+        let client = server.connect(receiveBuffer: 4096)
+        client.send(Self.get)
+        #expect(eventually { server.server.counters.bufferedBytes > 0 })
+        server.clock.advance(by: .seconds(10.1))
+        #expect(eventually { server.outcomes.first?.end == .cut(.slowReader) })
+        client.close()
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
+
     @Test("a connection is closed after the requests, or the time, that it may have")
     func keepAlive() throws {
         var limits = ProxyLimits()

@@ -104,6 +104,27 @@ struct StreamTests {
         origin.stop()
     }
 
+    @Test("OPTIONS of a server, in absolute form, asks the origin about itself (RFC 9112 §3.2.4)")
+    func options() throws {
+        let seen = Mutex<[String]>([])
+        let origin = ScriptedUpstream.answering { request in
+            seen.withLock { $0.append(String(request.prefix { $0 != "\r\n" })) }
+            return ok("")
+        }
+        let upstream = origin.upstream()
+        let server = try ServerUnderTest { $0.stream(to: upstream) }
+        for target in ["OPTIONS http://h", "OPTIONS http://h/", "GET http://h", "OPTIONS http://h?q"] {
+            #expect(server.ask("\(target) HTTP/1.1\r\nHost: h\r\n\r\n")?.status == 200)
+        }
+        #expect(
+            seen.withLock { $0 } == [
+                "OPTIONS * HTTP/1.1", "OPTIONS / HTTP/1.1", "GET / HTTP/1.1", "OPTIONS /?q HTTP/1.1",
+            ])
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
+
     @Test("passes interim answers on but keeps 100 to itself (RFC 9110 §15.2)")
     func interim() throws {
         let origin = ScriptedUpstream.answering { _ in
