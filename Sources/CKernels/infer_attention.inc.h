@@ -4,7 +4,7 @@
 #include "infer_attention_weights.inc.h"
 
 INLINE void mean_of(const int rows, reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel,
-                      const float *inverse, value *out, ptrdiff_t out_row) {
+                    const float *inverse, value *out, ptrdiff_t out_row) {
     sum left[SG_TILE], right[SG_TILE];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};

@@ -91,6 +91,6 @@ extension HeaderList {
         "via", "cache-control", "expect", "max-forwards", "range", "if-match", "if-none-match", "location",
         "vary",
         "www-authenticate", "proxy-authentication-info", "content-location", "date", "expires", "age",
-        "retry-after", "traceparent", "tracestate", "x-api-key",
+        "retry-after", "traceparent", "tracestate",
     ]
 }

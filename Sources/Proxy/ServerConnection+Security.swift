@@ -17,6 +17,7 @@ extension ServerConnection {
     /// Lets go of a connection there is no room for.
     func shed(_ room: ServerShard.Room) {
         countRefusal(room)
+        shard.counters.shed.count(.connections)
         abort()
     }
 

@@ -86,7 +86,10 @@ extension ProxySettings {
             }
         sendsForwarded = settings.sendsForwarded
         viaName = settings.viaName
-        credentialField = gateway.identity?.apiKeyHeader ?? ""
+        // Without a key file the field is whatever the upstream takes it for.
+        if let identity = gateway.identity, identity.apiKeys != nil {
+            credentialField = identity.apiKeyHeader
+        }
         halfClosedListeners = Set(gateway.listeners.filter(\.servesHalfClosed).map(LimitTable.name))
         sendsClientCertificate = gateway.identity?.clientCertificate?.sendsHeaders ?? false
     }
