@@ -50,8 +50,8 @@ let package = Package(
         .target(
             name: "Learning",
             dependencies: [
-                "SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib", "Client", "HTTPWire",
-                "Secure",
+                "SAME", "Neural", "Tensor", "Engine", "Query", "Imaging", "Digest", "CZlib", "Client",
+                "HTTPWire", "Secure",
                 "Transport",
             ],
             swiftSettings: strict),
@@ -98,8 +98,8 @@ let package = Package(
         .target(
             name: "RedTeam",
             dependencies: [
-                "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire",
-                "Digest",
+                "SAME", "Learning", "Neural", "Tensor", "Engine", "Query", "Policy", "Imaging", "Client",
+                "HTTPWire", "Digest",
                 "Transport",
             ],
             swiftSettings: strict),

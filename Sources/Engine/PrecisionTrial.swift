@@ -9,7 +9,8 @@ package struct PrecisionTrial {
     private let strange: Tensor
     private let answers: [[Float]]
     private let scorer: Scorer
-    private let reference: Plan
+    private let workspace: Workspace
+    private let reference: Examiner
 
     /// The largest change of a value by the noise that makes strange queries of benign ones. **Units** canonical values: a
     /// perturbation that attacks use, far from the noise images that every precision tells apart.
@@ -18,13 +19,16 @@ package struct PrecisionTrial {
     /// A trial of `benign` queries with the victim's answers to them.
     ///
     /// **Throws** never on a processor that runs this program: 32 bits are there on all.
-    package init(_ bundle: ModelBundle, benign: Tensor, answers: [[Float]]) throws(PlanError) {
+    package init(
+        _ bundle: ModelBundle, benign: Tensor, answers: [[Float]], workspace: Workspace
+    ) throws(PlanError) {
         precondition(benign.rows == answers.count && benign.rowCount == bundle.manifest.image.count)
         self.bundle = bundle
         self.benign = benign
         self.answers = answers
         scorer = Scorer(bundle)
-        reference = try Plan(bundle, precision: .f32)
+        self.workspace = workspace
+        reference = try Self.examiner(bundle, .f32, workspace)
         var generator = RandomGenerator(seed: 1)
         let values = benign.values.map { min(1, max(-1, $0 + generator.uniform(-Self.noise..<Self.noise))) }
         strange = Tensor(shape: benign.shape, values: values)
@@ -32,27 +36,32 @@ package struct PrecisionTrial {
 
     /// What the precision does to the scores. **Throws** where this processor lacks its instructions.
     package func measure(_ precision: Plan.Precision) throws(PlanError) -> PrecisionShift {
-        let plan = try Plan(bundle, precision: precision)
+        let lower = try Self.examiner(bundle, precision, workspace)
         return PrecisionShift(
-            benign: (scores(benign, reference), scores(benign, plan)),
-            strange: (scores(strange, reference), scores(strange, plan)),
+            benign: (scores(benign, reference), scores(benign, lower)),
+            strange: (scores(strange, reference), scores(strange, lower)),
             thresholds: PrecisionShift.percentiles.map { scorer.threshold(percentile: $0) })
     }
 
     /// The strange queries are scored with the answers to those they were made of: a victim that is not moved by the noise.
-    private func scores(_ rows: Tensor, _ plan: Plan) -> [Double] {
-        let arena = plan.makeArena()
-        let seeds = plan.masks ? MaskSecret(seed: 1).seeds(rows, plan.image) : []
-        return zip(plan.examine(rows, seeds: seeds, arena: arena), answers).map {
-            scorer.assess($0, answer: $1).raw
-        }
+    private func scores(_ rows: Tensor, _ examiner: Examiner) -> [Double] {
+        zip(examiner.examine(rows), answers).map { scorer.assess($0, answer: $1).raw }
+    }
+
+    private static func examiner(
+        _ bundle: ModelBundle, _ precision: Plan.Precision, _ workspace: Workspace
+    ) throws(PlanError) -> Examiner {
+        try Examiner(
+            bundle.networks, precision: precision, secret: MaskSecret(seed: 1), workspace: workspace)
     }
 }
 
 extension ModelBundle {
     /// The bundle with what each lower precision that this processor has does to its scores of these queries.
-    package func measuringPrecisions(benign: Tensor, answers: [[Float]]) throws(PlanError) -> ModelBundle {
-        let trial = try PrecisionTrial(self, benign: benign, answers: answers)
+    package func measuringPrecisions(
+        benign: Tensor, answers: [[Float]], workspace: Workspace
+    ) throws(PlanError) -> ModelBundle {
+        let trial = try PrecisionTrial(self, benign: benign, answers: answers, workspace: workspace)
         var manifest = manifest
         var shifts = manifest.precisions ?? [:]
         for precision in Plan.Precision.allCases where precision != .f32 && precision.isSupported {

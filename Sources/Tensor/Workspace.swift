@@ -30,19 +30,31 @@ package final class Workspace {
     ///
     /// Items must not write what another reads. The arena given is the thread's own, released after each item.
     package func forEach(_ items: Int, _ body: (_ item: Int, _ scratch: Arena) -> Void) {
+        share(items) { item, thread in
+            let scratch = self.scratch[thread]
+            let mark = scratch.mark()
+            body(item, scratch)
+            scratch.release(to: mark)
+        }
+    }
+
+    /// Calls the body once for every item, on all threads, and returns when all are done.
+    ///
+    /// Items must not write what another reads. The number of the thread, below ``threads``, is for what each thread has
+    /// of its own: no two items run under one number at once.
+    package func share(_ items: Int, _ body: (_ item: Int, _ thread: Int) -> Void) {
         guard threads > 1, items > 1 else {
-            for item in 0..<items { run(item, on: scratch[0], body) }
+            for item in 0..<items { body(item, 0) }
             return
         }
         let next = Atomic(0)
-        // because: each thread uses its own scratch, and the caller waits here until all have finished.
-        nonisolated(unsafe) let workspace = self
+        // because: the caller waits here until all threads have finished, and the body keeps apart what they write.
         nonisolated(unsafe) let body = body
         DispatchQueue.concurrentPerform(iterations: min(threads, items)) { @Sendable thread in
             while true {
                 let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard item < items else { return }
-                workspace.run(item, on: workspace.scratch[thread], body)
+                body(item, thread)
             }
         }
     }
@@ -53,11 +65,5 @@ package final class Workspace {
         forEach((count + size - 1) / size) { item, scratch in
             body(item * size..<min(count, (item + 1) * size), scratch)
         }
-    }
-
-    private func run(_ item: Int, on scratch: Arena, _ body: (Int, Arena) -> Void) {
-        let mark = scratch.mark()
-        body(item, scratch)
-        scratch.release(to: mark)
     }
 }

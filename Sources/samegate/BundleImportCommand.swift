@@ -72,7 +72,7 @@ struct BundleImportCommand: ParsableCommand {
             terms: try terms.map(ScoreTerm.list) ?? networks.defaultTerms,
             combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
             workspace: run.workspace
-        ).measuringPrecisions(images, at: Array(0..<images.count), answers)
+        ).measuringPrecisions(images, at: Array(0..<images.count), answers, workspace: run.workspace)
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(FitCommand.summary(bundle, output))

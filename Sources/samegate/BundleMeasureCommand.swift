@@ -39,7 +39,8 @@ struct BundleMeasureCommand: ParsableCommand {
             throw ValidationError(
                 "the victim has \(answers.classes) classes, the bundle \(earlier.manifest.classes)")
         }
-        let measured = try earlier.measuringPrecisions(images, at: Array(0..<images.count), answers)
+        let measured = try earlier.measuringPrecisions(
+            images, at: Array(0..<images.count), answers, workspace: run.workspace)
         try measured.write(to: bundle)
         run.discardCheckpoints()
         BundleText(measured).lines.forEach { print($0) }
@@ -53,11 +54,11 @@ extension ModelBundle {
     /// The bundle with what lower precisions do to its scores of the images at `indices`, at most
     /// ``precisionQueriesMax`` of them.
     func measuringPrecisions(
-        _ images: ImageSet, at indices: [Int], _ answers: AnswerSet
+        _ images: ImageSet, at indices: [Int], _ answers: AnswerSet, workspace: Workspace
     ) throws -> ModelBundle {
         let some = indices.prefix(Self.precisionQueriesMax)
         return try measuringPrecisions(
             benign: images.canonical(some, range: .signed),
-            answers: some.map { Array(answers.probabilities.row($0)) })
+            answers: some.map { Array(answers.probabilities.row($0)) }, workspace: workspace)
     }
 }

@@ -57,7 +57,8 @@ struct FitCommand: ParsableCommand {
             images: images, answers: answers, options: options, program: TrainData.program, run: run,
             from: base,
             retrainsDetector: models.perturbationSteps != nil || models.perturbationWidth != nil)
-        let bundle = try fit.makeBundle().measuringPrecisions(images, at: fit.split.heldOut, answers)
+        let bundle = try fit.makeBundle().measuringPrecisions(
+            images, at: fit.split.heldOut, answers, workspace: run.workspace)
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(Self.summary(bundle, output))

@@ -42,11 +42,12 @@ struct ModuleMap {
         "Neural": ["Tensor", "CKernels"],
         "SAME": ["Neural", "Tensor", "Digest"],
         "Learning": [
-            "SAME", "Neural", "Tensor", "Query", "Imaging", "Digest", "CZlib", "Client", "HTTPWire", "Secure",
+            "SAME", "Neural", "Tensor", "Engine", "Query", "Imaging", "Digest", "CZlib", "Client", "HTTPWire",
+            "Secure",
             "Transport",
         ],
         "RedTeam": [
-            "SAME", "Learning", "Neural", "Tensor", "Query", "Policy", "Imaging", "Client", "HTTPWire",
+            "SAME", "Learning", "Neural", "Tensor", "Engine", "Query", "Policy", "Imaging", "Client", "HTTPWire",
             "Digest",
             "Transport",
         ],

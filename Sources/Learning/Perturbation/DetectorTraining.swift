@@ -1,3 +1,4 @@
+import Engine
 import SAME
 import Tensor
 
@@ -15,7 +16,7 @@ struct DetectorTraining {
 
     /// Trains, or goes on from the checkpoints; the detector and its last mean loss.
     ///
-    /// **Throws** `ArchitectureError` or `TrainingError`.
+    /// **Throws** `ArchitectureError`, `PlanError` or `TrainingError`.
     func train(
         _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier
     ) throws -> (PerturbationDetector, Double) {
@@ -28,6 +29,7 @@ struct DetectorTraining {
         // With the auxiliary model itself: the thief who has got everything.
         let attack = SimulatedPerturbation(
             image: images.shape, thieves: thieves.models + [auxiliary], workspace: run.workspace)
+        let reconstructor = try Reconstructor(autoencoder, workspace: run.workspace)
         // One epoch of as many draws as the steps need.
         let loop = run.loop(
             phase: "perturbation", module: model, schedule: schedule,
@@ -40,7 +42,7 @@ struct DetectorTraining {
             let both = Self.joined(
                 SimulatedTransport.honest.carry(genuine, shape: images.shape, generator: &generator),
                 SimulatedTransport.perturbed.carry(perturbed, shape: images.shape, generator: &generator))
-            let painted = autoencoder.reconstruct(both, workspace: run.workspace)
+            let painted = reconstructor.reconstruct(both)
             return model.lossAndGradients(
                 both, painted, isPerturbed: (0..<both.rows).map { $0 >= genuine.rows },
                 workspace: run.workspace)

@@ -1,3 +1,4 @@
+import Engine
 import SAME
 import Tensor
 
@@ -20,15 +21,15 @@ package struct BenignSample: Sendable {
     package init(
         _ images: ImageSet, at indices: [Int], answers: AnswerSet, by networks: ScoringNetworks,
         seed: UInt64, workspace: Workspace
-    ) {
+    ) throws(PlanError) {
+        let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         var values: [TermValues] = []
         var agreeing = 0
         for start in stride(from: 0, to: indices.count, by: 256) {
             let part = indices[start..<min(start + 256, indices.count)]
             var generator = Stream.calibrationTransport.generator(seed: seed, at: start)
-            let examined = Scorer.examine(
-                Self.sent(images.canonical(part, range: .signed), images.shape, &generator), by: networks,
-                secret: MaskSecret(seed: seed), workspace: workspace)
+            let examined = examiner.examine(
+                Self.sent(images.canonical(part, range: .signed), images.shape, &generator))
             for (index, examination) in zip(part, examined) {
                 let answer = Array(answers.probabilities.row(index))
                 values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))

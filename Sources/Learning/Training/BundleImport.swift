@@ -58,7 +58,7 @@ package struct BundleImport {
     /// The bundle, calibrated on the images: none of them should have trained a network. Where the terms want references,
     /// the first images are those and the others calibrate.
     ///
-    /// **Throws** `ImportError` or `CalibrationError`.
+    /// **Throws** `ImportError`, `CalibrationError` or `PlanError`.
     package func makeBundle(
         images: ImageSet, answers: AnswerSet, terms: [ScoreTerm], combination: Calibration.Combination,
         program: String, workspace: Workspace
@@ -73,12 +73,12 @@ package struct BundleImport {
             throw ImportError.maskedPass(reason: defect)
         }
         let spared = terms.contains(.neighbour) ? min(options.count, images.count / 2) : 0
-        let references = options.make(
+        let references = try options.make(
             images, at: Array(0..<spared), by: autoencoder, auxiliary, workspace: workspace)
         let calibrating = Array(spared..<images.count)
         let networks = ScoringNetworks(
             autoencoder, auxiliary, detector, references: references, maskedPass: maskedPass)
-        let sample = BenignSample(
+        let sample = try BenignSample(
             images, at: calibrating, answers: answers, by: networks, seed: 0, workspace: workspace)
         let voices = try VoiceSimulation(
             networks: networks, thieves: [auxiliary], seed: 0, workspace: workspace

@@ -46,15 +46,15 @@ package struct Fit {
 
     /// Trains, or goes on from the checkpoints, and calibrates.
     ///
-    /// **Throws** `ArchitectureError`, `TrainingError` or `CalibrationError`.
+    /// **Throws** `ArchitectureError`, `TrainingError`, `CalibrationError` or `PlanError`.
     package func makeBundle() throws -> ModelBundle {
         var results = base?.manifest.provenance.results ?? [:]
         let (autoencoder, auxiliary) = try models(&results)
         let detector = try trainDetector(autoencoder, auxiliary, &results)
         let networks = ScoringNetworks(
-            autoencoder, auxiliary, detector, references: makeReferences(autoencoder, auxiliary),
+            autoencoder, auxiliary, detector, references: try makeReferences(autoencoder, auxiliary),
             maskedPass: options.maskedPass)
-        let sample = BenignSample(
+        let sample = try BenignSample(
             images, at: split.heldOut, answers: answers, by: networks, seed: options.seed,
             workspace: run.workspace)
         let calibration = try Calibration(
@@ -74,11 +74,11 @@ package struct Fit {
     /// Features of training images, drawn at random, where the score has a term for them.
     private func makeReferences(
         _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier
-    ) -> ReferenceFeatures? {
+    ) throws -> ReferenceFeatures? {
         guard options.comparesFeatures else { return nil }
         var generator = Stream.references.generator(seed: options.seed, at: 0)
         let chosen = generator.permutation(split.training.count).prefix(options.references.count)
-        return options.references.make(
+        return try options.references.make(
             images, at: chosen.sorted().map { split.training[$0] }, by: autoencoder, auxiliary,
             workspace: run.workspace)
     }
@@ -157,7 +157,7 @@ package struct Fit {
         var generator = Stream.classifierWeights.generator(seed: options.seed, at: 0)
         let architecture = options.auxiliary.architecture(image: images.shape, classes: answers.classes)
         let model = try Classifier(architecture, generator: &generator)
-        let inputs = Reconstructions(
+        let inputs = try Reconstructions(
             of: images, at: split.training, by: autoencoder, workspace: run.workspace,
             bytesMax: run.reconstructionBytesMax, show: run.show)
         let loop = run.loop(

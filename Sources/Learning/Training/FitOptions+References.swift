@@ -1,3 +1,4 @@
+import Engine
 import SAME
 import Tensor
 
@@ -16,13 +17,13 @@ extension FitOptions {
         func make(
             _ images: ImageSet, at indices: [Int], by autoencoder: MaskedAutoencoder,
             _ auxiliary: Classifier, workspace: Workspace
-        ) -> ReferenceFeatures? {
+        ) throws(PlanError) -> ReferenceFeatures? {
             guard !indices.isEmpty else { return nil }
+            let reconstructor = try Reconstructor(autoencoder, workspace: workspace)
             var features: [Float] = []
             for start in stride(from: 0, to: indices.count, by: 256) {
                 let part = indices[start..<min(start + 256, indices.count)]
-                let painted = autoencoder.reconstruct(
-                    images.canonical(part, range: .signed), workspace: workspace)
+                let painted = reconstructor.reconstruct(images.canonical(part, range: .signed))
                 features += auxiliary.describe(painted, workspace: workspace).features.values
             }
             let tensor = Tensor(

@@ -1,3 +1,4 @@
+import Engine
 import SAME
 import Tensor
 
@@ -8,18 +9,16 @@ import Tensor
 struct Reconstructions {
     private let images: ImageSet
     private let indices: [Int]
-    private let autoencoder: MaskedAutoencoder
-    private let workspace: Workspace
+    private let reconstructor: Reconstructor
     private let stored: Tensor?
 
     init(
         of images: ImageSet, at indices: [Int], by autoencoder: MaskedAutoencoder, workspace: Workspace,
         bytesMax: Int, show: (TrainingProgress) -> Void
-    ) {
+    ) throws(PlanError) {
         self.images = images
         self.indices = indices
-        self.autoencoder = autoencoder
-        self.workspace = workspace
+        reconstructor = try Reconstructor(autoencoder, workspace: workspace)
         guard indices.count * images.shape.count * 4 <= bytesMax else {
             stored = nil
             return
@@ -30,7 +29,7 @@ struct Reconstructions {
         for first in stride(from: 0, to: indices.count, by: 256) {
             let last = min(first + 256, indices.count)
             let batch = images.canonical(indices[first..<last], range: .signed)
-            values += autoencoder.reconstruct(batch, workspace: workspace).values
+            values += reconstructor.reconstruct(batch).values
             let elapsed = max((ContinuousClock.now - start) / .seconds(1), 1e-6)
             let rate = Double(last) / elapsed
             show(
@@ -45,6 +44,6 @@ struct Reconstructions {
     func batch(_ positions: ArraySlice<Int>) -> Tensor {
         if let stored { return stored.gathering(rows: positions) }
         let batch = images.canonical(positions.map { indices[$0] }, range: .signed)
-        return autoencoder.reconstruct(batch, workspace: workspace)
+        return reconstructor.reconstruct(batch)
     }
 }

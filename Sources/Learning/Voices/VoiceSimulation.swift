@@ -1,3 +1,4 @@
+import Engine
 import SAME
 import Tensor
 
@@ -19,10 +20,12 @@ struct VoiceSimulation {
 
     /// The voices of a score's terms. `sample` holds what the images at `heldOut` measure, in their order: every other of
     /// them is an honest query here, and the rest are what the simulated ones are made of.
+    ///
+    /// **Throws** `CalibrationError` or `PlanError`.
     func voices(
         _ images: ImageSet, at heldOut: [Int], sample: [TermValues], terms: [ScoreTerm],
         combination: Calibration.Combination
-    ) throws(CalibrationError) -> [ScoreTerm: Voice] {
+    ) throws -> [ScoreTerm: Voice] {
         let plain = try Calibration(sample: sample, terms: terms, combination: combination)
         let weighed = plain.terms.indices.filter { !plain.terms[$0].term.needsAnswer }
         guard combination == .tailSum, weighed.count > 1 else { return [:] }
@@ -33,10 +36,9 @@ struct VoiceSimulation {
         let honest = stride(from: 0, to: heldOut.count, by: 2).map { row(sample[$0]) }
         let originals = stride(from: 1, to: heldOut.count, by: 2).prefix(Self.count).map { heldOut[$0] }
         guard !originals.isEmpty else { return [:] }
+        let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         let attacks = queries(images.canonical(originals, range: .signed), images.shape).map { queries in
-            Scorer.examine(
-                queries, by: networks, secret: MaskSecret(seed: seed), workspace: workspace
-            ).map {
+            examiner.examine(queries).map {
                 row(Scorer.terms($0, answer: .nothing, classes: networks.auxiliary.architecture.classes))
             }
         }

@@ -11,7 +11,7 @@ extension Evaluation {
         var generator = RandomGenerator(seed: 1, stream: 2)
         let own = data.material.own
         let chosen = generator.permutation(own.count).prefix(ScoreBench.referenceMax)
-        var bench = ScoreBench(
+        var bench = try ScoreBench(
             bundle: bundle, victim: victim, reference: own.pictures(at: chosen), alpha: plan.alpha,
             components: plan.components, threads: workspace.threads, seed: 1)
         var costs: [CostEntry] = []

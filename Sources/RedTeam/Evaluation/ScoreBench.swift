@@ -1,4 +1,5 @@
 import Dispatch
+import Engine
 import Foundation
 import SAME
 import Synchronization
@@ -33,6 +34,8 @@ package enum ScoreKind: String, Codable, CaseIterable, Sendable {
 /// Everything an evaluation measures of queries, side by side.
 package struct ScoreBench: Sendable {
     private let scorer: Scorer
+    /// The bundle's networks as a gateway has them, in 32 bits.
+    private let plan: Plan
     private let victim: Classifier
     private let pixels: PixelStatistics
     private let components: PrincipalComponents
@@ -56,9 +59,10 @@ package struct ScoreBench: Sendable {
     package init(
         bundle: ModelBundle, victim: Classifier, reference: Tensor, alpha: Double, components count: Int,
         threads: Int, seed: UInt64
-    ) {
+    ) throws(PlanError) {
         var generator = RandomGenerator(seed: seed)
         scorer = Scorer(bundle)
+        plan = try Plan(bundle, precision: .f32)
         self.victim = victim
         self.alpha = alpha
         self.threads = max(1, threads)
@@ -87,12 +91,12 @@ package struct ScoreBench: Sendable {
         let parts = Mutex<[Int: [Row]]>([:])
         let next = Atomic(0)
         DispatchQueue.concurrentPerform(iterations: min(threads, max(1, chunks))) { _ in
-            let workspace = Workspace(threads: 1)
+            let (workspace, arena) = (Workspace(threads: 1), plan.makeArena())
             while true {
                 let chunk = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard chunk < chunks else { return }
                 let range = chunk * size..<min((chunk + 1) * size, queries.rows)
-                let rows = self.rows(queries.rows(range), workspace)
+                let rows = self.rows(queries.rows(range), workspace, arena)
                 parts.withLock { $0[chunk] = rows }
             }
         }
@@ -105,8 +109,8 @@ package struct ScoreBench: Sendable {
         return logs.map { $0 - mean }
     }
 
-    private func rows(_ queries: Tensor, _ workspace: Workspace) -> [Row] {
-        let examined = scorer.examine(queries, workspace: workspace)
+    private func rows(_ queries: Tensor, _ workspace: Workspace, _ arena: PlanArena) -> [Row] {
+        let examined = plan.examine(queries, seeds: scorer.seeds(queries), arena: arena)
         let logits = victim.logits(queries, workspace: workspace)
         let answers = victim.probabilities(queries, workspace: workspace)
         let exposed = exposed?.probabilities(queries, workspace: workspace)

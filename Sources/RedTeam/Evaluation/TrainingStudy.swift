@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import Learning
 import SAME
@@ -65,8 +66,9 @@ package struct TrainingStudy: Sendable {
     private func measure(
         _ point: Point, _ bundle: ModelBundle, _ evaluation: Evaluation, _ context: Evaluation.Context
     ) throws -> [TrainingEntry] {
+        let reconstructor = try Reconstructor(bundle.autoencoder, workspace: evaluation.workspace)
         let losses = { (queries: Tensor) -> [Double] in
-            let painted = bundle.autoencoder.reconstruct(queries, workspace: evaluation.workspace)
+            let painted = reconstructor.reconstruct(queries)
             return (0..<queries.rows).map { Double(Scorer.meanSquare(queries.row($0), painted.row($0))) }
         }
         let honest = losses(context.pictures.rows(0..<min(context.pictures.rows, 2000)))

@@ -134,13 +134,13 @@ struct VoiceChoiceTests {
             .mlp(image: Synthetic.shape, classes: Synthetic.classes, hidden: 8), generator: &generator)
         let answers = Synthetic.answers(data.images, data.labels)
         let sample = { (seed: UInt64) in
-            BenignSample(
+            try BenignSample(
                 data.images, at: Array(0..<160), answers: answers,
                 by: ScoringNetworks(autoencoder, auxiliary), seed: seed,
                 workspace: Workspace()
             ).values
         }
-        let (one, two) = (sample(1), sample(2))
+        let (one, two) = (try sample(1), try sample(2))
         let differing = one.indices.filter { one[$0] != two[$0] }
         #expect(differing.allSatisfy { $0.isMultiple(of: 8) } && differing.count > 10)
     }
