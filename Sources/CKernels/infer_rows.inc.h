@@ -1,21 +1,76 @@
 // Kernels over rows: LayerNorm, conversion, pooling.
 
 #if SG_KIND == 2
+// Sixteen values that are steps already, as such a line's next bytes.
+INLINE __m512i steps_of(vec x, vec inverse, vec shift) { return _mm512_cvtps_epi32((__m512)FMA(x, inverse, shift)); }
+
+// 64 values of memory as 32-bit steps, in the order in which bytes_of() takes them. kind is a constant where this is inlined.
+INLINE void load_steps(const int kind, const void *line, ptrdiff_t j, vec inverse, vec shift, __m512i steps[4]) {
+    if (kind == SG_KIND_BF16) {
+        // The even values of 32 are the low halves of words, the odd ones the high halves.
+        for (int i = 0; i < 2; i++) {
+            const words both = *(const words *)(const void *)((const uint16_t *)line + j + i * 2 * SG_LANES);
+            steps[2 * i] = steps_of((vec)(both << 16), inverse, shift);
+            steps[2 * i + 1] = steps_of((vec)(both & 0xffff0000), inverse, shift);
+        }
+    } else {
+        for (int i = 0; i < 4; i++) steps[i] = steps_of(load((const float *)line + j + i * SG_LANES), inverse, shift);
+    }
+}
+
+// The bytes of such steps, each within 0...255.
+INLINE __m512i bytes_of(const int kind, const __m512i steps[4]) {
+    if (kind == SG_KIND_BF16) {
+        const __m512i first = _mm512_or_si512(steps[0], _mm512_slli_epi32(steps[1], 16));
+        const __m512i second = _mm512_or_si512(steps[2], _mm512_slli_epi32(steps[3], 16));
+        const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+        return _mm512_permutexvar_epi64(order, _mm512_packus_epi16(first, second));
+    }
+    const __m512i first = _mm512_packs_epi32(steps[0], steps[1]), second = _mm512_packs_epi32(steps[2], steps[3]);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(first, second));
+}
+
+// The least and the largest of a line's values. kind is a constant where this is inlined.
+INLINE void span_of(const int kind, const void *line, ptrdiff_t padded, float *least, float *most) {
+    vec low = load_as(kind, line, 0), high = low, odd_low = low, odd_high = low;
+    ptrdiff_t j = 0;
+    for (; j + 2 * SG_LANES <= padded; j += 2 * SG_LANES) {
+        vec even, odd;
+        if (kind == SG_KIND_BF16) {
+            const words both = *(const words *)(const void *)((const uint16_t *)line + j);
+            even = (vec)(both << 16), odd = (vec)(both & 0xffff0000);
+        } else {
+            even = load((const float *)line + j), odd = load((const float *)line + j + SG_LANES);
+        }
+        low = smaller(low, even), odd_low = smaller(odd_low, odd);
+        high = larger(high, even), odd_high = larger(odd_high, odd);
+    }
+    for (; j < padded; j += SG_LANES) {
+        const vec x = load_as(kind, line, j);
+        low = smaller(low, x), high = larger(high, x);
+    }
+    *least = -highest(-smaller(low, odd_low));
+    *most = highest(larger(high, odd_high));
+}
+
 // bytes = the line in 255 steps from its least value to its largest; the row's scale and zero. kind is a constant where
 // this is inlined.
 INLINE void quantise(const int kind, const void *line, ptrdiff_t padded, uint8_t *bytes, float *scale, float *zero) {
-    vec low = load_as(kind, line, 0), high = low;
-    for (ptrdiff_t j = SG_LANES; j < padded; j += SG_LANES) {
-        const vec x = load_as(kind, line, j);
-        low = smaller(low, x);
-        high = larger(high, x);
-    }
-    const float least = -highest(-low), range = highest(high) - least;
+    float least, most;
+    span_of(kind, line, padded, &least, &most);
+    const float range = most - least;
     const vec inverse = all(range > 0 ? 255.0f / range : 0), shift = all(range > 0 ? -least * (255.0f / range) : 0);
-    for (ptrdiff_t j = 0; j < padded; j += SG_LANES) {
-        const __m512i whole = _mm512_cvtps_epi32((__m512)FMA(load_as(kind, line, j), inverse, shift));
-        _mm_storeu_si128((__m128i *)(void *)(bytes + j), _mm512_cvtusepi32_epi8(whole));
+    ptrdiff_t j = 0;
+    for (; j + 4 * SG_LANES <= padded; j += 4 * SG_LANES) {
+        __m512i steps[4];
+        load_steps(kind, line, j, inverse, shift, steps);
+        _mm512_storeu_si512(bytes + j, bytes_of(kind, steps));
     }
+    for (; j < padded; j += SG_LANES)
+        _mm_storeu_si128((__m128i *)(void *)(bytes + j),
+                         _mm512_cvtusepi32_epi8(_mm512_max_epi32(
+                             steps_of(load_as(kind, line, j), inverse, shift), _mm512_setzero_si512())));
     *scale = range / 255.0f;
     *zero = least;
 }

@@ -20,7 +20,8 @@ package final class Reconstructor {
         _ model: MaskedAutoencoder, precision: Plan.Precision = .f32, workspace: Workspace
     ) throws(PlanError) {
         var layout = ArenaLayout()
-        autoencoder = AutoencoderPlan(model, masked: nil, try KernelSet(precision, level: sg_level_best()), in: store,
+        autoencoder = AutoencoderPlan(
+            model, masked: nil, try KernelSet(precision, level: sg_level_best()), in: store,
             &layout)
         self.workspace = workspace
         arenas = (0..<workspace.threads).map { [layout] _ in PlanArena(layout) }

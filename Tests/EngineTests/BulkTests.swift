@@ -7,7 +7,8 @@ import Testing
 
 /// What fits and evaluations use, against the networks and against one worker's plan.
 @Suite struct BulkTests {
-    @Test("a reconstructor paints what the autoencoder does, each image the same alone", arguments: Models.all)
+    @Test(
+        "a reconstructor paints what the autoencoder does, each image the same alone", arguments: Models.all)
     func reconstructions(models: Models) throws {
         let autoencoder = try models.networks().0
         let rows = models.images(19, seed: 3)

@@ -76,7 +76,8 @@ struct PrecisionTests {
         }
         let rows = Tensor(shape: [200, model.image.count], values: Array(pictures.joined()))
         let answers = pictures.map { TinyModel.answer(to: $0[...]) }
-        let measured = try model.bundle.measuringPrecisions(benign: rows, answers: answers, workspace: Workspace())
+        let measured = try model.bundle.measuringPrecisions(
+            benign: rows, answers: answers, workspace: Workspace())
         let lower = Engine.Plan.Precision.allCases.filter { $0 != .f32 && $0.isSupported }
         #expect(Set((measured.manifest.precisions ?? [:]).keys) == Set(lower.map(\.rawValue)))
         for precision in lower {

@@ -47,7 +47,8 @@ struct ModuleMap {
             "Transport",
         ],
         "RedTeam": [
-            "SAME", "Learning", "Neural", "Tensor", "Engine", "Query", "Policy", "Imaging", "Client", "HTTPWire",
+            "SAME", "Learning", "Neural", "Tensor", "Engine", "Query", "Policy", "Imaging", "Client",
+            "HTTPWire",
             "Digest",
             "Transport",
         ],
