@@ -160,3 +160,19 @@ def total(samples, name, **labels):
     wanted = [f'{key}="{value}"' for key, value in labels.items()]
     return sum(value for key, value in samples.items()
                if key.split("{", 1)[0] == name and all(word in key for word in wanted))
+
+
+def processor_seconds(daemon, threads=""):
+    """The processor time that a daemon's threads have used, or those whose names begin so."""
+    nanoseconds = 0
+    for task in Path(f"/proc/{daemon.pid}/task").iterdir():
+        if (task / "comm").read_text().startswith(threads):
+            nanoseconds += int((task / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
+
+
+def whole_status(text):
+    """The status of an answer, once all of it is there."""
+    head, _, content = text.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *([0-9]+)", head)
+    return int(head[9:12]) if length and len(content) >= int(length[1]) else None
