@@ -42,6 +42,7 @@ extension Plan {
         examination.energy = results.energies[row]
         if masks { examination.maskedLoss = results.maskedLosses[row] }
         if detectsPerturbations { examination.perturbation = results.logits[row] }
+        if measuresStatistics { examination.statistics = results.statistics[row] }
         if findsNeighbours { examination.neighbour = results.distances[row] }
         return examination
     }

@@ -24,6 +24,7 @@ package final class Plan: @unchecked Sendable {
     private let classifier: ClassifierPlan
     private let detector: DetectorPlan?
     private let neighbours: NeighbourPlan?
+    private let statistics: StatisticsPlan?
     private let masked: (pass: MaskedPass, architecture: MaskedAutoencoderArchitecture)?
     private let layout: ArenaLayout
     private let store: WeightStore
@@ -63,6 +64,11 @@ package final class Plan: @unchecked Sendable {
             neighbours = NeighbourPlan(references, kernels, in: store, &layout)
         }
         self.neighbours = neighbours
+        var statistics: StatisticsPlan?
+        if let references = networks.statistics {
+            statistics = StatisticsPlan(references, of: image, kernels, in: store, &layout)
+        }
+        self.statistics = statistics
         self.layout = layout
         self.store = store
     }
@@ -71,6 +77,8 @@ package final class Plan: @unchecked Sendable {
     package var detectsPerturbations: Bool { detector != nil }
     /// Whether rows get a distance to benign features.
     package var findsNeighbours: Bool { neighbours != nil }
+    /// Whether rows get a distance to benign statistics of pixels.
+    package var measuresStatistics: Bool { statistics != nil }
     /// Whether rows get a masked pass, and so need a seed each.
     package var masks: Bool { masked != nil }
 
@@ -127,6 +135,9 @@ package final class Plan: @unchecked Sendable {
                 if let settles, settles(row, results.losses[row]) {
                     settled.append(row)
                 } else {
+                    if let statistics {
+                        results.statistics[row] = statistics.run(rows + row * image.count, arena)
+                    }
                     describe(row - start, as: row - part.lowerBound, arena)
                     if let detector { results.logits[row] = detect(row - start, detector, arena) }
                 }

@@ -13,6 +13,8 @@ package final class PlanResults {
     package let logits: UnsafeMutablePointer<Float>
     /// The distances to benign features.
     package let distances: UnsafeMutablePointer<Float>
+    /// The distances of pixels' statistics to benign ones.
+    package let statistics: UnsafeMutablePointer<Float>
     /// The losses on the patches that the masks hide.
     package let maskedLosses: UnsafeMutablePointer<Float>
     /// A(x̂). **Shapes** (rows, classes).
@@ -27,7 +29,7 @@ package final class PlanResults {
         self.rows = rows
         classes = plan.classes
         let pixels = reconstructions ? plan.image.count : 0
-        let count = rows * (5 + classes + pixels)
+        let count = rows * (6 + classes + pixels)
         block = .allocate(capacity: max(count, 1))
         block.initialize(repeating: 0, count: count)
         losses = block
@@ -35,7 +37,8 @@ package final class PlanResults {
         logits = block + 2 * rows
         distances = block + 3 * rows
         maskedLosses = block + 4 * rows
-        probabilities = block + 5 * rows
+        statistics = block + 5 * rows
+        probabilities = block + 6 * rows
         self.reconstructions = reconstructions ? probabilities + rows * classes : nil
     }
 

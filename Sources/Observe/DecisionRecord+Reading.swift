@@ -27,6 +27,7 @@ extension DecisionRecord {
             requestCoding: object["content_encoding"] as? String)
         measures = Measures(
             masked: object["masked"] as? Double, energy: object["energy"] as? Double,
-            neighbour: object["neighbour"] as? Double, doubt: object["doubt"] as? Double)
+            neighbour: object["neighbour"] as? Double, doubt: object["doubt"] as? Double,
+            statistics: object["statistics"] as? Double)
     }
 }

@@ -55,16 +55,20 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         package var energy: Double?
         /// The distance of the auxiliary model's features to benign ones.
         package var neighbour: Double?
+        /// The distance of plain statistics of pixels to benign ones.
+        package var statistics: Double?
         /// 1 − the victim's largest probability.
         package var doubt: Double?
 
         /// Measures as they were taken.
         package init(
-            masked: Double? = nil, energy: Double? = nil, neighbour: Double? = nil, doubt: Double? = nil
+            masked: Double? = nil, energy: Double? = nil, neighbour: Double? = nil, doubt: Double? = nil,
+            statistics: Double? = nil
         ) {
             self.masked = masked
             self.energy = energy
             self.neighbour = neighbour
+            self.statistics = statistics
             self.doubt = doubt
         }
 
@@ -72,6 +76,7 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
             if let masked { line.field("masked", masked) }
             if let energy { line.field("energy", energy) }
             if let neighbour { line.field("neighbour", neighbour) }
+            if let statistics { line.field("statistics", statistics) }
             if let doubt { line.field("doubt", doubt) }
         }
     }

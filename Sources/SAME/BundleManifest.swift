@@ -16,6 +16,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package static let detectorFile = "perturbation.safetensors"
     /// The benign features, where there are any.
     package static let referencesFile = "references.safetensors"
+    /// The benign images' plain statistics, where there are any.
+    package static let statisticsFile = "statistics.safetensors"
 
     /// ``formatName``.
     package var format: String
@@ -36,6 +38,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package var perturbation: PerturbationDetectorArchitecture?
     /// The benign features that a query's are compared with; nil, and no field of the file, where none are.
     package var references: ReferenceFeatures.Shape?
+    /// The plain statistics that a query's are compared with, likewise.
+    package var statistics: ReferenceStatistics.Shape?
     /// The second pass with patches hidden; nil, and no field of the file, where no term needs it.
     package var maskedPass: MaskedPass?
     /// The share of patches hidden when reconstructing for the auxiliary model. Only 0, every patch visible, is scored.
@@ -54,7 +58,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package init(
         image: ImageShape, range: PixelRange, classes: Int, autoencoder: MaskedAutoencoderArchitecture,
         auxiliary: ClassifierArchitecture, perturbation: PerturbationDetectorArchitecture? = nil,
-        references: ReferenceFeatures.Shape? = nil, maskedPass: MaskedPass? = nil,
+        references: ReferenceFeatures.Shape? = nil, statistics: ReferenceStatistics.Shape? = nil,
+        maskedPass: MaskedPass? = nil,
         calibration: Calibration, provenance: Provenance,
         files: [String: FileSeal] = [:]
     ) {
@@ -67,6 +72,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         self.auxiliary = auxiliary
         self.perturbation = perturbation
         self.references = references
+        self.statistics = statistics
         self.maskedPass = maskedPass
         scoringMaskRatio = 0
         self.calibration = calibration
@@ -94,6 +100,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         var expected = [Self.autoencoderFile, Self.auxiliaryFile]
         if perturbation != nil { expected.append(Self.detectorFile) }
         if references != nil { expected.append(Self.referencesFile) }
+        if statistics != nil { expected.append(Self.statisticsFile) }
         if Set(files.keys) != Set(expected) { return "files must be \(expected.joined(separator: " and "))" }
         do throws(ArchitectureError) {
             try autoencoder.validate()
@@ -118,6 +125,10 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         if references == nil, terms.contains(.neighbour) {
             return "the score has a term of benign features, and there are none"
         }
+        if statistics == nil, terms.contains(.statistics) {
+            return "the score has a term of plain statistics, and there are none to compare with"
+        }
+        if let defect = statistics?.defect(image) { return defect }
         if maskedPass == nil, terms.contains(.masked) {
             return "the score has a term of a masked pass, and there is none"
         }

@@ -48,10 +48,13 @@ package struct Calibration: Codable, Hashable, Sendable {
 
     /// Calibrates on benign held-out queries. Terms that `voices` does not name have a plain one.
     ///
+    /// Each term's tail is of the whole sample. The tails of the combinations, and with them the stated false-positive
+    /// rates, are of the queries at the `rated` indices, ascending; of all of them unless told otherwise.
+    ///
     /// **Throws** when a term is missing or not finite, or the sample is too small.
     package init(
         sample: [TermValues], terms: [ScoreTerm] = Self.defaultTerms, combination: Combination = .tailSum,
-        voices: [ScoreTerm: Voice] = [:]
+        voices: [ScoreTerm: Voice] = [:], rated: [Int]? = nil
     ) throws(CalibrationError) {
         let used = try Self.usedTerms(terms, combination)
         let expected = used.contains(.excess) ? try Self.expected(sample, .excess, \.roughness) : nil
@@ -72,8 +75,9 @@ package struct Calibration: Codable, Hashable, Sendable {
         self.expected = expected
         self.expectedMasked = expectedMasked
         self.terms = calibrated
+        let judged = rated.map { $0.map { sample[$0] } } ?? sample
         func tail(_ need: ScoreTerm.Need) throws(CalibrationError) -> TailFunction {
-            try Self.tail(sample, calibrated.filter { $0.term.need <= need }, combination)
+            try Self.tail(judged, calibrated.filter { $0.term.need <= need }, combination)
         }
         full = try tail(.distribution)
         confident = Self.hasConfidentPart(used, combination) ? try tail(.confidence) : nil

@@ -2,8 +2,8 @@ import Neural
 import Tensor
 
 /// A fitted scorer on disk: `manifest.json`, `mae.safetensors`, `auxiliary.safetensors` and, where small
-/// perturbations are looked for, `perturbation.safetensors`, and where features are compared `references.safetensors` in one
-/// directory.
+/// perturbations are looked for, `perturbation.safetensors`, where features are compared `references.safetensors` and where
+/// statistics of pixels are `statistics.safetensors` in one directory.
 package struct ModelBundle: Sendable {
     /// Everything but the weights.
     package let manifest: BundleManifest
@@ -15,15 +15,20 @@ package struct ModelBundle: Sendable {
     package let detector: PerturbationDetector?
     /// Where benign images lie among the auxiliary model's features; a bundle may have none.
     package let references: ReferenceFeatures?
+    /// Where they lie among plain statistics of pixels; a bundle may have none.
+    package let statistics: ReferenceStatistics?
 
     /// A bundle of trained models. Its manifest's file seals are made when it is written.
     package init(
         manifest: BundleManifest, autoencoder: MaskedAutoencoder, auxiliary: Classifier,
-        detector: PerturbationDetector? = nil, references: ReferenceFeatures? = nil
+        detector: PerturbationDetector? = nil, references: ReferenceFeatures? = nil,
+        statistics: ReferenceStatistics? = nil
     ) {
         precondition(manifest.perturbation == detector?.architecture)
         precondition(manifest.references == references?.shape)
+        precondition(manifest.statistics == statistics?.shape)
         self.references = references
+        self.statistics = statistics
         self.manifest = manifest
         self.detector = detector
         self.autoencoder = autoencoder
@@ -59,19 +64,27 @@ package struct ModelBundle: Sendable {
         } else {
             references = nil
         }
+        if let shape = manifest.statistics {
+            statistics = try Self.model(BundleManifest.statisticsFile, manifest.files, path) {
+                try ReferenceStatistics(shape, state: $0)
+            }
+        } else {
+            statistics = nil
+        }
     }
 
     /// What examining a query takes.
     package var networks: ScoringNetworks {
         ScoringNetworks(
-            autoencoder, auxiliary, detector, references: references, maskedPass: manifest.maskedPass)
+            autoencoder, auxiliary, detector, references: references, statistics: statistics,
+            maskedPass: manifest.maskedPass)
     }
 
     /// The same weights under another manifest.
     package func with(_ manifest: BundleManifest) -> ModelBundle {
         ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
-            references: references)
+            references: references, statistics: statistics)
     }
 
     /// Whether the directory holds the bundle of `manifest`, weights included, to the byte. **Throws** as `init`.
@@ -95,6 +108,9 @@ package struct ModelBundle: Sendable {
         }
         if let references {
             files[BundleManifest.referencesFile] = Safetensors(tensors: references.stateDict).bytes
+        }
+        if let statistics {
+            files[BundleManifest.statisticsFile] = Safetensors(tensors: statistics.stateDict).bytes
         }
         var manifest = manifest
         manifest.files = files.mapValues(FileSeal.init(of:))

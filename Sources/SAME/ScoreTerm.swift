@@ -7,6 +7,8 @@ package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
     /// ln of the reconstruction loss over what a benign image has whose hidden patches are as hard to guess as this one's.
     /// It costs a second, masked pass through the autoencoder.
     case masked
+    /// How far plain statistics of the pixels are from benign ones: see ``ReferenceStatistics``. It asks no network.
+    case statistics
     /// The perturbation detector's logit: a genuine picture stepped along a gradient, which reconstructs as well as
     /// it did before, shows in what the reconstruction leaves.
     case perturbation
@@ -38,7 +40,7 @@ package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
     /// What the term cannot be computed without.
     package var need: Need {
         switch self {
-        case .reconstruction, .excess, .masked, .perturbation, .energy, .neighbour: .query
+        case .reconstruction, .excess, .masked, .statistics, .perturbation, .energy, .neighbour: .query
         case .doubt: .confidence
         case .deviation: .distribution
         }
@@ -60,6 +62,8 @@ package struct TermValues: Hashable, Sendable {
     package var excess: Float?
     /// Likewise.
     package var masked: Float?
+    /// Absent where the bundle has no reference statistics.
+    package var statistics: Float?
     /// Absent where the bundle has no detector.
     package var perturbation: Float?
     /// Absent only where nothing has measured it.
@@ -73,12 +77,14 @@ package struct TermValues: Hashable, Sendable {
 
     /// Terms as measured.
     package init(
-        reconstruction: Float, roughness: Float? = nil, maskedLoss: Float? = nil, perturbation: Float? = nil,
-        energy: Float? = nil, neighbour: Float? = nil, deviation: Float? = nil, doubt: Float? = nil
+        reconstruction: Float, roughness: Float? = nil, maskedLoss: Float? = nil, statistics: Float? = nil,
+        perturbation: Float? = nil, energy: Float? = nil, neighbour: Float? = nil, deviation: Float? = nil,
+        doubt: Float? = nil
     ) {
         self.reconstruction = reconstruction
         self.roughness = roughness
         self.maskedLoss = maskedLoss
+        self.statistics = statistics
         self.perturbation = perturbation
         self.energy = energy
         self.neighbour = neighbour
@@ -92,6 +98,7 @@ package struct TermValues: Hashable, Sendable {
         case .reconstruction: reconstruction
         case .excess: excess
         case .masked: masked
+        case .statistics: statistics
         case .perturbation: perturbation
         case .energy: energy
         case .neighbour: neighbour

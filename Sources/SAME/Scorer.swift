@@ -10,6 +10,8 @@ package struct Examination: Hashable, Sendable {
     package var roughness: Float
     /// Mean over the pixels of the hidden patches of (x − x̂)²; nil without a masked pass.
     package var maskedLoss: Float?
+    /// The distance of plain statistics to benign ones; nil without references of that kind.
+    package var statistics: Float?
     /// The perturbation detector's logit; nil without one.
     package var perturbation: Float?
     /// −ln Σ e^logit of the auxiliary model.
@@ -25,12 +27,14 @@ package struct Examination: Hashable, Sendable {
 
     /// An examination as measured.
     package init(
-        reconstructionLoss: Float, roughness: Float, maskedLoss: Float? = nil, perturbation: Float? = nil,
-        energy: Float? = nil, neighbour: Float? = nil, auxiliaryProbabilities: [Float]
+        reconstructionLoss: Float, roughness: Float, maskedLoss: Float? = nil, statistics: Float? = nil,
+        perturbation: Float? = nil, energy: Float? = nil, neighbour: Float? = nil,
+        auxiliaryProbabilities: [Float]
     ) {
         self.reconstructionLoss = reconstructionLoss
         self.roughness = roughness
         self.maskedLoss = maskedLoss
+        self.statistics = statistics
         self.perturbation = perturbation
         self.energy = energy
         self.neighbour = neighbour
@@ -134,7 +138,10 @@ extension Scorer {
             Examination(
                 reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
                 roughness: roughness(batch.row(row), networks.autoencoder.architecture.image),
-                maskedLoss: hidden?[row], perturbation: detected?[row], energy: energy(logits.row(row)),
+                maskedLoss: hidden?[row],
+                statistics: networks.statistics?.distance(
+                    batch.row(row), networks.autoencoder.architecture.image),
+                perturbation: detected?[row], energy: energy(logits.row(row)),
                 neighbour: networks.references?.distance(features.row(row)),
                 auxiliaryProbabilities: Array(probabilities.row(row)))
         }
@@ -159,7 +166,8 @@ extension Scorer {
     ) -> TermValues {
         var values = TermValues(
             reconstruction: examination.reconstructionLoss, roughness: examination.roughness,
-            maskedLoss: examination.maskedLoss, perturbation: examination.perturbation,
+            maskedLoss: examination.maskedLoss, statistics: examination.statistics,
+            perturbation: examination.perturbation,
             energy: examination.energy, neighbour: examination.neighbour)
         if let victim = answer.probabilities.flatMap({ distribution($0, classes: classes) }) {
             values.deviation = deviation(victim, examination.auxiliaryProbabilities)

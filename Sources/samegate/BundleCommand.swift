@@ -113,6 +113,11 @@ struct BundleText {
                 "references    \(references.count) of \(references.features) features, neighbour \(references.neighbours)"
             )
         }
+        if let statistics = manifest.statistics {
+            lines.append(
+                "statistics    \(statistics.statistics) of \(statistics.count) images, neighbour \(statistics.neighbours)"
+            )
+        }
         if let pass = manifest.maskedPass {
             lines.append("masked pass   \(String(format: "%g", 100 * pass.ratio)) % of the patches hidden")
         }

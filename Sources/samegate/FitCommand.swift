@@ -94,6 +94,11 @@ struct FitCommand: ParsableCommand {
             lines.append(
                 "auxiliary model and victim agree on \(String(format: "%.1f", 100 * agreement)) % of them")
         }
+        if let share = results["reencoded_above_p99"] {
+            lines.append(
+                "re-encoded (JPEG, resized) \(String(format: "%.1f", 100 * share)) % of them would be above p99"
+            )
+        }
         return lines.joined(separator: "\n")
     }
 }

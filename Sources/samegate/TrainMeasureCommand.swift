@@ -47,7 +47,8 @@ struct TrainMeasureCommand: ParsableCommand {
         let benign = images.canonical(0..<min(count, images.count), range: .signed)
         let benignScores = bench.scores(benign, "benign")
         Self.say(allowed(benignScores))
-        var lines = ["kind\treconstruction\tdeviation\tdoubt\tscore"] + Self.lines("benign", benignScores)
+        let names = MeasureBench.columns.map(\.name)
+        var lines = [(["kind"] + names).joined(separator: "\t")] + Self.lines("benign", benignScores)
         Self.say(
             "AUROC / FPR95 in %".padding(toLength: 38, withPad: " ", startingAt: 0) + MeasureBench.header)
         for (name, make) in kinds(benign, images.shape, bench) {
@@ -84,10 +85,7 @@ struct TrainMeasureCommand: ParsableCommand {
 
     private static func lines(_ kind: String, _ scores: [AnomalyScore]) -> [String] {
         scores.map { score in
-            let terms = [
-                score.values.reconstruction, score.values.deviation ?? .nan, score.values.doubt ?? .nan,
-            ]
-            return ([kind] + terms.map(\.description) + [score.raw.description]).joined(separator: "\t")
+            ([kind] + MeasureBench.columns.map { $0.value(score).description }).joined(separator: "\t")
         }
     }
 

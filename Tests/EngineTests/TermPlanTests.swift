@@ -9,15 +9,18 @@ import Testing
 @Suite struct TermPlanTests {
     private static let seeds: [UInt64] = (0..<37).map { 900 + $0 }
 
-    /// Networks with references and, where there are patches enough, a masked pass.
+    /// Networks with references of both kinds and, where there are patches enough, a masked pass.
     private static func networks(_ models: Models) throws -> ScoringNetworks {
         let (autoencoder, auxiliary) = try models.networks()
         let workspace = Workspace()
         let painted = autoencoder.reconstruct(models.images(30, seed: 12), workspace: workspace)
         let features = auxiliary.describe(painted, workspace: workspace).features
         let pass = MaskedPass(ratio: 0.4)
+        let statistics = ReferenceStatistics(
+            models.images(50, seed: 11), of: models.autoencoder.image, neighbours: 3)
         return ScoringNetworks(
             autoencoder, auxiliary, references: ReferenceFeatures(features, neighbours: 4),
+            statistics: statistics,
             maskedPass: pass.defect(models.autoencoder) == nil ? pass : nil)
     }
 
@@ -36,6 +39,7 @@ import Testing
             }
             return Examination(
                 reconstructionLoss: 0, roughness: 0, maskedLoss: hidden,
+                statistics: networks.statistics?.distance(rows.row(row), architecture.image),
                 energy: Scorer.energy(logits.row(row)),
                 neighbour: networks.references?.distance(features.row(row)), auxiliaryProbabilities: [])
         }
@@ -58,6 +62,7 @@ import Testing
             #expect(abs((found.maskedLoss ?? 0) - (wanted.maskedLoss ?? 0)) < 2e-6)
             #expect(abs((found.energy ?? .nan) - (wanted.energy ?? .nan)) < 1e-5)
             #expect(abs((found.neighbour ?? .nan) - (wanted.neighbour ?? .nan)) < 2e-3)
+            #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-3)
         }
     }
 
@@ -75,6 +80,7 @@ import Testing
                 abs((found.maskedLoss ?? 0) - (wanted.maskedLoss ?? 0)) <= share * (wanted.maskedLoss ?? 0))
             #expect(abs((found.energy ?? .nan) - (wanted.energy ?? .nan)) < 0.05)
             #expect(abs((found.neighbour ?? .nan) - (wanted.neighbour ?? .nan)) < 0.05)
+            #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-3)
         }
     }
 

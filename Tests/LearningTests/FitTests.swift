@@ -180,14 +180,17 @@ struct FitTests {
         var options = Synthetic.options()
         options.terms = ScoreTerm.allCases.filter { $0 != .perturbation }
         options.references.count = 50
+        options.statistics.count = 60
         let bundle = try fit(run(try ScratchFolder()), options)
         #expect(bundle.manifest.calibration.terms.map(\.term) == options.terms)
         #expect(bundle.references?.shape == .init(count: 50, features: 16, neighbours: 5))
+        #expect(bundle.statistics?.shape == .init(count: 60, statistics: 15, neighbours: 3))
         #expect(bundle.manifest.maskedPass?.ratio == FitOptions.maskedRatio)
         let again = try fit(run(try ScratchFolder(), threads: 2), options)
         #expect(again.manifest == bundle.manifest && again.references == bundle.references)
+        #expect(again.statistics == bundle.statistics)
         let plain = try fit(run(try ScratchFolder()))
-        #expect(plain.references == nil && plain.manifest.maskedPass == nil)
+        #expect(plain.references == nil && plain.statistics == nil && plain.manifest.maskedPass == nil)
         #expect(plain.autoencoder.stateDict == bundle.autoencoder.stateDict)
     }
 

@@ -15,7 +15,9 @@ struct CalibrationTests {
             return TermValues(
                 reconstruction: reconstruction, roughness: Float(roughness),
                 maskedLoss: reconstruction * Float(exp(0.4 * others.normal() + 1)),
-                perturbation: Float(2 * generator.normal() - 3), energy: Float(others.normal() - 5),
+                statistics: Float(1 + 0.5 * others.uniform()),
+                perturbation: Float(2 * generator.normal() - 3),
+                energy: Float(others.normal() - 5),
                 neighbour: Float(0.4 * others.uniform()), deviation: deviation, doubt: doubt)
         }
     }
@@ -50,6 +52,27 @@ struct CalibrationTests {
         #expect(abs(rate - 0.05) < 0.012)
     }
 
+    @Test("stated rates are of the rated queries; what a term's value means is of all")
+    func rated() throws {
+        // Every other query reconstructs twice as badly.
+        let sample = Self.benign(8000, seed: 11).enumerated().map { index, values in
+            var values = values
+            if index.isMultiple(of: 2) { values.reconstruction *= 2 }
+            return values
+        }
+        let terms: [ScoreTerm] = [.reconstruction]
+        let even = Array(stride(from: 1, to: sample.count, by: 2))
+        let whole = try Calibration(sample: sample, terms: terms)
+        let rated = try Calibration(sample: sample, terms: terms, rated: even)
+        #expect(rated.terms == whole.terms && rated.full.sampleCount == 4000)
+        func rate(_ calibration: Calibration) -> Double {
+            let fresh = Self.benign(20_000, seed: 12).map(calibration.score)
+            return Double(fresh.count { $0.percentile > 95 }) / Double(fresh.count)
+        }
+        #expect(abs(rate(rated) - 0.05) < 0.01)
+        #expect(rate(whole) < 0.03)
+    }
+
     @Test("Eq. (6): the raw score is α·L_rec + (1−α)·L_dev")
     func paperCombination() throws {
         let calibration = try Calibration(sample: Self.benign(500, seed: 4), combination: .paper(alpha: 0.25))
@@ -62,14 +85,15 @@ struct CalibrationTests {
     func monotone(term: ScoreTerm) throws {
         let calibration = try Calibration(sample: Self.benign(2000, seed: 5), terms: ScoreTerm.allCases)
         var values = TermValues(
-            reconstruction: 0.006, roughness: 0.13, maskedLoss: 0.02, perturbation: -3, energy: -5,
-            neighbour: 0.2, deviation: 0.0025, doubt: 0.5)
+            reconstruction: 0.006, roughness: 0.13, maskedLoss: 0.02, statistics: 1.2, perturbation: -3,
+            energy: -5, neighbour: 0.2, deviation: 0.0025, doubt: 0.5)
         var last = calibration.score(values).surprise
         for _ in 0..<200 {
             switch term {
             case .reconstruction: values.reconstruction *= 1.05
             case .excess: values.roughness? /= 1.05
             case .masked: values.maskedLoss? /= 1.05
+            case .statistics: values.statistics? *= 1.01
             case .energy: values.energy? += 0.05
             case .neighbour: values.neighbour? *= 1.05
             case .perturbation: values.perturbation? += 0.05

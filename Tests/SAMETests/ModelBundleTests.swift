@@ -176,6 +176,7 @@ struct ModelBundleTests {
         let bundle = try Fitted.bundle(compares: true)
         try bundle.write(to: folder.file("b"))
         let loaded = try ModelBundle(contentsOf: folder.file("b"))
+        #expect(loaded.statistics == bundle.statistics && loaded.statistics != nil)
         #expect(loaded.references == bundle.references && loaded.manifest.maskedPass?.ratio == 0.5)
         #expect(loaded.manifest.calibration == bundle.manifest.calibration)
         #expect(loaded.manifest.calibration.confident != nil)
@@ -183,10 +184,12 @@ struct ModelBundleTests {
         let workspace = Scorer.makeWorkspace()
         let examined = Scorer(loaded).examine(images, workspace: workspace)
         #expect(examined == Scorer(bundle).examine(images, workspace: workspace))
-        #expect(examined.allSatisfy { $0.maskedLoss != nil && $0.neighbour != nil })
+        #expect(examined.allSatisfy { $0.maskedLoss != nil && $0.neighbour != nil && $0.statistics != nil })
         try Fitted.bundle().write(to: folder.file("plain"))
         let plain = String(decoding: try folder.bytes("plain/manifest.json"), as: UTF8.self)
-        #expect(!["references", "maskedPass", "confident", "expectedMasked"].contains(where: plain.contains))
+        #expect(
+            !["references", "statistics", "maskedPass", "confident", "expectedMasked"].contains(
+                where: plain.contains))
     }
 
     @Test(
@@ -198,6 +201,10 @@ struct ModelBundleTests {
             ("\"ratio\" : 0.5", "\"ratio\" : 1.5", "masked pass"),
             ("\"ratio\" : 0.5", "\"ratio\" : 0.99", "visible"),
             ("\"count\" : 20", "\"count\" : 21", "references.safetensors"),
+            ("\"count\" : 30", "\"count\" : 31", "statistics.safetensors"),
+            ("\"count\" : 30", "\"count\" : 1", "2 to"),
+            ("\"neighbours\" : 3", "\"neighbours\" : 0", "reference statistics"),
+            ("\"statistics\" : 15", "\"statistics\" : 16", "15 statistics"),
         ])
     func damagedComparisons(old: String, new: String, word: String) throws {
         let folder = try ScratchFolder()
@@ -207,6 +214,26 @@ struct ModelBundleTests {
         try folder.write(Array(text.replacingOccurrences(of: old, with: new).utf8), to: "b/manifest.json")
         let error = #expect(throws: BundleError.self) { try ModelBundle(contentsOf: folder.file("b")) }
         #expect(error?.description.contains(word) == true, "\(error?.description ?? "")")
+    }
+
+    @Test("a file of reference statistics with others than the manifest's, or no numbers, is refused")
+    func strangeStatistics() {
+        let shape = ReferenceStatistics.Shape(count: 2, statistics: 2, neighbours: 1)
+        let tensor = { (values: [Float]) in Tensor(shape: [values.count], values: values) }
+        func make(_ means: [Float], _ deviations: [Float], _ points: [Float]) throws {
+            let points = Tensor(shape: [points.count / 2, 2], values: points)
+            _ = try ReferenceStatistics(
+                shape, state: ["means": tensor(means), "deviations": tensor(deviations), "points": points])
+        }
+        #expect(throws: Never.self) { try make([0, 1], [1, 2], [0, 0, 1, 1]) }
+        let other = ReferenceStatisticsError.otherShape(shape)
+        #expect(throws: other) { try make([0, 1], [1, 2], [0, 0, 1, 1, 2, 2]) }
+        #expect(throws: other) { try make([0, 1, 2], [1, 2], [0, 0, 1, 1]) }
+        #expect(throws: other) { try ReferenceStatistics(shape, state: [:]) }
+        let numbers = ReferenceStatisticsError.notNumbers
+        #expect(throws: numbers) { try make([0, .nan], [1, 2], [0, 0, 1, 1]) }
+        #expect(throws: numbers) { try make([0, 1], [1, 0], [0, 0, 1, 1]) }
+        #expect(throws: numbers) { try make([0, 1], [1, 2], [0, 0, .infinity, 1]) }
     }
 
     @Test("a file of references that are no unit vectors is refused with the row")

@@ -98,6 +98,38 @@ import Testing
         }
     }
 
+    @Test(
+        "the statistics' distance is the k-th smallest of all distances in standard deviations",
+        arguments: [1, 4],
+        [ImageShape(channels: 1, height: 9, width: 12), .init(channels: 3, height: 8, width: 8)])
+    func statistics(k: Int, image: ImageShape) {
+        let benign = Self.tensor([40, image.count], seed: 6)
+        let references = ReferenceStatistics(benign, of: image, neighbours: k)
+        #expect(references.shape.defect(image) == nil)
+        // Standardised: mean 0, deviation 1, but where all images are alike.
+        for column in 0..<references.shape.statistics {
+            let values = (0..<40).map {
+                Double(references.points.row($0)[references.points.row($0).startIndex + column])
+            }
+            let mean = values.reduce(0, +) / 40
+            let deviation = (values.reduce(0) { $0 + pow($1 - mean, 2) } / 39).squareRoot()
+            #expect(abs(mean) < 1e-4 && deviation < 1 + 1e-4)
+            #expect(deviation > 0.999 || references.deviations.values[column] == 0.01)
+        }
+        // The place of a benign image is its point: the nearest is itself, the k-th as far as points are.
+        for row in 0..<5 {
+            let wanted = (0..<40).map { other in
+                zip(references.points.row(row), references.points.row(other))
+                    .reduce(0.0) { $0 + pow(Double($1.0 - $1.1), 2) }.squareRoot()
+            }.sorted()[k - 1]
+            #expect(abs(Double(references.distance(benign.row(row), image)) - wanted) < 1e-3)
+        }
+        var broken = Array(benign.row(0))
+        broken[7] = .nan
+        #expect(references.distance(broken[...], image).isNaN)
+        #expect(references.shape.defect(ImageShape(channels: 2, height: 9, width: 12)) != nil)
+    }
+
     @Test("features that are zero or no numbers are far, never near")
     func strangeFeatures() {
         let references = ReferenceFeatures(Self.tensor([10, 4], seed: 5), neighbours: 2)

@@ -150,3 +150,19 @@ void sg_naive_gelu_slope(const float *x, float *y, ptrdiff_t count);
 void sg_naive_convolution(const float *image, const float *weight, float *y, ptrdiff_t cout, const sg_window *w);
 
 #include "CKernelsInfer.h"
+
+// MARK: Pixel statistics
+
+// The statistics of a plane, in order: mean, deviation, log of the mean step to the right and down, log of the root mean square
+// of the 5-point Laplacian, of the diagonal detail; then, of a picture's plane, log of the mean size of the Laplacian, of
+// the diagonal detail, log of the energy of steps to the right over that of steps down, the shares of black, of white, of dark and of
+// light greys, of flat steps to the right, of flat ones down, of flat ones to the right that lead off black.
+enum { SG_PLANE_STATISTICS = 15, SG_CHANNEL_STATISTICS = 5 };
+// How many statistics a picture of so many channels has.
+size_t sg_statistics_count(ptrdiff_t channels);
+// The number of floats of scratch that they need.
+size_t sg_statistics_scratch(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width);
+// The statistics of a picture x (channels, height, width), values -1...1: of the mean of its channels; of more than one channel
+// besides, of each channel's difference from that the first SG_CHANNEL_STATISTICS, and the correlation of the diagonal details of
+// each channel and the next.
+void sg_statistics(const float *x, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, float *scratch, float *out);

@@ -116,7 +116,8 @@ extension DecisionRecord.Measures {
     init(_ values: TermValues) {
         self.init(
             masked: values.masked.map(Double.init), energy: values.energy.map(Double.init),
-            neighbour: values.neighbour.map(Double.init), doubt: values.doubt.map(Double.init))
+            neighbour: values.neighbour.map(Double.init), doubt: values.doubt.map(Double.init),
+            statistics: values.statistics.map(Double.init))
     }
 }
 

@@ -39,6 +39,7 @@ enum Stream: UInt64 {
     case calibrationTransport
     case strangers
     case validationSteps
+    case statistics
 
     /// The generator of one step or epoch: a function of its number, so that a resumed run needs no stored
     /// state.

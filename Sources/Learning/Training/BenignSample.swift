@@ -9,11 +9,27 @@ package struct BenignSample: Sendable {
     /// The share of images that the auxiliary model puts into the victim's class.
     package let agreement: Double
 
-    /// One image of so many is re-encoded before it is measured, since some clients do that: a calibration that knew
-    /// originals alone would flag those clients for it.
-    static let reencodedEvery = 8
+    /// One image of so many is re-encoded before it is measured, since some clients do that: terms that knew originals alone
+    /// would find those clients stranger than they are.
+    private static let reencodedEvery = 8
     /// How such clients send a picture.
     static let reencoding = SimulatedTransport(jpegShare: 0.6, resizeShare: 0.4)
+
+    /// Whether the image at a position is re-encoded: every 8th, whatever the batches.
+    static func isReencoded(_ position: Int) -> Bool { position.isMultiple(of: reencodedEvery) }
+
+    /// The positions of those that are not: what stated rates are about. All of them, where those alone would be too few.
+    var originals: [Int] {
+        let found = values.indices.filter { !Self.isReencoded($0) }
+        return found.count < TailFunction.sampleCountMin ? Array(values.indices) : found
+    }
+
+    /// The share of the re-encoded ones that score above a percentile of the originals.
+    func reencodedShare(above percentile: Double, of calibration: Calibration) -> Double {
+        let found = values.indices.filter(Self.isReencoded)
+        let above = found.count { calibration.score(values[$0]).percentile > percentile }
+        return Double(above) / Double(max(1, found.count))
+    }
 
     /// Measures the images at `indices` with the victim's answers to them; the re-encoded ones with the answer to the
     /// original, since the victim was asked about that. `seed` draws how they are re-encoded,
@@ -40,11 +56,11 @@ package struct BenignSample: Sendable {
         agreement = Double(agreeing) / Double(max(1, values.count))
     }
 
-    /// The batch with its re-encoded share. **Shapes** (B, C·H·W).
-    private static func sent(
+    /// The batch as clients send it, with its re-encoded share. **Shapes** (B, C·H·W).
+    static func sent(
         _ batch: Tensor, _ shape: ImageShape, _ generator: inout RandomGenerator
     ) -> Tensor {
-        let rows = Array(stride(from: 0, to: batch.rows, by: reencodedEvery))
+        let rows = (0..<batch.rows).filter(isReencoded)
         let carried = reencoding.carry(batch.gathering(rows: rows), shape: shape, generator: &generator)
         var batch = batch
         let count = batch.rowCount

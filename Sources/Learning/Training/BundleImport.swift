@@ -49,14 +49,14 @@ package struct BundleImport {
 
     /// The terms of a score that is told nothing else: with the detector's where there is one.
     package var defaultTerms: [ScoreTerm] {
-        Calibration.defaultTerms + (detector == nil ? [] : [.perturbation])
+        Calibration.defaultTerms + [.statistics] + (detector == nil ? [] : [.perturbation])
     }
 
     /// The number of classes that the answers must have.
     package var classes: Int { auxiliary.architecture.classes }
 
-    /// The bundle, calibrated on the images: none of them should have trained a network. Where the terms want references,
-    /// the first images are those and the others calibrate.
+    /// The bundle, calibrated on the images: none of them should have trained a network. Where the terms want
+    /// references, the first images are those, at most half of them, and the others calibrate.
     ///
     /// **Throws** `ImportError`, `CalibrationError` or `PlanError`.
     package func makeBundle(
@@ -72,12 +72,18 @@ package struct BundleImport {
         if let defect = maskedPass?.defect(autoencoder.architecture) {
             throw ImportError.maskedPass(reason: defect)
         }
-        let spared = terms.contains(.neighbour) ? min(options.count, images.count / 2) : 0
+        let described = terms.contains(.neighbour) ? min(options.count, images.count / 2) : 0
         let references = try options.make(
-            images, at: Array(0..<spared), by: autoencoder, auxiliary, workspace: workspace)
+            images, at: Array(0..<described), by: autoencoder, auxiliary, workspace: workspace)
+        let measured =
+            terms.contains(.statistics) ? min(FitOptions.Statistics().count, images.count / 2) : 0
+        let statistics =
+            measured < 2 ? nil : FitOptions.Statistics().make(images, at: Array(0..<measured), seed: 0)
+        let spared = max(described, measured)
         let calibrating = Array(spared..<images.count)
         let networks = ScoringNetworks(
-            autoencoder, auxiliary, detector, references: references, maskedPass: maskedPass)
+            autoencoder, auxiliary, detector, references: references, statistics: statistics,
+            maskedPass: maskedPass)
         let sample = try BenignSample(
             images, at: calibrating, answers: answers, by: networks, seed: 0, workspace: workspace)
         let voices = try VoiceSimulation(
@@ -85,19 +91,24 @@ package struct BundleImport {
         ).voices(
             images, at: calibrating, sample: sample.values, terms: terms, combination: combination)
         let calibration = try Calibration(
-            sample: sample.values, terms: terms, combination: combination, voices: voices)
+            sample: sample.values, terms: terms, combination: combination, voices: voices,
+            rated: sample.originals)
         let provenance = Provenance(
             program: program, imagesDigest: images.digest, imageCount: images.count,
             trainingCount: images.count - calibrating.count,
             targetsDigest: answers.digest, seed: 0, options: ["command": "bundle import"],
-            results: ["held_out_agreement": sample.agreement])
+            results: [
+                "held_out_agreement": sample.agreement,
+                "reencoded_above_p99": sample.reencodedShare(above: 99, of: calibration),
+            ])
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: classes, autoencoder: autoencoder.architecture,
             auxiliary: auxiliary.architecture, perturbation: detector?.architecture,
-            references: references?.shape, maskedPass: maskedPass, calibration: calibration,
+            references: references?.shape, statistics: statistics?.shape, maskedPass: maskedPass,
+            calibration: calibration,
             provenance: provenance)
         return ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
-            references: references)
+            references: references, statistics: statistics)
     }
 }

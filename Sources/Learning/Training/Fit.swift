@@ -53,22 +53,25 @@ package struct Fit {
         let detector = try trainDetector(autoencoder, auxiliary, &results)
         let networks = ScoringNetworks(
             autoencoder, auxiliary, detector, references: try makeReferences(autoencoder, auxiliary),
+            statistics: makeStatistics(),
             maskedPass: options.maskedPass)
         let sample = try BenignSample(
             images, at: split.heldOut, answers: answers, by: networks, seed: options.seed,
             workspace: run.workspace)
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination,
-            voices: try voices(sample.values, networks))
+            voices: try voices(sample.values, networks), rated: sample.originals)
         results["held_out_agreement"] = sample.agreement
+        results["reencoded_above_p99"] = sample.reencodedShare(above: 99, of: calibration)
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: answers.classes,
             autoencoder: autoencoder.architecture, auxiliary: auxiliary.architecture,
             perturbation: detector?.architecture, references: networks.references?.shape,
+            statistics: networks.statistics?.shape,
             maskedPass: networks.maskedPass, calibration: calibration, provenance: try provenance(results))
         return ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
-            references: networks.references)
+            references: networks.references, statistics: networks.statistics)
     }
 
     /// Features of training images, drawn at random, where the score has a term for them.
@@ -81,6 +84,15 @@ package struct Fit {
         return try options.references.make(
             images, at: chosen.sorted().map { split.training[$0] }, by: autoencoder, auxiliary,
             workspace: run.workspace)
+    }
+
+    /// Statistics of training images, likewise.
+    private func makeStatistics() -> ReferenceStatistics? {
+        guard options.comparesStatistics else { return nil }
+        var generator = Stream.references.generator(seed: options.seed, at: 1)
+        let chosen = generator.permutation(split.training.count).prefix(options.statistics.count)
+        return options.statistics.make(
+            images, at: chosen.sorted().map { split.training[$0] }, seed: options.seed)
     }
 
     /// The autoencoder and the auxiliary model: the base's, or trained.

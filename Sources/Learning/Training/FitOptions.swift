@@ -51,6 +51,8 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var detector: Detector
     /// The benign features, which are kept where the score has a term for them.
     package var references = References()
+    /// The benign statistics, likewise.
+    package var statistics = Statistics()
     /// Images kept from training to calibrate on.
     package var holdout: Int
     /// Where all chance comes from.
@@ -89,6 +91,9 @@ package struct FitOptions: Codable, Hashable, Sendable {
     /// Whether benign features are kept, likewise.
     package var comparesFeatures: Bool { combination == .tailSum && terms.contains(.neighbour) }
 
+    /// Whether benign statistics of pixels are kept, likewise.
+    package var comparesStatistics: Bool { combination == .tailSum && terms.contains(.statistics) }
+
     /// The pass with patches hidden, likewise.
     package var maskedPass: MaskedPass? {
         combination == .tailSum && terms.contains(.masked) ? MaskedPass(ratio: Self.maskedRatio) : nil
@@ -120,7 +125,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
             auxiliarySchedule = TrainingSchedule(
                 epochs: 10, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
                 optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
-            terms = Calibration.defaultTerms + [.perturbation]
+            terms = Calibration.defaultTerms + [.statistics, .perturbation]
             combination = .tailSum
         case .natural:
             autoencoder = Self.ownAutoencoder(preset)
@@ -193,6 +198,7 @@ extension FitOptions {
         }
         if detectsPerturbations { problems += detector.problems }
         if comparesFeatures { problems += references.problems }
+        if comparesStatistics { problems += statistics.problems }
         if holdout < TailFunction.sampleCountMin {
             problems.append("the hold-out must be at least \(TailFunction.sampleCountMin) images")
         }

@@ -3,7 +3,8 @@ import SAME
 
 /// Chooses what each term counts for in the tail-sum, by simulated queries against held-out benign images.
 ///
-/// The terms that need the victim's answer keep a plain voice: the victim is not asked about simulated queries.
+/// The terms that need the victim's answer keep a plain voice, since the victim is not asked about simulated queries; what
+/// they add to benign scores is noise that the others have to be heard through.
 struct VoiceChoice {
     /// Surprises of one query: one for each term, in the calibration's order. **Units** nats.
     typealias Row = [Double]
@@ -18,7 +19,7 @@ struct VoiceChoice {
     /// The voices that are tried: few and far apart, so that chance among some thousands of simulated queries decides
     /// nothing.
     static let floors = [0, log(4.0), log(10.0), log(30.0)]
-    static let weights = [0.5, 1, 2]
+    static let weights = [0.1, 0.5, 1, 2]
     /// A voice must better the mean of ``loss(_:)`` by so much to be preferred to the one before.
     private static let gainMin = 0.02
     private static let passes = 3
@@ -30,7 +31,7 @@ struct VoiceChoice {
         var best = loss(voices)
         for _ in 0..<Self.passes {
             let before = voices
-            for index in terms.indices {
+            for index in terms.indices where !terms[index].needsAnswer {
                 // The reconstruction is heard always: it keeps apart what every other term is silent about.
                 for floor in terms[index] == .reconstruction ? [0] : Self.floors {
                     for weight in Self.weights {

@@ -18,8 +18,9 @@ struct VoiceSimulation {
     /// A picture as it arrives: on the 8-bit grid.
     private static let rounding = SimulatedTransport(jpegShare: 0, resizeShare: 0)
 
-    /// The voices of a score's terms. `sample` holds what the images at `heldOut` measure, in their order: every other of
-    /// them is an honest query here, and the rest are what the simulated ones are made of.
+    /// The voices of a score's terms. `sample` holds what the images at `heldOut` measure, in their order: about half of them are
+    /// honest queries here, about as many of those re-encoded as in all, and the rest are what the simulated ones are
+    /// made of.
     ///
     /// **Throws** `CalibrationError` or `PlanError`.
     func voices(
@@ -27,24 +28,27 @@ struct VoiceSimulation {
         combination: Calibration.Combination
     ) throws -> [ScoreTerm: Voice] {
         let plain = try Calibration(sample: sample, terms: terms, combination: combination)
-        let weighed = plain.terms.indices.filter { !plain.terms[$0].term.needsAnswer }
-        guard combination == .tailSum, weighed.count > 1 else { return [:] }
-        let row = { (values: TermValues) -> VoiceChoice.Row in
-            let surprises = plain.surprises(values)
-            return weighed.map { surprises[$0] ?? TailFunction.surpriseMax }
+        let names = plain.terms.map(\.term)
+        guard combination == .tailSum, names.count(where: { !$0.needsAnswer }) > 1 else { return [:] }
+        let isHonest = { (index: Int) in !index.isMultiple(of: 2) || index.isMultiple(of: 16) }
+        let honest = heldOut.indices.filter(isHonest).map { index in
+            plain.surprises(sample[index]).map { $0 ?? TailFunction.surpriseMax }
         }
-        let honest = stride(from: 0, to: heldOut.count, by: 2).map { row(sample[$0]) }
-        let originals = stride(from: 1, to: heldOut.count, by: 2).prefix(Self.count).map { heldOut[$0] }
+        let originals = heldOut.indices.lazy.filter { !isHonest($0) }.prefix(Self.count).map { heldOut[$0] }
         guard !originals.isEmpty else { return [:] }
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         let attacks = queries(images.canonical(originals, range: .signed), images.shape).map { queries in
-            examiner.examine(queries).map {
-                row(Scorer.terms($0, answer: .nothing, classes: networks.auxiliary.architecture.classes))
+            examiner.examine(queries).enumerated().map { index, examination in
+                let values = Scorer.terms(
+                    examination, answer: .nothing, classes: networks.auxiliary.architecture.classes)
+                // What the victim would have said is as usual as can be: what it says of an honest query.
+                let usual = honest[index % honest.count]
+                return zip(names, zip(plain.surprises(values), usual)).map { name, surprise in
+                    name.needsAnswer ? surprise.1 : surprise.0 ?? TailFunction.surpriseMax
+                }
             }
         }
-        return VoiceChoice(
-            terms: weighed.map { plain.terms[$0].term }, benign: honest, attacks: attacks
-        ).voices()
+        return VoiceChoice(terms: names, benign: honest, attacks: attacks).voices()
     }
 
     /// The queries of each kind. **Shapes** pictures and results (B, C·H·W).

@@ -8,22 +8,27 @@ package struct ScoringNetworks: Sendable {
     package let detector: PerturbationDetector?
     /// Where benign images lie among the auxiliary model's features; nil where no term needs it.
     package let references: ReferenceFeatures?
+    /// Where benign images lie among plain statistics of pixels; nil where no term needs it.
+    package let statistics: ReferenceStatistics?
     /// The reconstruction with patches hidden; nil where no term needs it.
     package let maskedPass: MaskedPass?
 
     /// Networks for the same images.
     package init(
         _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, _ detector: PerturbationDetector? = nil,
-        references: ReferenceFeatures? = nil, maskedPass: MaskedPass? = nil
+        references: ReferenceFeatures? = nil, statistics: ReferenceStatistics? = nil,
+        maskedPass: MaskedPass? = nil
     ) {
         precondition(autoencoder.architecture.image == auxiliary.architecture.image, "the images differ")
         precondition(detector.map { $0.architecture.image == autoencoder.architecture.image } ?? true)
         precondition(references.map { $0.shape.features == auxiliary.architecture.features } ?? true)
+        precondition(statistics?.shape.defect(autoencoder.architecture.image) == nil)
         precondition(maskedPass?.defect(autoencoder.architecture) == nil)
         self.autoencoder = autoencoder
         self.auxiliary = auxiliary
         self.detector = detector
         self.references = references
+        self.statistics = statistics
         self.maskedPass = maskedPass
     }
 
@@ -32,6 +37,7 @@ package struct ScoringNetworks: Sendable {
         var flops = autoencoder.architecture.flops + auxiliary.architecture.flops
         flops += detector?.architecture.flops ?? 0
         if let shape = references?.shape { flops += 2 * shape.count * shape.features }
+        if let shape = statistics?.shape { flops += 2 * shape.count * shape.statistics }
         if let maskedPass { flops += autoencoder.architecture.flops(maskRatio: maskedPass.ratio) }
         return flops
     }

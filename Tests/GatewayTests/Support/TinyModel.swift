@@ -45,9 +45,14 @@ struct TinyModel: Sendable {
             terms.contains(.neighbour)
             ? ReferenceFeatures(
                 auxiliary.describe(pictures.rows(0..<60), workspace: workspace).features, neighbours: 3) : nil
+        let statistics =
+            terms.contains(.statistics)
+            ? ReferenceStatistics(pictures.rows(0..<60), of: image, neighbours: 3) : nil
         let examinations = Scorer.examine(
             pictures,
-            by: ScoringNetworks(autoencoder, auxiliary, references: references, maskedPass: maskedPass),
+            by: ScoringNetworks(
+                autoencoder, auxiliary, references: references, statistics: statistics, maskedPass: maskedPass
+            ),
             workspace: workspace)
         let sample = zip(examinations, benign).map {
             Scorer.terms($0, answer: Self.answer(to: $1[...]), classes: Self.classes)
@@ -58,12 +63,14 @@ struct TinyModel: Sendable {
             options: [:], results: [:])
         let manifest = BundleManifest(
             image: image, range: .signed, classes: Self.classes, autoencoder: autoencoder.architecture,
-            auxiliary: auxiliary.architecture, references: references?.shape, maskedPass: maskedPass,
+            auxiliary: auxiliary.architecture, references: references?.shape, statistics: statistics?.shape,
+            maskedPass: maskedPass,
             calibration: try Calibration(sample: sample, terms: terms),
             provenance: provenance)
         self.image = image
         bundle = ModelBundle(
-            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, references: references)
+            manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, references: references,
+            statistics: statistics)
         scorer = Scorer(bundle)
     }
 

@@ -1,0 +1,74 @@
+import CKernels
+import SAME
+import Tensor
+
+/// Distances of plain statistics to benign ones: the references are a linear layer whose outputs are a·b − |b|²/2, largest for
+/// the nearest.
+///
+/// In Float32 whatever the plan's precision: it costs little, and distances of near neighbours are small differences.
+struct StatisticsPlan {
+    private let layer: PackedLayer
+    private let shape: ReferenceStatistics.Shape
+    private let image: ImageShape
+    private let means: UnsafeMutablePointer<Float>
+    private let deviations: UnsafeMutablePointer<Float>
+    /// One image's statistics, padded, what they are computed with, and the products with all references.
+    private let place: Region
+    private let scratch: Region
+    private let products: Region
+    /// The nearest products so far.
+    private let best: Region
+
+    init(
+        _ references: ReferenceStatistics, of image: ImageShape, _ kernels: KernelSet, in store: WeightStore,
+        _ layout: inout ArenaLayout
+    ) {
+        (shape, self.image) = (references.shape, image)
+        let halves = (0..<shape.count).map { row in
+            -0.5 * references.points.row(row).reduce(Float(0)) { $0 + $1 * $1 }
+        }
+        let weights = Weights(tensors: [
+            "references.weight": references.points,
+            "references.bias": Tensor(shape: [shape.count], values: halves),
+        ])
+        layer = PackedLayer(kernels.plain, linear: "references", weights, in: store)
+        means = store.padded(references.means.values)
+        deviations = store.padded(references.deviations.values)
+        place = layout.reserve(rows: 1, layer.depth, .f32)
+        scratch = layout.reserve(rows: 1, max(1, Kernels.statisticsScratch(image)), .f32)
+        products = layout.reserve(rows: 1, layer.columns, .f32)
+        best = layout.reserve(rows: 1, shape.neighbours, .f32)
+    }
+
+    /// The distance of one image. **Shapes** row (C·H·W), canonical values.
+    func run(_ row: UnsafePointer<Float>, _ arena: PlanArena) -> Float {
+        let at = arena.floats(place)
+        Kernels.statistics(of: row, image, scratch: arena.floats(scratch), into: at)
+        var length: Float = 0
+        for index in 0..<shape.statistics {
+            at[index] = (at[index] - means[index]) / deviations[index]
+            length += at[index] * at[index]
+        }
+        guard length.isFinite else { return .nan }
+        layer.run(layer.product(at, rows: 1, into: arena.raw(products), .f32))
+        let nearest = Self.largest(
+            arena.floats(products), shape.count, shape.neighbours, arena.floats(best))
+        return max(0, length - 2 * nearest).squareRoot()
+    }
+
+    /// The k-th largest of so many values: the first of the k largest so far, which stand ascending in `best`.
+    private static func largest(
+        _ values: UnsafePointer<Float>, _ count: Int, _ k: Int, _ best: UnsafeMutablePointer<Float>
+    ) -> Float {
+        best.update(repeating: -.infinity, count: k)
+        for index in 0..<count where values[index] > best[0] {
+            var at = 0
+            while at + 1 < k, best[at + 1] < values[index] {
+                best[at] = best[at + 1]
+                at += 1
+            }
+            best[at] = values[index]
+        }
+        return best[0]
+    }
+}

@@ -1,0 +1,33 @@
+import SAME
+import Tensor
+
+extension FitOptions {
+    /// The benign statistics of pixels that ``ScoreTerm/statistics`` compares with.
+    package struct Statistics: Codable, Hashable, Sendable {
+        /// Training images whose statistics are kept: twice as many see little more.
+        package var count = 4000
+        /// The neighbour whose distance counts.
+        package var neighbours = 3
+
+        /// The references of the images at `indices`, at least two, some of them re-encoded as those of a calibration are:
+        /// clients who do that shall find their like.
+        func make(_ images: ImageSet, at indices: [Int], seed: UInt64) -> ReferenceStatistics {
+            var generator = Stream.statistics.generator(seed: seed, at: 0)
+            let sent = BenignSample.sent(
+                images.canonical(indices, range: .signed), images.shape, &generator)
+            return ReferenceStatistics(sent, of: images.shape, neighbours: min(neighbours, indices.count))
+        }
+
+        /// What is wrong with the options; empty when nothing is.
+        var problems: [String] {
+            var problems: [String] = []
+            if !(2...ReferenceFeatures.countMax).contains(count) {
+                problems.append("reference statistics must be of 2 to \(ReferenceFeatures.countMax) images")
+            }
+            if !(1...max(count, 1)).contains(neighbours) {
+                problems.append("the neighbour counted to must be one of the reference statistics")
+            }
+            return problems
+        }
+    }
+}
