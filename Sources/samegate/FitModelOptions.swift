@@ -38,6 +38,11 @@ struct FitModelOptions: ParsableArguments {
     var holdout: Int?
     @Option(
         help: ArgumentHelp(
+            "Share of pictures that honest clients send re-encoded, as JPEG or resized (default: 0.125). With fewer the score is sharper.",
+            valueName: "0…1"))
+    var reencodedShare: Double?
+    @Option(
+        help: ArgumentHelp(
             "Terms of the score: \(ScoreTerm.allCases.map(\.rawValue).joined(separator: ", ")).",
             valueName: "term,…"
         ))
@@ -73,6 +78,7 @@ struct FitModelOptions: ParsableArguments {
         }
         if let auxiliaryLearningRate { options.auxiliarySchedule.learningRate = auxiliaryLearningRate }
         if let holdout { options.holdout = holdout }
+        if let reencodedShare { options.reencodedShare = reencodedShare }
         if let terms { options.terms = try ScoreTerm.list(terms) }
         options.choosesVoices = !plainSum
         if let alpha { options.combination = .paper(alpha: alpha) }

@@ -3,40 +3,41 @@ import SAME
 import Tensor
 
 /// What benign images score before there is a calibration: the sample that one is made from.
-package struct BenignSample: Sendable {
+struct BenignSample {
     /// The terms of each image.
-    package let values: [TermValues]
+    let values: [TermValues]
     /// The share of images that the auxiliary model puts into the victim's class.
-    package let agreement: Double
+    let agreement: Double
 
-    /// One image of so many is re-encoded before it is measured, since some clients do that: terms that knew originals alone
-    /// would find those clients stranger than they are.
-    private static let reencodedEvery = 8
-    /// How such clients send a picture.
-    static let reencoding = SimulatedTransport(jpegShare: 0.6, resizeShare: 0.4)
+    private let transport: HonestTransport
 
-    /// Whether the image at a position is re-encoded: every 8th, whatever the batches.
-    static func isReencoded(_ position: Int) -> Bool { position.isMultiple(of: reencodedEvery) }
+    /// The positions of the originals and of the re-encoded ones.
+    var originals: [Int] { values.indices.filter { !transport.isReencoded($0) } }
+    var reencoded: [Int] { values.indices.filter(transport.isReencoded) }
 
-    /// The positions of those that are not: what stated rates are about. All of them, where those alone would be too few.
-    var originals: [Int] {
-        let found = values.indices.filter { !Self.isReencoded($0) }
-        return found.count < TailFunction.sampleCountMin ? Array(values.indices) : found
+    /// What stated rates are about: the originals, or all, where those alone would be too few.
+    var rated: [Int] {
+        originals.count < TailFunction.sampleCountMin ? Array(values.indices) : originals
     }
 
-    /// The share of the re-encoded ones that score above a percentile of the originals.
-    func reencodedShare(above percentile: Double, of calibration: Calibration) -> Double {
-        let found = values.indices.filter(Self.isReencoded)
-        let above = found.count { calibration.score(values[$0]).percentile > percentile }
-        return Double(above) / Double(max(1, found.count))
+    /// What a bundle's provenance says of it: the agreement, and the share of the re-encoded ones that the calibration puts
+    /// above its 99th percentile, where there are any.
+    func results(_ calibration: Calibration) -> [String: Double] {
+        var results = ["held_out_agreement": agreement]
+        let found = reencoded
+        if !found.isEmpty {
+            let above = found.count { calibration.score(values[$0]).percentile > 99 }
+            results["reencoded_above_p99"] = Double(above) / Double(found.count)
+        }
+        return results
     }
 
     /// Measures the images at `indices` with the victim's answers to them; the re-encoded ones with the answer to the
     /// original, since the victim was asked about that. `seed` draws how they are re-encoded,
     /// and what masks hide.
-    package init(
-        _ images: ImageSet, at indices: [Int], answers: AnswerSet, by networks: ScoringNetworks,
-        seed: UInt64, workspace: Workspace
+    init(
+        _ images: ImageSet, at indices: [Int], sent transport: HonestTransport, answers: AnswerSet,
+        by networks: ScoringNetworks, seed: UInt64, workspace: Workspace
     ) throws(PlanError) {
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         var values: [TermValues] = []
@@ -45,29 +46,17 @@ package struct BenignSample: Sendable {
             let part = indices[start..<min(start + 256, indices.count)]
             var generator = Stream.calibrationTransport.generator(seed: seed, at: start)
             let examined = examiner.examine(
-                Self.sent(images.canonical(part, range: .signed), images.shape, &generator))
+                transport.sent(
+                    images.canonical(part, range: .signed), from: start, images.shape, &generator))
             for (index, examination) in zip(part, examined) {
                 let answer = Array(answers.probabilities.row(index))
                 values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))
                 if Self.argmax(answer) == Self.argmax(examination.auxiliaryProbabilities) { agreeing += 1 }
             }
         }
+        self.transport = transport
         self.values = values
         agreement = Double(agreeing) / Double(max(1, values.count))
-    }
-
-    /// The batch as clients send it, with its re-encoded share. **Shapes** (B, C·H·W).
-    static func sent(
-        _ batch: Tensor, _ shape: ImageShape, _ generator: inout RandomGenerator
-    ) -> Tensor {
-        let rows = (0..<batch.rows).filter(isReencoded)
-        let carried = reencoding.carry(batch.gathering(rows: rows), shape: shape, generator: &generator)
-        var batch = batch
-        let count = batch.rowCount
-        for (from, row) in rows.enumerated() {
-            batch.values.replaceSubrange(row * count..<(row + 1) * count, with: carried.row(from))
-        }
-        return batch
     }
 
     private static func argmax(_ values: [Float]) -> Int? { values.indices.max { values[$0] < values[$1] } }

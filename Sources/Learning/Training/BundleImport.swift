@@ -78,29 +78,30 @@ package struct BundleImport {
         let measured =
             terms.contains(.statistics) ? min(FitOptions.Statistics().count, images.count / 2) : 0
         let statistics =
-            measured < 2 ? nil : FitOptions.Statistics().make(images, at: Array(0..<measured), seed: 0)
+            measured < 2
+            ? nil
+            : FitOptions.Statistics().make(
+                images, at: Array(0..<measured), sent: FitOptions.usualTransport, seed: 0)
         let spared = max(described, measured)
         let calibrating = Array(spared..<images.count)
         let networks = ScoringNetworks(
             autoencoder, auxiliary, detector, references: references, statistics: statistics,
             maskedPass: maskedPass)
         let sample = try BenignSample(
-            images, at: calibrating, answers: answers, by: networks, seed: 0, workspace: workspace)
+            images, at: calibrating, sent: FitOptions.usualTransport, answers: answers, by: networks, seed: 0,
+            workspace: workspace)
         let voices = try VoiceSimulation(
             networks: networks, thieves: [auxiliary], seed: 0, workspace: workspace
         ).voices(
-            images, at: calibrating, sample: sample.values, terms: terms, combination: combination)
+            images, at: calibrating, sample: sample, terms: terms, combination: combination)
         let calibration = try Calibration(
             sample: sample.values, terms: terms, combination: combination, voices: voices,
-            rated: sample.originals)
+            rated: sample.rated)
         let provenance = Provenance(
             program: program, imagesDigest: images.digest, imageCount: images.count,
             trainingCount: images.count - calibrating.count,
             targetsDigest: answers.digest, seed: 0, options: ["command": "bundle import"],
-            results: [
-                "held_out_agreement": sample.agreement,
-                "reencoded_above_p99": sample.reencodedShare(above: 99, of: calibration),
-            ])
+            results: sample.results(calibration))
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: classes, autoencoder: autoencoder.architecture,
             auxiliary: auxiliary.architecture, perturbation: detector?.architecture,

@@ -56,13 +56,13 @@ package struct Fit {
             statistics: makeStatistics(),
             maskedPass: options.maskedPass)
         let sample = try BenignSample(
-            images, at: split.heldOut, answers: answers, by: networks, seed: options.seed,
+            images, at: split.heldOut, sent: options.transport, answers: answers, by: networks,
+            seed: options.seed,
             workspace: run.workspace)
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination,
-            voices: try voices(sample.values, networks), rated: sample.originals)
-        results["held_out_agreement"] = sample.agreement
-        results["reencoded_above_p99"] = sample.reencodedShare(above: 99, of: calibration)
+            voices: try voices(sample, networks), rated: sample.rated)
+        results.merge(sample.results(calibration)) { $1 }
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: answers.classes,
             autoencoder: autoencoder.architecture, auxiliary: auxiliary.architecture,
@@ -92,7 +92,8 @@ package struct Fit {
         var generator = Stream.references.generator(seed: options.seed, at: 1)
         let chosen = generator.permutation(split.training.count).prefix(options.statistics.count)
         return options.statistics.make(
-            images, at: chosen.sorted().map { split.training[$0] }, seed: options.seed)
+            images, at: chosen.sorted().map { split.training[$0] }, sent: options.transport,
+            seed: options.seed)
     }
 
     /// The autoencoder and the auxiliary model: the base's, or trained.
@@ -123,7 +124,7 @@ package struct Fit {
 
     /// What each term counts for, chosen on queries of thieves that no detector has met and of strangers.
     private func voices(
-        _ sample: [TermValues], _ networks: ScoringNetworks
+        _ sample: BenignSample, _ networks: ScoringNetworks
     ) throws -> [ScoreTerm: Voice] {
         guard options.choosesVoices, options.combination == .tailSum else { return [:] }
         var thieves: [Classifier] = []

@@ -9,11 +9,13 @@ extension FitOptions {
         /// The neighbour whose distance counts.
         package var neighbours = 3
 
-        /// The references of the images at `indices`, at least two, some of them re-encoded as those of a calibration are:
-        /// clients who do that shall find their like.
-        func make(_ images: ImageSet, at indices: [Int], seed: UInt64) -> ReferenceStatistics {
+        /// The references of the images at `indices`, at least two, as honest clients send them: those who re-encode shall find
+        /// their like.
+        func make(
+            _ images: ImageSet, at indices: [Int], sent transport: HonestTransport, seed: UInt64
+        ) -> ReferenceStatistics {
             var generator = Stream.statistics.generator(seed: seed, at: 0)
-            let sent = BenignSample.sent(
+            let sent = transport.sent(
                 images.canonical(indices, range: .signed), images.shape, &generator)
             return ReferenceStatistics(sent, of: images.shape, neighbours: min(neighbours, indices.count))
         }

@@ -55,6 +55,8 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var statistics = Statistics()
     /// Images kept from training to calibrate on.
     package var holdout: Int
+    /// The share of pictures that honest clients send re-encoded.
+    package var reencodedShare = usualTransport.share
     /// Where all chance comes from.
     package var seed: UInt64
     /// What a score is made of.
@@ -93,6 +95,11 @@ package struct FitOptions: Codable, Hashable, Sendable {
 
     /// Whether benign statistics of pixels are kept, likewise.
     package var comparesStatistics: Bool { combination == .tailSum && terms.contains(.statistics) }
+
+    /// How honest clients are taken to send pictures, unless a fit is told otherwise.
+    static let usualTransport = HonestTransport(share: 0.125)
+    /// How they are taken to here.
+    var transport: HonestTransport { HonestTransport(share: reencodedShare) }
 
     /// The pass with patches hidden, likewise.
     package var maskedPass: MaskedPass? {
@@ -195,6 +202,9 @@ extension FitOptions {
         }
         if autoencoder.maskRatios.isEmpty || !autoencoder.maskRatios.allSatisfy({ (0..<1).contains($0) }) {
             problems.append("mask ratios must be at least one number from 0 to below 1")
+        }
+        if !(0...1).contains(reencodedShare) {
+            problems.append("the share of re-encoded pictures must be from 0 to 1")
         }
         if detectsPerturbations { problems += detector.problems }
         if comparesFeatures { problems += references.problems }

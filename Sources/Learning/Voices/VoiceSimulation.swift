@@ -18,23 +18,27 @@ struct VoiceSimulation {
     /// A picture as it arrives: on the 8-bit grid.
     private static let rounding = SimulatedTransport(jpegShare: 0, resizeShare: 0)
 
-    /// The voices of a score's terms. `sample` holds what the images at `heldOut` measure, in their order: about half of them are
-    /// honest queries here, about as many of those re-encoded as in all, and the rest are what the simulated ones are
+    /// The voices of a score's terms. `sample` holds what the images at `heldOut` measure, in their order: every other of the
+    /// originals and of the re-encoded ones is an honest query here, and the other originals are what the simulated ones are
     /// made of.
     ///
     /// **Throws** `CalibrationError` or `PlanError`.
     func voices(
-        _ images: ImageSet, at heldOut: [Int], sample: [TermValues], terms: [ScoreTerm],
+        _ images: ImageSet, at heldOut: [Int], sample: BenignSample, terms: [ScoreTerm],
         combination: Calibration.Combination
     ) throws -> [ScoreTerm: Voice] {
-        let plain = try Calibration(sample: sample, terms: terms, combination: combination)
+        let plain = try Calibration(sample: sample.values, terms: terms, combination: combination)
         let names = plain.terms.map(\.term)
         guard combination == .tailSum, names.count(where: { !$0.needsAnswer }) > 1 else { return [:] }
-        let isHonest = { (index: Int) in !index.isMultiple(of: 2) || index.isMultiple(of: 16) }
-        let honest = heldOut.indices.filter(isHonest).map { index in
-            plain.surprises(sample[index]).map { $0 ?? TailFunction.surpriseMax }
+        let halves = [sample.originals, sample.reencoded].map { positions in
+            stride(from: 0, to: positions.count, by: 2).map { positions[$0] }
         }
-        let originals = heldOut.indices.lazy.filter { !isHonest($0) }.prefix(Self.count).map { heldOut[$0] }
+        let honest = halves.joined().map { position in
+            plain.surprises(sample.values[position]).map { $0 ?? TailFunction.surpriseMax }
+        }
+        let originals = stride(from: 1, to: sample.originals.count, by: 2).prefix(Self.count).map {
+            heldOut[sample.originals[$0]]
+        }
         guard !originals.isEmpty else { return [:] }
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         let attacks = queries(images.canonical(originals, range: .signed), images.shape).map { queries in

@@ -123,9 +123,9 @@ struct VoiceChoiceTests {
     }
 
     @Test(
-        "one image in eight of a calibration is re-encoded, whatever the seed; the others are measured as they are"
-    )
-    func reencoded() throws {
+        "the stated share of a calibration is re-encoded, whatever the seed; the others are measured as they are",
+        arguments: [0.125, 0, 0.3, 1])
+    func reencoded(share: Double) throws {
         let data = Synthetic.images(160)
         var generator = RandomGenerator(seed: 6)
         let autoencoder = try MaskedAutoencoder(
@@ -135,13 +135,19 @@ struct VoiceChoiceTests {
         let answers = Synthetic.answers(data.images, data.labels)
         let sample = { (seed: UInt64) in
             try BenignSample(
-                data.images, at: Array(0..<160), answers: answers,
+                data.images, at: Array(0..<160), sent: HonestTransport(share: share), answers: answers,
                 by: ScoringNetworks(autoencoder, auxiliary), seed: seed,
-                workspace: Workspace()
-            ).values
+                workspace: Workspace())
         }
         let (one, two) = (try sample(1), try sample(2))
-        let differing = one.indices.filter { one[$0] != two[$0] }
-        #expect(differing.allSatisfy { $0.isMultiple(of: 8) } && differing.count > 10)
+        #expect(one.reencoded.count == Int(160 * share))
+        #expect((one.originals + one.reencoded).sorted() == Array(0..<160))
+        // Stated rates need enough queries to be about.
+        #expect(one.rated == (share < 0.35 ? one.originals : Array(0..<160)))
+        let differing = one.values.indices.filter { one.values[$0] != two.values[$0] }
+        #expect(Set(differing).isSubset(of: one.reencoded))
+        #expect(differing.count * 2 >= one.reencoded.count)
+        let scored = try Calibration(sample: one.values, terms: [.reconstruction], rated: one.rated)
+        #expect((one.results(scored)["reencoded_above_p99"] != nil) == (share > 0))
     }
 }
