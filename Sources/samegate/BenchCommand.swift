@@ -20,6 +20,11 @@ struct BenchScoreCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("The bundle to score with.", valueName: "directory"))
     var bundle: String?
+    @Option(
+        help: ArgumentHelp(
+            "A victim model's own inference instead: a directory of `samegate train-victim`.",
+            valueName: "directory"))
+    var model: String?
     @Option(help: "Untrained networks in place of a bundle: \(BenchArchitecture.allNames).")
     var architecture: BenchArchitecture?
     @Option(help: ArgumentHelp("Queries that come together, as a list.", valueName: "sizes"))
@@ -61,11 +66,14 @@ struct BenchScoreCommand: ParsableCommand {
     }
 
     private func networks() throws -> ScoringNetworks {
-        switch (bundle, architecture) {
-        case (let path?, nil):
+        switch (bundle, model, architecture) {
+        case (let path?, nil, nil):
             return try ModelBundle(contentsOf: path).networks
-        case (nil, let architecture?): return try architecture.networks(autoencoderOnly: autoencoderOnly)
-        default: throw ValidationError("give either --bundle or --architecture")
+        case (nil, let path?, nil):
+            return try ScoringNetworks(alone: ClassifierDirectory(contentsOf: path).classifier)
+        case (nil, nil, let architecture?):
+            return try architecture.networks(autoencoderOnly: autoencoderOnly)
+        default: throw ValidationError("give one of --bundle, --model and --architecture")
         }
     }
 
@@ -153,8 +161,8 @@ struct ScoreBench {
 
     private func object(_ cell: Cell) -> String {
         String(
-            format: #"{"precision":"%@","threads":%d,"batch":%d,"ms":%.6f}"#, cell.plan.precision.rawValue,
-            cell.threads, cell.batch, 1e3 * median(cell.times))
+            format: #"{"precision":"%@","threads":%d,"batch":%d,"ms":%.6f,"operations":%d}"#,
+            cell.plan.precision.rawValue, cell.threads, cell.batch, 1e3 * median(cell.times), networks.flops)
     }
 
     private func pad(_ text: String, _ width: Int) -> String {

@@ -67,6 +67,18 @@ enum BenchArchitecture: String, CaseIterable, ExpressibleByArgument {
 }
 
 extension ScoringNetworks {
+    /// A classifier behind an autoencoder that costs next to nothing: what is left to
+    /// measure is the classifier.
+    init(alone classifier: Classifier) throws {
+        let image = classifier.architecture.image
+        func divisor(_ a: Int, _ b: Int) -> Int { b == 0 ? a : divisor(b, a % b) }
+        var generator = RandomGenerator(seed: 1)
+        let autoencoder = MaskedAutoencoderArchitecture(
+            image: image, patch: divisor(image.height, image.width), embedding: 8, encoderDepth: 1,
+            encoderHeads: 1, decoderDepth: 1, decoderHeads: 1)
+        self.init(try MaskedAutoencoder(autoencoder, generator: &generator), classifier)
+    }
+
     /// Writes what another engine needs to compute the same, and what this one computes: `mae.safetensors`,
     /// `auxiliary.safetensors`, `images.f32` and for each precision `reconstructions-….f32` (64, C·H·W) and
     /// `probabilities-….f32` (64, classes).
