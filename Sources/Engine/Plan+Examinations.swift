@@ -5,13 +5,13 @@ extension Plan {
     /// The examination of each row, as ``Scorer/examine(_:workspace:)`` gives it; allocates the results and the masks
     /// alone.
     ///
-    /// `settles` is asked about each row's loss and roughness, by its index: where it says yes the reconstruction is all
-    /// that is examined.
+    /// `settles` is asked about each row, by its index, with an examination that has its reconstruction and statistics: where it
+    /// says yes that is all.
     ///
     /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values −1…1; seeds (B) where the plan masks.
     package func examine(
         _ rows: Tensor, seeds: [UInt64] = [], arena: PlanArena,
-        settles: ((Int, Float, Float) -> Bool)? = nil
+        settles: ((Int, Examination) -> Bool)? = nil
     ) -> [Examination] {
         precondition(rows.rowCount == image.count, "a row has \(rows.rowCount) values")
         let (count, results) = (rows.rows, PlanResults(self, rows: rows.rows))
@@ -22,27 +22,32 @@ extension Plan {
             examine(
                 rows: base, count: count, seeds: seeds, arena: arena, into: results,
                 settles: settles.map { settles in
-                    { row, loss in
-                        settled[row] = settles(row, loss, roughness[row])
+                    { row in
+                        settled[row] = settles(row, self.begun(row, results, roughness[row]))
                         return settled[row]
                     }
                 })
         }
-        return (0..<count).map { examination($0, results, roughness[$0], isSettled: settled[$0]) }
+        return (0..<count).map { row in
+            let begun = begun(row, results, roughness[row])
+            return settled[row] ? begun : ended(begun, row, results)
+        }
     }
 
-    private func examination(
-        _ row: Int, _ results: PlanResults, _ roughness: Float, isSettled: Bool
-    ) -> Examination {
-        var examination = Examination(
-            reconstructionLoss: results.losses[row], roughness: roughness, auxiliaryProbabilities: [])
-        guard !isSettled else { return examination }
+    /// What is known once a row is reconstructed.
+    private func begun(_ row: Int, _ results: PlanResults, _ roughness: Float) -> Examination {
+        Examination(
+            reconstructionLoss: results.losses[row], roughness: roughness,
+            statistics: measuresStatistics ? results.statistics[row] : nil, auxiliaryProbabilities: [])
+    }
+
+    private func ended(_ begun: Examination, _ row: Int, _ results: PlanResults) -> Examination {
+        var examination = begun
         examination.auxiliaryProbabilities = Array(
             UnsafeBufferPointer(start: results.probabilities + row * classes, count: classes))
         examination.energy = results.energies[row]
         if masks { examination.maskedLoss = results.maskedLosses[row] }
         if detectsPerturbations { examination.perturbation = results.logits[row] }
-        if measuresStatistics { examination.statistics = results.statistics[row] }
         if findsNeighbours { examination.neighbour = results.distances[row] }
         return examination
     }

@@ -94,11 +94,11 @@ package final class Plan: @unchecked Sendable {
     /// **Shapes** rows (count, C·H·W), canonical values −1…1.
     /// **Runs on** the thread that has the arena; blocks for the whole computation.
     ///
-    /// `settles` is asked about each row's loss, by its index; where it says yes the row gets neither probabilities (they
-    /// are not numbers) nor anything else.
+    /// `settles` is asked about each row, by its index, once its loss and its statistics are among the results; where it says yes
+    /// the row gets neither probabilities (they are not numbers) nor anything else.
     package func examine(
         rows: UnsafePointer<Float>, count: Int, seeds: [UInt64] = [], arena: PlanArena,
-        into results: PlanResults, settles: ((Int, Float) -> Bool)? = nil
+        into results: PlanResults, settles: ((Int) -> Bool)? = nil
     ) {
         precondition(arena.bytesHeld == layout.bytes, "the arena is another plan's")
         precondition(
@@ -119,7 +119,7 @@ package final class Plan: @unchecked Sendable {
     /// before it.
     private func reconstruct(
         _ rows: UnsafePointer<Float>, _ part: Range<Int>, _ arena: PlanArena, _ results: PlanResults,
-        _ settles: ((Int, Float) -> Bool)?
+        _ settles: ((Int) -> Bool)?
     ) -> [Int] {
         var settled: [Int] = []
         let together = autoencoder.stack.together.images
@@ -132,12 +132,12 @@ package final class Plan: @unchecked Sendable {
                     autoencoder.join(
                         row - start, into: room + row * image.count, channelsLast: false, arena)
                 }
-                if let settles, settles(row, results.losses[row]) {
+                if let statistics {
+                    results.statistics[row] = statistics.run(rows + row * image.count, arena)
+                }
+                if let settles, settles(row) {
                     settled.append(row)
                 } else {
-                    if let statistics {
-                        results.statistics[row] = statistics.run(rows + row * image.count, arena)
-                    }
                     describe(row - start, as: row - part.lowerBound, arena)
                     if let detector { results.logits[row] = detect(row - start, detector, arena) }
                 }

@@ -1,14 +1,20 @@
 extension Calibration {
-    /// A score that the finished one cannot be below, from the reconstruction alone: what the other terms
+    /// A score that the finished one cannot be below, from the reconstruction and the statistics alone: what the other terms
     /// may add is never negative.
     ///
     /// The finished score is judged by the tail of all terms, or of those that the victim's answer is enough for. Which it
-    /// will be is not known yet, so the mildest reading stands. Nil where the loss is no number: that has a score of its
-    /// own.
-    package func floor(loss: Float, roughness: Float?) -> AnomalyScore? {
+    /// will be is not known yet, so the mildest reading stands. Nil where one of them is no number: that has a score of its
+    /// own. The statistics may be absent; what they might add is then left out.
+    package func floor(loss: Float, roughness: Float?, statistics: Float? = nil) -> AnomalyScore? {
         let values = Self.filled(
-            TermValues(reconstruction: loss, roughness: roughness), expected, nil)
-        let known = terms.filter { $0.term == .reconstruction || $0.term == .excess }
+            TermValues(reconstruction: loss, roughness: roughness, statistics: statistics), expected, nil)
+        let known = terms.filter { entry in
+            switch entry.term {
+            case .reconstruction, .excess: true
+            case .statistics: statistics != nil
+            case .masked, .perturbation, .energy, .neighbour, .deviation, .doubt: false
+            }
+        }
         guard known.allSatisfy({ values[$0.term].map(\.isFinite) ?? false }) else { return nil }
         let (complete, answerless) = least(values, known)
         var surprise = min(full.surprise(complete), self.answerless.surprise(answerless))

@@ -18,11 +18,11 @@ package struct Examination: Hashable, Sendable {
     package var energy: Float?
     /// The distance of the auxiliary model's features to benign ones; nil without references.
     package var neighbour: Float?
-    /// A(x̂), one probability a class; empty where the reconstruction alone was enough, and neither the auxiliary model
-    /// nor the detector was asked.
+    /// A(x̂), one probability a class; empty where the reconstruction and the statistics were enough, and neither the
+    /// auxiliary model nor the detector was asked.
     package var auxiliaryProbabilities: [Float]
 
-    /// Whether the reconstruction alone was enough.
+    /// Whether the reconstruction and the statistics were enough.
     package var isSettled: Bool { auxiliaryProbabilities.isEmpty }
 
     /// An examination as measured.
@@ -89,16 +89,19 @@ package final class Scorer: Sendable {
     package func assess(_ examination: Examination, answer: VictimAnswer) -> AnomalyScore {
         if examination.isSettled,
             let floor = calibration.floor(
-                loss: examination.reconstructionLoss, roughness: examination.roughness)
+                loss: examination.reconstructionLoss, roughness: examination.roughness,
+                statistics: examination.statistics)
         {
             return floor
         }
         return calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
     }
 
-    /// The least that the score of a query with this reconstruction can be; nil where the loss is no number.
-    package func floor(loss: Float, roughness: Float) -> AnomalyScore? {
-        calibration.floor(loss: loss, roughness: roughness)
+    /// The least that the score of a query can be of which the reconstruction and the statistics are known; nil where they are
+    /// no numbers.
+    package func floor(_ begun: Examination) -> AnomalyScore? {
+        calibration.floor(
+            loss: begun.reconstructionLoss, roughness: begun.roughness, statistics: begun.statistics)
     }
 
     /// The same with an answer that has the probability of every class, or none.

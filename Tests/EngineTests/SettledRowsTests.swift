@@ -10,22 +10,28 @@ import Testing
     @Test("settled rows have a reconstruction and no more; the others are bitwise what they are without")
     func settled() throws {
         let models = Models.all[0]
-        let plan = try models.plan(.best, level: sg_level_best())
+        let (autoencoder, auxiliary) = try models.networks()
+        let statistics = ReferenceStatistics(
+            models.images(20, seed: 4), of: models.autoencoder.image, neighbours: 2)
+        let plan = try Plan(ScoringNetworks(autoencoder, auxiliary, statistics: statistics))
         let arena = plan.makeArena()
         let rows = models.images(37, seed: 5)
         let whole = plan.examine(rows, arena: arena)
         for period in [1, 2, 5, 37, 100] {
             var asked: [Int] = []
-            let found = plan.examine(rows, arena: arena) { row, loss, roughness in
+            let found = plan.examine(rows, arena: arena) { row, begun in
                 asked.append(row)
-                #expect(loss == whole[row].reconstructionLoss && roughness == whole[row].roughness)
+                #expect(begun.isSettled && begun.roughness == whole[row].roughness)
+                #expect(begun.reconstructionLoss == whole[row].reconstructionLoss)
+                #expect(begun.statistics == whole[row].statistics && begun.statistics != nil)
                 return row % period == 0
             }
             #expect(asked == Array(0..<37))
             for (row, (a, b)) in zip(found, whole).enumerated() {
                 #expect(a.isSettled == (row % period == 0))
                 if a.isSettled {
-                    #expect(a.reconstructionLoss == b.reconstructionLoss && a.perturbation == nil)
+                    #expect(a.reconstructionLoss == b.reconstructionLoss && a.statistics == b.statistics)
+                    #expect(a.perturbation == nil && a.energy == nil)
                 } else {
                     #expect(a == b)
                 }

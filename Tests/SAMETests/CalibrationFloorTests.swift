@@ -17,8 +17,13 @@ struct CalibrationFloorTests {
             var values = values
             // From far below the benign to far above them.
             values.reconstruction *= Float(exp(3 * generator.normal()))
-            let floor = try #require(
+            values.statistics? *= Float(exp(generator.normal()))
+            let least = try #require(
                 calibration.floor(loss: values.reconstruction, roughness: values.roughness))
+            let floor = try #require(
+                calibration.floor(
+                    loss: values.reconstruction, roughness: values.roughness, statistics: values.statistics))
+            #expect(floor.raw >= least.raw && floor.surprise >= least.surprise)
             for (deviation, perturbation) in [
                 (values.deviation, values.perturbation), (0, -1e30), (nil, values.perturbation), (.nan, .nan),
             ] as [(Float?, Float?)] {
@@ -37,5 +42,8 @@ struct CalibrationFloorTests {
         let calibration = try Calibration(sample: CalibrationTests.benign(1000, seed: 1))
         #expect(calibration.floor(loss: loss, roughness: 0.1) == nil)
         #expect(calibration.floor(loss: 0.1, roughness: nil) == nil)
+        let measured = try Calibration(
+            sample: CalibrationTests.benign(1000, seed: 1), terms: [.reconstruction, .statistics])
+        #expect(measured.floor(loss: 0.1, roughness: nil, statistics: loss) == nil)
     }
 }

@@ -100,7 +100,7 @@ final class Protection: Sendable {
     /// Examinations of earlier queries; nil keeps none.
     let cache: ExaminationCache?
     /// Whether a reconstruction, its loss and roughness, decides alone; nil where whole scores are wanted.
-    let settles: (@Sendable (Float, Float) -> Bool)?
+    let settles: (@Sendable (Examination) -> Bool)?
     let decoder: QueryDecoder
     let reader: AnswerReader
     let policy: PolicyEngine
@@ -145,12 +145,12 @@ final class Protection: Sendable {
 }
 
 extension PolicyEngine {
-    /// Tells of a reconstruction's loss and roughness whether the row will be rejected whatever else is found; nil where
-    /// the policy never rejects.
-    func settling(by scorer: Scorer) -> (@Sendable (Float, Float) -> Bool)? {
+    /// Tells of an examination that has a row's reconstruction and statistics whether the row will be rejected whatever else is
+    /// found; nil where the policy never rejects.
+    func settling(by scorer: Scorer) -> (@Sendable (Examination) -> Bool)? {
         guard let bound = rejectsAbove else { return nil }
-        return { loss, roughness in
-            guard let floor = scorer.floor(loss: loss, roughness: roughness) else { return false }
+        return { begun in
+            guard let floor = scorer.floor(begun) else { return false }
             return bound.isExceeded(by: Assessment(floor))
         }
     }

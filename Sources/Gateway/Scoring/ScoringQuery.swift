@@ -45,8 +45,8 @@ package final class ScoringQuery: Sendable {
     let deadline: MonotonicTime
     /// Whether anybody still waits for it. Called with the queue's lock held: it may read an atomic, no more.
     let isWanted: @Sendable () -> Bool
-    /// Whether a row's reconstruction, its loss and roughness, decides alone; nil where the whole score is wanted.
-    let settles: (@Sendable (Float, Float) -> Bool)?
+    /// Whether a row's reconstruction and statistics decide alone; nil where the whole score is wanted.
+    let settles: (@Sendable (Examination) -> Bool)?
     private let completion: @Sendable (Outcome) -> Void
     private let progress: Mutex<Progress>
 
@@ -56,7 +56,7 @@ package final class ScoringQuery: Sendable {
     /// wants any more, nor for one that was not accepted.
     package init(
         _ plan: Plan, rows: Int, values: [Float], seeds: [UInt64] = [], submitted: MonotonicTime,
-        patience: Duration? = nil, settles: (@Sendable (Float, Float) -> Bool)? = nil,
+        patience: Duration? = nil, settles: (@Sendable (Examination) -> Bool)? = nil,
         isWanted: @escaping @Sendable () -> Bool = { true },
         completion: @escaping @Sendable (Outcome) -> Void
     ) {

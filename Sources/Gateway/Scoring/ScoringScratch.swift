@@ -34,11 +34,11 @@ package final class ScoringScratch {
         }
     }
 
-    /// Asks each row's own query whether its reconstruction decides alone.
-    private func settling(_ slices: [ScoringQueue.Slice]) -> ((Int, Float, Float) -> Bool)? {
+    /// Asks each row's own query whether its reconstruction and statistics decide alone.
+    private func settling(_ slices: [ScoringQueue.Slice]) -> ((Int, Examination) -> Bool)? {
         guard slices.contains(where: { $0.query.settles != nil }) else { return nil }
         let asked = slices.flatMap { slice in slice.rows.map { _ in slice.query.settles } }
-        return { row, loss, roughness in asked[row]?(loss, roughness) ?? false }
+        return { row, begun in asked[row]?(begun) ?? false }
     }
 
     /// The slices' rows one after the other; a whole query's own memory where it is alone.
