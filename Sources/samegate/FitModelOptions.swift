@@ -48,7 +48,9 @@ struct FitModelOptions: ParsableArguments {
         ))
     var terms: String?
     @Option(
-        help: "Steps of training of the detector of small perturbations (default: the preset's, 4000 for small; 0 leaves it out).")
+        help:
+            "Steps of training of the detector of small perturbations (default: the preset's, 4000 for small; 0 leaves it out)."
+    )
     var perturbationSteps: Int?
     @Option(help: "Channels of the detector's first convolutions (default: the preset's, 16 for small).")
     var perturbationWidth: Int?
