@@ -1,6 +1,6 @@
 // The plainest numbers of a picture: levels, steps between neighbours, fine detail, flatness.
 //
-// One code for all processors: a picture's statistics are bitwise the same wherever they are compared.
+// One code for all levels of instructions: it asks for none beyond the baseline.
 #include <math.h>
 
 #include "CKernels.h"

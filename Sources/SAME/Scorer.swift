@@ -87,13 +87,7 @@ package final class Scorer: Sendable {
     ///
     /// Of an examination that the reconstruction settled it is the least that the score can be.
     package func assess(_ examination: Examination, answer: VictimAnswer) -> AnomalyScore {
-        if examination.isSettled,
-            let floor = calibration.floor(
-                loss: examination.reconstructionLoss, roughness: examination.roughness,
-                statistics: examination.statistics)
-        {
-            return floor
-        }
+        if examination.isSettled, let floor = floor(examination) { return floor }
         return calibration.score(Self.terms(examination, answer: answer, classes: manifest.classes))
     }
 
