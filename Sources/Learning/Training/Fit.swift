@@ -62,6 +62,8 @@ package struct Fit {
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination,
             voices: try voices(sample, networks), rated: sample.rated)
+        // The base's, of another share of re-encoded pictures.
+        results["reencoded_above_p99"] = nil
         results.merge(sample.results(calibration)) { $1 }
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: answers.classes,
