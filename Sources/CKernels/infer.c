@@ -44,6 +44,26 @@ size_t sg_infer_convolution_scratch(ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t
     return sums + (4 * taps + 64) + 4 * taps * (size_t)channels + 64;
 }
 
+size_t sg_infer_plane(ptrdiff_t height, ptrdiff_t width) {
+    // A pixel before the first line, a line above and below, and what the widest vector writes behind the last place or reads
+    // below it.
+    return (size_t)((SG_INFER_PAD + (height + 2) * (width + 1) + SG_INFER_PAD + 1 + 15) / 16 * 16);
+}
+
+ptrdiff_t sg_infer_plane_first(ptrdiff_t width) { return SG_INFER_PAD + width + 1; }
+
+void sg_infer_planes(const sg_infer *kernels, const sg_planes *how) { kernels->planes(how); }
+void sg_infer_pack_planes(const sg_infer *kernels, const float *w, ptrdiff_t inputs, ptrdiff_t outputs, float *packed) {
+    kernels->pack_planes(w, inputs, outputs, packed);
+}
+void sg_infer_halve_planes(const sg_infer *kernels, const float *x, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width,
+                           float *y) {
+    kernels->halve_planes(x, channels, height, width, y);
+}
+void sg_infer_sum_up_planes(const sg_infer *kernels, const float *x, ptrdiff_t channels, ptrdiff_t height,
+                            ptrdiff_t width, float *means, float *peaks) {
+    kernels->sum_up_planes(x, channels, height, width, means, peaks);
+}
 void sg_infer_linear(const sg_infer *kernels, const sg_linear *how) { kernels->linear(how); }
 void sg_infer_attention(const sg_infer *kernels, const sg_attention *how) { kernels->attention(how); }
 void sg_infer_norm(const sg_infer *kernels, const sg_norm *how) { kernels->norm(how); }

@@ -8,6 +8,9 @@
 #if SG_KIND != 2
 #include "infer_attention.inc.h"
 #endif
+#if SG_KIND == 0
+#include "infer_planes.inc.h"
+#endif
 #include "infer_peak.inc.h"
 
 const sg_infer SG_INFER = {
@@ -24,6 +27,12 @@ const sg_infer SG_INFER = {
     .mean = mean,
 #else
     .to_bytes = to_bytes,
+#endif
+#if SG_KIND == 0
+    .planes = planes,
+    .pack_planes = pack_planes,
+    .halve_planes = halve_planes,
+    .sum_up_planes = sum_up_planes,
 #endif
     .norm = norm,
     .convert = convert,

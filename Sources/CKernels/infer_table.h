@@ -11,6 +11,11 @@ struct sg_infer {
     void (*pack)(const float *, ptrdiff_t, ptrdiff_t, void *, float *, float *);
     void (*linear)(const sg_linear *);
     void (*convolution)(const sg_convolution *);
+    // Of Float32 tables alone.
+    void (*planes)(const sg_planes *);
+    void (*pack_planes)(const float *, ptrdiff_t, ptrdiff_t, float *);
+    void (*halve_planes)(const float *, ptrdiff_t, ptrdiff_t, ptrdiff_t, float *);
+    void (*sum_up_planes)(const float *, ptrdiff_t, ptrdiff_t, ptrdiff_t, float *, float *);
     void (*attention)(const sg_attention *);
     void (*norm)(const sg_norm *);
     void (*convert)(const sg_convert *);

@@ -162,14 +162,15 @@ struct AutoencoderPlan {
         }
     }
 
-    /// Puts an image and its reconstruction together channels last, the reconstruction's channels after the image's.
+    /// Puts an image and its reconstruction together as planes of a convolution, the reconstruction's after the image's.
     func joinBoth(_ image: Int, into room: UnsafeMutablePointer<Float>, _ arena: PlanArena) {
         let shape = architecture.image
-        let (at, pixel) = (image * patchesCount, 2 * shape.channels)
+        let (at, line) = (image * patchesCount, shape.width + 1)
+        let plane = sg_infer_plane(shape.height, shape.width)
+        let first = room + sg_infer_plane_first(shape.width)
         withUnsafePointer(to: tokens.cut) {
-            sg_infer_join($0, arena.floats(patches) + at, room, shape.width * pixel, pixel, 1)
-            sg_infer_join(
-                $0, arena.floats(painted) + at, room + shape.channels, shape.width * pixel, pixel, 1)
+            sg_infer_join($0, arena.floats(patches) + at, first, line, 1, plane)
+            sg_infer_join($0, arena.floats(painted) + at, first + shape.channels * plane, line, 1, plane)
         }
     }
 }

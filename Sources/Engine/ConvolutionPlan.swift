@@ -27,25 +27,7 @@ struct ConvolutionPlan {
         _ kernels: OpaquePointer,
         in store: WeightStore
     ) {
-        self.init(
-            sizes, on: input, channels: channels, Self.folded(sizes.norm, weights), weights, kernels,
-            in: store)
-    }
-
-    /// Packs a layer with a bias instead of a norm.
-    init(
-        biased sizes: ResNetSizes.Layer, on input: Map, channels: Int, _ weights: Weights,
-        _ kernels: OpaquePointer, in store: WeightStore
-    ) {
-        let shift = weights[sizes.name + ".bias"].values
-        let scale = [Float](repeating: 1, count: shift.count)
-        self.init(sizes, on: input, channels: channels, (scale, shift), weights, kernels, in: store)
-    }
-
-    private init(
-        _ sizes: ResNetSizes.Layer, on input: Map, channels: Int, _ norm: (scale: [Float], shift: [Float]),
-        _ weights: Weights, _ kernels: OpaquePointer, in store: WeightStore
-    ) {
+        let norm = Self.folded(sizes.norm, weights)
         self.sizes = sizes
         self.channels = channels
         self.input = input

@@ -4,26 +4,32 @@ import Tensor
 
 /// A perturbation detector with packed weights, in Float32 whatever the plan's precision: the steps that it looks for
 /// are not much larger than what bfloat16 rounds away from a bright pixel.
+///
+/// Its maps are planes, channels first: its convolutions have too few channels to fill vectors with.
 struct DetectorPlan {
     /// One convolution with ReLU, maybe with a 2×2 mean before it.
     private struct Stage {
-        let layer: ConvolutionPlan
-        let pool: Window?
+        let layer: PerturbationDetectorArchitecture.Layer
+        let weights: UnsafeMutablePointer<Float>
+        let bias: UnsafeMutablePointer<Float>
+        /// The sizes of the map before the 2×2 mean.
+        let height: Int
+        let width: Int
     }
 
     private let image: ImageShape
+    private let kernels: OpaquePointer
     private let stages: [Stage]
-    /// The last map's pixels, and the values of one.
-    private let last: (pixels: Int, columns: Int)
-    /// The output's weights of the means and of the largest values, padded, and its bias.
-    private let means: UnsafeMutablePointer<Float>
-    private let peaks: UnsafeMutablePointer<Float>
+    private let features: Int
+    /// The output's weights, of the means and then of the largest values, and its bias.
+    private let output: UnsafeMutablePointer<Float>
     private let bias: Float
-    /// The image and its residual, channels last.
+    /// The image and its residual.
     private let picture: Region
     /// The map before a layer and after it, by turns.
     private let maps: [Region]
-    private let scratch: Region
+    /// The means and the largest values of the last map's planes.
+    private let summary: Region
 
     init(
         _ model: PerturbationDetector, _ kernels: KernelSet, in store: WeightStore,
@@ -31,75 +37,67 @@ struct DetectorPlan {
     ) {
         let (sizes, weights) = (model.architecture, Weights(tensors: model.stateDict))
         image = sizes.image
-        var map = ConvolutionPlan.Map(height: image.height, width: image.width)
-        var channels = 2 * image.channels
+        self.kernels = kernels.plain
+        var (height, width) = (image.height, image.width)
         var stages: [Stage] = []
+        var largest = 0
         for layer in sizes.layers {
-            var pool: Window?
-            if layer.isPooledBefore {
-                pool = Window(
-                    height: map.height, width: map.width, channels: channels, side: (2, 2), stride: 2)
-                map = .init(height: layer.height, width: layer.width)
-            }
-            let plan = ConvolutionPlan(
-                biased: ResNetSizes.Layer(
-                    name: layer.name, inputs: layer.inputs, outputs: layer.outputs, side: 3),
-                on: map, channels: channels, weights, kernels.plain, in: store)
-            stages.append(Stage(layer: plan, pool: pool))
-            channels = plan.columns
+            let weight = weights[layer.name + ".weight"]
+            let packed = store.floats(weight.count)
+            sg_infer_pack_planes(kernels.plain, weight.values, layer.inputs, layer.outputs, packed)
+            stages.append(
+                Stage(
+                    layer: layer, weights: packed, bias: store.padded(weights[layer.name + ".bias"].values),
+                    height: height, width: width))
+            (height, width) = (layer.height, layer.width)
+            largest = max(largest, max(layer.inputs, layer.outputs) * sg_infer_plane(height, width))
         }
         self.stages = stages
-        last = (map.pixels, channels)
-        let output = weights["output.weight"].values
-        means = store.padded(output[..<sizes.features])
-        peaks = store.padded(output[sizes.features...])
+        features = sizes.features
+        output = store.padded(weights["output.weight"].values)
         bias = weights["output.bias"].values[0]
-        picture = layout.reserve(bytes: 4 * 2 * image.count)
-        let largest = stages.map(\.layer.count).max() ?? 0
+        picture = layout.reserve(bytes: 4 * 2 * image.channels * sg_infer_plane(image.height, image.width))
         maps = [layout.reserve(bytes: 4 * largest), layout.reserve(bytes: 4 * largest)]
-        scratch = layout.reserve(bytes: stages.map(\.layer.scratchBytes).max() ?? 0)
+        summary = layout.reserve(bytes: 4 * 2 * features)
     }
 
-    /// Where the image goes: channels last, two values a channel, the image's and then its reconstruction's.
+    /// Where the image goes: planes of a convolution, the image's and then its reconstruction's. Their borders are zero.
     func room(_ arena: PlanArena) -> UnsafeMutablePointer<Float> { arena.floats(picture) }
 
     /// The logit of the image in the room.
     func run(_ arena: PlanArena) -> Float {
-        let (room, channels) = (arena.floats(picture), image.channels)
-        for pixel in 0..<image.height * image.width {
-            let at = room + pixel * 2 * channels
-            for channel in 0..<channels {
-                at[channels + channel] =
-                    PerturbationDetector.residualScale * (at[channel] - at[channels + channel])
-            }
-        }
+        let room = arena.floats(picture)
+        scaleResidual(room)
         var (from, map) = (UnsafePointer(room), 0)
         for stage in stages {
-            if let pool = stage.pool {
+            let layer = stage.layer
+            if layer.isPooledBefore {
                 let to = arena.floats(maps[map])
-                pool.mean(from, into: to)
+                sg_infer_halve_planes(kernels, from, layer.inputs, stage.height, stage.width, to)
                 (from, map) = (UnsafePointer(to), 1 - map)
             }
             let to = arena.floats(maps[map])
-            stage.layer.run(
-                from, scale: nil, into: to, .f32, activation: SG_ACTIVATION_RELU, scratch: arena.raw(scratch))
+            let planes = sg_planes(
+                x: from, w: stage.weights, bias: stage.bias, y: to, inputs: layer.inputs,
+                outputs: layer.outputs, height: layer.height, width: layer.width)
+            withUnsafePointer(to: planes) { sg_infer_planes(kernels, $0) }
             (from, map) = (UnsafePointer(to), 1 - map)
         }
-        return logit(of: from)
+        return logit(of: from, arena)
+    }
+
+    /// What the reconstruction leaves of the image, larger, in the reconstruction's place. Borders stay zero.
+    private func scaleResidual(_ room: UnsafeMutablePointer<Float>) {
+        let count = image.channels * sg_infer_plane(image.height, image.width)
+        let scale = PerturbationDetector.residualScale
+        for at in 0..<count { room[count + at] = scale * (room[at] - room[count + at]) }
     }
 
     /// The output layer on the means and the largest values of the last map's channels, none of which is negative.
-    private func logit(of map: UnsafePointer<Float>) -> Float {
-        var logit = bias
-        for channel in 0..<last.columns {
-            var sum: Float = 0, peak: Float = 0
-            for pixel in 0..<last.pixels {
-                let value = map[pixel * last.columns + channel]
-                sum += value
-                peak = max(peak, value)
-            }
-            logit += means[channel] * sum / Float(last.pixels) + peaks[channel] * peak
-        }
-        return logit
+    private func logit(of map: UnsafePointer<Float>, _ arena: PlanArena) -> Float {
+        let found = arena.floats(summary)
+        let (height, width) = stages.last.map { ($0.layer.height, $0.layer.width) } ?? (0, 0)
+        sg_infer_sum_up_planes(kernels, map, features, height, width, found, found + features)
+        return (0..<2 * features).reduce(bias) { $0 + output[$1] * found[$1] }
     }
 }

@@ -88,6 +88,30 @@ enum { SG_WINDOW_MAX = 15 };
 size_t sg_infer_convolution_scratch(ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels);
 void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how);
 
+// y = ReLU(convolution of x + bias) with windows of 3x3 and a border of one pixel of zeros, over planes: channels first, each
+// with its border in place, as sg_infer_plane says. Float32, and for Float32 tables alone; best for few channels.
+typedef struct {
+    const float *x;
+    // As sg_infer_pack_planes packs them.
+    const float *w;
+    const float *bias;
+    float *y;
+    ptrdiff_t inputs, outputs, height, width;
+} sg_planes;
+void sg_infer_planes(const sg_infer *kernels, const sg_planes *how);
+// The floats of one plane; a line's pixels are width + 1 apart from the next one's, the first at sg_infer_plane_first. The
+// border is zero: results' is made so.
+size_t sg_infer_plane(ptrdiff_t height, ptrdiff_t width);
+ptrdiff_t sg_infer_plane_first(ptrdiff_t width);
+// packed = w (outputs, inputs, 3, 3), as many floats.
+void sg_infer_pack_planes(const sg_infer *kernels, const float *w, ptrdiff_t inputs, ptrdiff_t outputs, float *packed);
+// y = the means of squares of 2x2 pixels; an odd last line or column takes no part.
+void sg_infer_halve_planes(const sg_infer *kernels, const float *x, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width,
+                           float *y);
+// The mean and the largest value of each plane, of which none is negative.
+void sg_infer_sum_up_planes(const sg_infer *kernels, const float *x, ptrdiff_t channels, ptrdiff_t height,
+                            ptrdiff_t width, float *means, float *peaks);
+
 // bytes = x / scale for a whole map of values that are not negative, so that 0 stays 0. For SG_KIND_U8 alone; count is
 // a multiple of SG_INFER_PAD.
 void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t count, void *bytes,
