@@ -9,12 +9,14 @@ import math
 import numpy as np
 import torch
 import torch_models
+import torch_strangers
 from PIL import Image
 from torch.nn import functional as F
 
-SIZES = (0.03, 0.3)
+SIZES = (0.025, 0.2)
 DOWN, SIGNS, AGAIN, STEPS_MAX = 0.3, 0.8, 0.45, 4
-BRIGHT, RANDOM, RECTANGLE = 0.3, 0.1, 0.1
+BRIGHT, RANDOM, RECTANGLE = 0.4, 0.1, 0.1
+STRANGER_EVERY = 3
 BUDGETS = ((200, 40), (400, 20), (1000, 8))
 QUALITIES = (70, 98)
 FACTORS = (0.72, 0.86, 0.93, 1.14, 1.29, 1.43, 2)
@@ -113,9 +115,18 @@ def carried(x, jpeg, resized):
     return torch.from_numpy(data).to(x.device).float() / 127.5 - 1
 
 
+def suspects(x, models):
+    """Of three pictures one becomes a stranger; the others are stepped."""
+    y, stepping = x.clone(), torch.arange(len(x)) % STRANGER_EVERY != 0
+    y[stepping] = perturbed(x[stepping], models)
+    for row in range(0, len(x), STRANGER_EVERY):
+        y[row] = torch_strangers.stranger(x[row], x)
+    return y
+
+
 def batch(x, models, autoencoder):
-    """Genuine images and as many perturbed ones, their reconstructions, and which are which."""
-    both = torch.cat([carried(x, 0.4, 0.25), carried(perturbed(x, models), 0.25, 0.15)])
+    """Genuine images and as many that are not, their reconstructions, and which are which."""
+    both = torch.cat([carried(x, 0.4, 0.25), carried(suspects(x, models), 0.25, 0.15)])
     with torch.no_grad():
         painted = autoencoder(both)
     return both, painted, torch.cat([torch.zeros(len(x)), torch.ones(len(x))]).to(x.device)

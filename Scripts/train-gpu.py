@@ -42,7 +42,7 @@ PRESETS = {
         "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
         "auxiliary": "conv3",
         "auxiliary_width": 16,
-        "perturbation_steps": 4000,
+        "perturbation": {"steps": 12000, "width": 8},
         "auxiliary_schedule": {"epochs": 10, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
     },
     "natural": {
@@ -50,6 +50,7 @@ PRESETS = {
         "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
         "auxiliary": "resnet",
         "auxiliary_width": 16,
+        "perturbation": {"steps": 12000, "width": 16},
         "auxiliary_schedule": {"epochs": 12, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
     },
     "paper": {
@@ -57,7 +58,7 @@ PRESETS = {
         "autoencoder_schedule": {"epochs": 500, "rate": 0.01, "warmup": 50, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
         "auxiliary": "conv3",
         "auxiliary_width": 32,
-        "perturbation_steps": 0,
+        "perturbation": {"steps": 0, "width": 8},
         "auxiliary_schedule": {"epochs": 80, "rate": 0.1, "warmup": 0, "optimizer": "sgd", "decay": 5e-4},
     },
 }  # fmt: skip
@@ -258,12 +259,12 @@ def train_auxiliary(images, answers, architecture, autoencoder, preset, options)
     return train("auxiliary", module, preset["auxiliary_schedule"], len(images), options, loss_of)
 
 
-def train_detector(images, image, classes, autoencoder, auxiliary, steps, options):
-    """As Sources/Learning/Perturbation: each step takes 64 genuine images and as many perturbed ones."""
+def train_detector(images, image, classes, autoencoder, auxiliary, steps, width, options):
+    """As Sources/Learning/Perturbation: each step takes 64 genuine images and as many that are not."""
     pool = canonical(images, options.device)
     models = torch_perturbation.thieves(auxiliary, pool, image, classes, options.seed, options.device)
     torch.manual_seed(options.seed)
-    module = torch_models.PerturbationDetector(image["channels"]).to(options.device)
+    module = torch_models.PerturbationDetector(image["channels"], width).to(options.device)
     for network in (autoencoder, auxiliary):
         network.requires_grad_(False)
 
@@ -335,6 +336,7 @@ def parse():
     parser.add_argument("--auxiliary-stem", choices=("cifar", "imagenet"), default="cifar")
     parser.add_argument("--auxiliary-epochs", type=int)
     parser.add_argument("--perturbation-steps", type=int, help="of the detector's training; 0 leaves it out")
+    parser.add_argument("--perturbation-width", type=int, help="channels of its first convolutions")
     parser.add_argument("--holdout", type=int, default=5000, help="images to calibrate on")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -377,10 +379,12 @@ def main():
     architecture = auxiliary_architecture(options, preset, image, answers.shape[1])
     auxiliary = train_auxiliary(images[rest], answers[rest], architecture, autoencoder, preset, options)
     save(auxiliary, architecture, options.output / "auxiliary.safetensors")
-    steps = preset["perturbation_steps"] if options.perturbation_steps is None else options.perturbation_steps
+    steps, width = preset["perturbation"]["steps"], options.perturbation_width or preset["perturbation"]["width"]
+    if options.perturbation_steps is not None:
+        steps = options.perturbation_steps
     if steps > 0:
-        detector = train_detector(images[rest], image, answers.shape[1], autoencoder, auxiliary, steps, options)
-        save(detector, {"image": image, "width": 16, "stages": 3}, options.output / "perturbation.safetensors")
+        detector = train_detector(images[rest], image, answers.shape[1], autoencoder, auxiliary, steps, width, options)
+        save(detector, {"image": image, "width": width, "stages": 3}, options.output / "perturbation.safetensors")
     for checkpoint in options.output.glob("*.checkpoint.pt"):
         checkpoint.unlink()
 

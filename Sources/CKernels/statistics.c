@@ -1,13 +1,16 @@
-// The plainest numbers of a picture: levels, steps between neighbours, fine detail, flatness.
+// The plainest numbers of a picture: levels, steps between neighbours, fine detail, flatness, the frame around what it shows.
 //
 // One code for all levels of instructions: it asks for none beyond the baseline.
 #include <math.h>
+#include <string.h>
 
 #include "CKernels.h"
 
 // Values of a range of 2, as 8 bits give them: what is within half a step of an end is the end, and steps below one and a half
 // are none.
 static const float END = 0.995f, FLAT = 0.012f, DARK = -0.5f, LIGHT = 0.85f;
+// What differs by more from the ground is shown on it.
+static const float SHOWN = 0.25f;
 
 static float logarithm(double value) { return logf((float)value + 1e-4f); }
 static double over(double sum, ptrdiff_t count) { return count > 0 ? sum / (double)count : 0; }
@@ -78,6 +81,50 @@ static float deviation_of(const float *x, ptrdiff_t count, float mean) {
     return sqrtf((float)over(sum, count));
 }
 
+// One of 256 levels; of what is no number the lowest.
+static int level_of(float x) {
+    const float level = (x + 1) * 127.5f + 0.5f;
+    return level > 0 ? level < 255 ? (int)level : 255 : 0;
+}
+
+// The middle level along the border, corners counted twice: what a picture with a frame stands on.
+static float ground_of(const float *x, ptrdiff_t height, ptrdiff_t width) {
+    uint32_t counts[256];
+    memset(counts, 0, sizeof counts);
+    for (ptrdiff_t j = 0; j < width; j++) {
+        counts[level_of(x[j])]++;
+        counts[level_of(x[(height - 1) * width + j])]++;
+    }
+    for (ptrdiff_t i = 0; i < height; i++) {
+        counts[level_of(x[i * width])]++;
+        counts[level_of(x[i * width + width - 1])]++;
+    }
+    ptrdiff_t left = height + width;
+    int level = 0;
+    while (level < 255 && (left -= counts[level]) >= 0) level++;
+    return (float)level / 127.5f - 1;
+}
+
+// The shares of the height and of the width that lie outside of what is shown: the smaller one, then the larger one.
+static void frame_of(const float *x, ptrdiff_t height, ptrdiff_t width, float *frame) {
+    const float ground = ground_of(x, height, width);
+    ptrdiff_t top = height, bottom = -1, left = width, right = -1;
+    for (ptrdiff_t i = 0; i < height; i++, x += width) {
+        ptrdiff_t first = 0, last = width - 1;
+        while (first < width && !(__builtin_fabsf(x[first] - ground) > SHOWN)) first++;
+        if (first == width) continue;
+        while (!(__builtin_fabsf(x[last] - ground) > SHOWN)) last--;
+        if (top == height) top = i;
+        bottom = i;
+        left = first < left ? first : left;
+        right = last > right ? last : right;
+    }
+    const float tall = (float)(height - (bottom < top ? 0 : bottom + 1 - top)) / (float)height;
+    const float wide = (float)(width - (right < left ? 0 : right + 1 - left)) / (float)width;
+    frame[0] = tall < wide ? tall : wide;
+    frame[1] = tall < wide ? wide : tall;
+}
+
 // The statistics of a plane: SG_CHANNEL_STATISTICS of them, or all SG_PLANE_STATISTICS.
 static void plane(const float *x, ptrdiff_t height, ptrdiff_t width, int all, float *out) {
     const ptrdiff_t count = height * width, inner = height > 2 && width > 2 ? (height - 2) * (width - 2) : 0;
@@ -110,6 +157,7 @@ static void plane(const float *x, ptrdiff_t height, ptrdiff_t width, int all, fl
     out[12] = (float)over(right.flat, across);
     out[13] = (float)over(below.flat, down);
     out[14] = (float)over(right.flat_off_black, across);
+    frame_of(x, height, width, out + 15);
 }
 
 // The correlation of two channels' diagonal details.

@@ -9,8 +9,8 @@ extension Kernels {
         sg_statistics_scratch(image.channels, image.height, image.width)
     }
 
-    /// The plain statistics of a picture: levels, steps between neighbours, fine detail, flatness, of the mean of its
-    /// channels; of more than one channel besides, of each one's difference from that, and how their diagonal details
+    /// The plain statistics of a picture: levels, steps between neighbours, fine detail, flatness, the frame around what
+    /// it shows, of the mean of its channels; of more than one channel besides, of each one's difference from that, and how their diagonal details
     /// correlate.
     ///
     /// **Shapes** x (C·H·W), canonical values; y (``statisticsCount(channels:)``).

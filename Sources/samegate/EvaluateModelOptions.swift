@@ -18,7 +18,7 @@ struct EvaluateModelOptions: ParsableArguments {
             valueName: "directory"))
     var bundle: String?
     @Option(
-        help: "How a bundle is fitted: small (minutes), or paper (the authors' sizes: days on two cores).")
+        help: "How a bundle is fitted: small (half an hour), or paper (days on two cores).")
     var preset: FitPreset?
     @Option(help: "Passes of the autoencoder through the images, instead of the preset's.")
     var maeEpochs: Int?

@@ -1,4 +1,3 @@
-import Dispatch
 import Engine
 import Foundation
 import Neural
@@ -6,23 +5,22 @@ import RedTeam
 import SAME
 import Tensor
 
-/// The victim and the scorer, side by side: both on the scoring engine in Float32, a thread's worth of queries at a time.
+/// The victim and the scorer, side by side: both in Float32, on all threads.
 struct MeasureBench {
     private let scorer: Scorer
-    private let plan: Plan
+    private let examiner: Examiner
     private let victim: Classifier
-    private let threads: Int
+    private let workspace: Workspace
 
     /// Queries that are scored between two words on the progress.
     private static let portion = 1000
-    /// Rows that pass through the victim together.
-    private static let victimRows = 50
 
     init(_ bundle: ModelBundle, victim: Classifier, threads: Int) throws {
-        scorer = Scorer(bundle)
-        plan = try Plan(bundle, precision: .f32)
+        let secret = MaskSecret(seed: 0)
+        workspace = Workspace(threads: threads)
+        scorer = Scorer(bundle, secret: secret)
+        examiner = try Examiner(bundle.networks, secret: secret, workspace: workspace)
         self.victim = victim
-        self.threads = threads
     }
 
     /// The score, then each term.
@@ -38,28 +36,11 @@ struct MeasureBench {
 
     /// The score of each query, with the victim's answer to it.
     func scores(_ queries: Tensor, _ name: String) -> [AnomalyScore] {
-        portions(of: queries, "\(name): scored").flatMap { rows -> [AnomalyScore] in
-            let slices = Array(stride(from: 0, to: rows.rows, by: Self.victimRows))
-            var found = [[AnomalyScore]](repeating: [], count: slices.count)
-            found.withUnsafeMutableBufferPointer { found in
-                let share = Shared(results: found)
-                DispatchQueue.concurrentPerform(iterations: min(threads, slices.count)) { @Sendable thread in
-                    let (arena, workspace) = (plan.makeArena(), Workspace())
-                    for index in stride(from: thread, to: slices.count, by: threads) {
-                        let end = min(rows.rows, slices[index] + Self.victimRows)
-                        share.results[index] = score(rows.rows(slices[index]..<end), arena, workspace)
-                    }
-                }
+        portions(of: queries, "\(name): scored").flatMap { rows in
+            let answers = victim.probabilities(rows, workspace: workspace)
+            return examiner.examine(rows).enumerated().map { row, examination in
+                scorer.assess(examination, answer: Array(answers.row(row)))
             }
-            return found.flatMap(\.self)
-        }
-    }
-
-    private func score(_ rows: Tensor, _ arena: PlanArena, _ workspace: Workspace) -> [AnomalyScore] {
-        let answers = victim.probabilities(rows, workspace: workspace)
-        return plan.examine(rows, seeds: scorer.seeds(rows), arena: arena).enumerated().map {
-            row, examination in
-            scorer.assess(examination, answer: Array(answers.row(row)))
         }
     }
 
@@ -87,12 +68,5 @@ struct MeasureBench {
             FileHandle.standardError.write(Data(line.utf8))
             return queries.rows(start..<min(queries.rows, start + Self.portion))
         }
-    }
-
-    /// Results that threads write, each its own.
-    ///
-    /// `@unchecked Sendable` because: no two threads write one place, and nobody reads before all have ended.
-    private struct Shared: @unchecked Sendable {
-        let results: UnsafeMutableBufferPointer<[AnomalyScore]>
     }
 }

@@ -184,7 +184,7 @@ struct FitTests {
         let bundle = try fit(run(try ScratchFolder()), options)
         #expect(bundle.manifest.calibration.terms.map(\.term) == options.terms)
         #expect(bundle.references?.shape == .init(count: 50, features: 16, neighbours: 5))
-        #expect(bundle.statistics?.shape == .init(count: 60, statistics: 15, neighbours: 3))
+        #expect(bundle.statistics?.shape == .init(count: 60, statistics: 17, neighbours: 3))
         #expect(bundle.manifest.maskedPass?.ratio == FitOptions.maskedRatio)
         let again = try fit(run(try ScratchFolder(), threads: 2), options)
         #expect(again.manifest == bundle.manifest && again.references == bundle.references)

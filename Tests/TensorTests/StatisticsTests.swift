@@ -104,7 +104,38 @@ struct StatisticsTests {
             share(x) { $0 <= -0.995 }, share(x) { $0 >= 0.995 }, share(x) { $0 > -0.995 && $0 < -0.5 },
             share(x) { $0 > 0.85 && $0 < 0.995 }, mean(right.map(isFlat)), mean(down.map(isFlat)),
             mean(right.map { $0[1] > -0.995 ? isFlat($0) : 0 }),
-        ]
+        ] + frame(x, image)
+    }
+
+    /// The shares of the height and of the width without anything shown, ascending.
+    private static func frame(_ x: [Double], _ image: ImageShape) -> [Double] {
+        let (height, width) = (image.height, image.width)
+        let lines = (0..<height).map { Array(x[$0 * width..<($0 + 1) * width]) }
+        let border = (lines[0] + lines[height - 1] + lines.flatMap { [$0[0], $0[width - 1]] }).map {
+            (($0 + 1) * 127.5).rounded()
+        }
+        let ground = border.sorted()[border.count / 2] / 127.5 - 1
+        let shown = (0..<height * width).filter { abs(x[$0] - ground) > 0.25 }
+        func empty(_ places: [Int], _ side: Int) -> Double {
+            guard let first = places.min(), let last = places.max() else { return 1 }
+            return Double(side - (last + 1 - first)) / Double(side)
+        }
+        return [empty(shown.map { $0 / width }, height), empty(shown.map { $0 % width }, width)].sorted()
+    }
+
+    @Test("a frame is what lies around what a picture shows, whatever it stands on")
+    func frames() {
+        let image = ImageShape(channels: 1, height: 10, width: 20)
+        for (ground, ink) in [(Float(-1), Float(1)), (0.2, -0.4)] {
+            var picture = [Float](repeating: ground, count: image.count)
+            #expect(Self.statistics(picture, image).suffix(2) == [1, 1])
+            for place in [3 * 20 + 4, 7 * 20 + 9] { picture[place] = ink }
+            // Rows 3 to 7 of 10, columns 4 to 9 of 20.
+            #expect(Self.statistics(picture, image).suffix(2) == [0.5, 0.7])
+            // What is hardly there is not shown.
+            picture[0] = ground + 0.2
+            #expect(Self.statistics(picture, image).suffix(2) == [0.5, 0.7])
+        }
     }
 
     private static func wanted(_ picture: [Float], _ image: ImageShape) -> [Double] {

@@ -12,8 +12,8 @@ struct SimulatedPerturbation {
         var random: Double
         var rectangle: Double
 
-        /// What a detector learns from. Half are confined: those are the ones that are hard to see.
-        static let mixed = Confinement(bright: 0.3, random: 0.1, rectangle: 0.1)
+        /// What a detector learns from. Most are confined: those are the ones that are hard to see.
+        static let mixed = Confinement(bright: 0.4, random: 0.1, rectangle: 0.1)
         static let none = Confinement(bright: 0, random: 0, rectangle: 0)
         static let bright = Confinement(bright: 1, random: 0, rectangle: 0)
     }
@@ -25,7 +25,7 @@ struct SimulatedPerturbation {
     var confinement = Confinement.mixed
 
     /// The size of a sign step, drawn evenly in its logarithm. **Units** canonical values, whose range is 2.
-    private static let sizes: Range<Double> = 0.03..<0.3
+    private static let sizes: Range<Double> = 0.025..<0.2
     private static let downShare = 0.3
     private static let signShare = 0.8
     /// An L2 step's largest value, in multiples of its mean size.

@@ -6,6 +6,9 @@ import Tensor
 struct BenignSample {
     /// The terms of each image.
     let values: [TermValues]
+    /// The same where the auxiliary model's answer to the picture itself stands in for the victim's: what can be simulated,
+    /// since the victim is asked about nothing but the owner's images.
+    let standIn: [TermValues]
     /// The share of images that the auxiliary model puts into the victim's class.
     let agreement: Double
 
@@ -40,14 +43,15 @@ struct BenignSample {
         by networks: ScoringNetworks, seed: UInt64, workspace: Workspace
     ) throws(PlanError) {
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
-        var values: [TermValues] = []
+        var values: [TermValues] = [], standIn: [TermValues] = []
         var agreeing = 0
         for start in stride(from: 0, to: indices.count, by: 256) {
             let part = indices[start..<min(start + 256, indices.count)]
             var generator = Stream.calibrationTransport.generator(seed: seed, at: start)
-            let examined = examiner.examine(
-                transport.sent(
-                    images.canonical(part, range: .signed), from: start, images.shape, &generator))
+            let sent = transport.sent(
+                images.canonical(part, range: .signed), from: start, images.shape, &generator)
+            let examined = examiner.examine(sent)
+            standIn += Self.standIn(sent, examined, networks.auxiliary, workspace)
             for (index, examination) in zip(part, examined) {
                 let answer = Array(answers.probabilities.row(index))
                 values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))
@@ -55,8 +59,19 @@ struct BenignSample {
             }
         }
         self.transport = transport
-        self.values = values
+        (self.values, self.standIn) = (values, standIn)
         agreement = Double(agreeing) / Double(max(1, values.count))
+    }
+
+    /// The terms of examined pictures where the auxiliary model's answers to them stand in for the victim's.
+    static func standIn(
+        _ pictures: Tensor, _ examined: [Examination], _ auxiliary: Classifier, _ workspace: Workspace
+    ) -> [TermValues] {
+        let answers = auxiliary.probabilities(pictures, workspace: workspace)
+        return examined.enumerated().map { row, examination in
+            Scorer.terms(
+                examination, answer: Array(answers.row(row)), classes: auxiliary.architecture.classes)
+        }
     }
 
     private static func argmax(_ values: [Float]) -> Int? { values.indices.max { values[$0] < values[$1] } }

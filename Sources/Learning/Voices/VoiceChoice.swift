@@ -2,9 +2,6 @@ import Foundation
 import SAME
 
 /// Chooses what each term counts for in the tail-sum, by simulated queries against held-out benign images.
-///
-/// The terms that need the victim's answer keep a plain voice, since the victim is not asked about simulated queries; what
-/// they add to benign scores is noise that the others have to be heard through.
 struct VoiceChoice {
     /// Surprises of one query: one for each term, in the calibration's order. **Units** nats.
     typealias Row = [Double]
@@ -21,7 +18,7 @@ struct VoiceChoice {
     static let floors = [0, log(4.0), log(10.0), log(30.0)]
     static let weights = [0.1, 0.5, 1, 2]
     /// A voice must better the mean of ``loss(_:)`` by so much to be preferred to the one before.
-    private static let gainMin = 0.02
+    private static let gainMin = 0.01
     private static let passes = 3
 
     /// The choice: term by term, the best of those tried while the others stay, until none gets better. Terms with a plain
@@ -31,7 +28,7 @@ struct VoiceChoice {
         var best = loss(voices)
         for _ in 0..<Self.passes {
             let before = voices
-            for index in terms.indices where !terms[index].needsAnswer {
+            for index in terms.indices {
                 // The reconstruction is heard always: it keeps apart what every other term is silent about.
                 for floor in terms[index] == .reconstruction ? [0] : Self.floors {
                     for weight in Self.weights {

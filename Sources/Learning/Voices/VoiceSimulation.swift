@@ -5,7 +5,8 @@ import Tensor
 /// Simulated queries as a bundle's networks see them, and the voices chosen by them.
 ///
 /// What is chosen on is neither what the networks learnt from nor what a report is about: held-out images as the honest
-/// ones; of other held-out images, those that thieves unmet in training have stepped, and strangers.
+/// ones; of other held-out images, those that thieves unmet in training have stepped, and strangers. The victim is asked about
+/// none of them: the auxiliary model, which learnt to answer as it does, stands in for it, on the honest ones too.
 struct VoiceSimulation {
     let networks: ScoringNetworks
     /// Whose gradients are followed; without any, nothing is stepped.
@@ -27,30 +28,24 @@ struct VoiceSimulation {
         _ images: ImageSet, at heldOut: [Int], sample: BenignSample, terms: [ScoreTerm],
         combination: Calibration.Combination
     ) throws -> [ScoreTerm: Voice] {
-        let plain = try Calibration(sample: sample.values, terms: terms, combination: combination)
+        let plain = try Calibration(sample: sample.standIn, terms: terms, combination: combination)
         let names = plain.terms.map(\.term)
-        guard combination == .tailSum, names.count(where: { !$0.needsAnswer }) > 1 else { return [:] }
+        guard combination == .tailSum, names.count > 1 else { return [:] }
+        let surprises = { (values: TermValues) in
+            plain.surprises(values).map { $0 ?? TailFunction.surpriseMax }
+        }
         let halves = [sample.originals, sample.reencoded].map { positions in
             stride(from: 0, to: positions.count, by: 2).map { positions[$0] }
         }
-        let honest = halves.joined().map { position in
-            plain.surprises(sample.values[position]).map { $0 ?? TailFunction.surpriseMax }
-        }
+        let honest = halves.joined().map { surprises(sample.standIn[$0]) }
         let originals = stride(from: 1, to: sample.originals.count, by: 2).prefix(Self.count).map {
             heldOut[sample.originals[$0]]
         }
         guard !originals.isEmpty else { return [:] }
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         let attacks = queries(images.canonical(originals, range: .signed), images.shape).map { queries in
-            examiner.examine(queries).enumerated().map { index, examination in
-                let values = Scorer.terms(
-                    examination, answer: .nothing, classes: networks.auxiliary.architecture.classes)
-                // What the victim would have said is as usual as can be: what it says of an honest query.
-                let usual = honest[index % honest.count]
-                return zip(names, zip(plain.surprises(values), usual)).map { name, surprise in
-                    name.needsAnswer ? surprise.1 : surprise.0 ?? TailFunction.surpriseMax
-                }
-            }
+            BenignSample.standIn(queries, examiner.examine(queries), networks.auxiliary, workspace).map(
+                surprises)
         }
         return VoiceChoice(terms: names, benign: honest, attacks: attacks).voices()
     }

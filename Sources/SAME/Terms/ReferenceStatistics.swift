@@ -4,8 +4,9 @@ import Tensor
 /// Where benign images lie among plain statistics of pixels, for ``ScoreTerm/statistics``.
 ///
 /// What reconstructs well can still be no picture of the owner's: digits of another scanner, strokes whose ink was stepped along
-/// a gradient. Levels, steps between neighbours, fine detail and flatness tell those apart (`Kernels.statistics`), as long as they
-/// are judged together: the distance to the k-th nearest benign image, each statistic in units of its standard deviation.
+/// a gradient. Levels, steps between neighbours, fine detail, flatness and the frame around what is shown tell those apart
+/// (`Kernels.statistics`), as long as they are judged together: the distance to the k-th nearest benign image, each statistic in
+/// units of its standard deviation.
 ///
 /// **Source** the distance: Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors" (ICML 2022), of plain
 /// statistics in place of a network's features.

@@ -42,6 +42,16 @@ struct VoiceChoiceTests {
             choice.loss([voices[.reconstruction] ?? .plain, voice]) < choice.loss([.plain, .plain]) - 0.1)
     }
 
+    @Test("a term that tells nothing of any kind is made quiet, also one that needs the victim's answer")
+    func quiet() throws {
+        var generator = RandomGenerator(seed: 7)
+        let benign = Self.exponentials(2000, [1, 1], &generator)
+        let attack = Self.exponentials(500, [4, 1], &generator)
+        let choice = VoiceChoice(terms: [.reconstruction, .deviation], benign: benign, attacks: [attack])
+        let voice = try #require(choice.voices()[.deviation])
+        #expect(voice.weight < 1 || voice.floor > 0)
+    }
+
     @Test("where nothing is to be gained every term keeps its plain voice")
     func plain() {
         var generator = RandomGenerator(seed: 3)

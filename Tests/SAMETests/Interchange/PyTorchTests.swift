@@ -56,7 +56,7 @@ import Testing
             image: image, classes: 4, sizes: .resnet18(stem: .cifar, width: 2))
         #expect(try auxiliary.classifier(image: image).architecture == wanted)
         let detector = try ForeignWeights(contentsOf: output.appending(path: "perturbation.safetensors").path)
-        #expect(try detector.detector(image: image).architecture.width == 16)
+        #expect(try detector.detector(image: image).architecture.width == 8)
         let held = try Safetensors(contentsOf: output.appending(path: "calibration-answers.safetensors").path)
         #expect(held.tensors["answers"]?.shape == [20, 4] && held.metadata["format"] == "samegate-answers")
     }
