@@ -10,8 +10,8 @@ extension Kernels {
     }
 
     /// The plain statistics of a picture: levels, steps between neighbours, fine detail, flatness, the frame around what
-    /// it shows, of the mean of its channels; of more than one channel besides, of each one's difference from that, and how their diagonal details
-    /// correlate.
+    /// it shows, of the mean of its channels; of more than one channel besides, of each one's difference from that, and how
+    /// their diagonal details correlate.
     ///
     /// **Shapes** x (C·H·W), canonical values; y (``statisticsCount(channels:)``).
     package static func statistics(of x: Values, _ image: ImageShape, scratch: Room, into y: Room) {

@@ -156,8 +156,8 @@ void sg_naive_convolution(const float *image, const float *weight, float *y, ptr
 // The statistics of a plane, in order: mean, deviation, log of the mean step to the right and down, log of the root mean square
 // of the 5-point Laplacian, of the diagonal detail; then, of a picture's plane, log of the mean size of the Laplacian, of
 // the diagonal detail, log of the energy of steps to the right over that of steps down, the shares of black, of white, of dark and of
-// light greys, of flat steps to the right, of flat ones down, of flat ones to the right that lead off black; the shares of the height and of the
-// width that are empty around what differs from the border's middle level, the smaller one first.
+// light greys, of flat steps to the right, of flat ones down, of flat ones to the right that lead off black; the shares of the
+// height and of the width that are empty around what differs from the border's middle level, the smaller one first.
 enum { SG_PLANE_STATISTICS = 17, SG_CHANNEL_STATISTICS = 5 };
 // How many statistics a picture of so many channels has.
 size_t sg_statistics_count(ptrdiff_t channels);
