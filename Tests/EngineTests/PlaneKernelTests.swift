@@ -6,40 +6,36 @@ import Testing
 
 /// Convolutions, halvings and sums over planes at every level of instructions, against definitions in double precision.
 @Suite struct PlaneKernelTests {
-    struct Case: Sendable, CustomTestStringConvertible {
-        var size: (height: Int, width: Int)
-        var inputs: Int
-        var outputs: Int
-        var testDescription: String { "\(size) \(inputs)→\(outputs)" }
+    /// One pixel, fewer than a vector has, ends that no tile fits, blocks of outputs of every size.
+    private static let cases: [ConvolutionKernelTests.Case] = [
+        ((1, 1), 1, 1),
+        ((3, 2), 4, 2),
+        ((7, 7), 12, 24),
+        ((2, 50), 3, 7),
+        ((28, 28), 6, 6),
+        ((13, 19), 5, 11),
+        ((16, 47), 2, 17),
+        ((33, 31), 9, 20),
+    ].map { (size: (Int, Int), channels: Int, outputs: Int) in
+        ConvolutionKernelTests.Case(
+            size: size, channels: channels, outputs: outputs, side: 3, stride: 1, padding: 1)
     }
 
-    /// One pixel, fewer than a vector has, ends that no tile fits, blocks of outputs of every size.
-    private static let cases: [Case] = [
-        Case(size: (1, 1), inputs: 1, outputs: 1),
-        Case(size: (3, 2), inputs: 4, outputs: 2),
-        Case(size: (7, 7), inputs: 12, outputs: 24),
-        Case(size: (2, 50), inputs: 3, outputs: 7),
-        Case(size: (28, 28), inputs: 6, outputs: 6),
-        Case(size: (13, 19), inputs: 5, outputs: 11),
-        Case(size: (16, 47), inputs: 2, outputs: 17),
-        Case(size: (33, 31), inputs: 9, outputs: 20),
-    ]
-
     @Test("a convolution takes what lies beside the map as zero", arguments: Models.levels, cases)
-    func convolution(level: Int32, how: Case) throws {
+    func convolution(level: Int32, how: ConvolutionKernelTests.Case) throws {
         let kernels = try #require(sg_infer_find(level, Int32(SG_KIND_F32)))
         var generator = RandomGenerator(seed: 41)
         let (height, width) = how.size
-        let image = generator.values(how.inputs * height * width)
-        let weight = generator.values(how.outputs * how.inputs * 9)
+        let image = generator.values(how.channels * height * width)
+        let weight = generator.values(how.outputs * how.channels * 9)
         let bias = generator.values(how.outputs)
         var packed = [Float](repeating: .nan, count: weight.count)
-        sg_infer_pack_planes(kernels, weight, how.inputs, how.outputs, &packed)
-        let x = Planes(image, how.inputs, height, width)
+        sg_infer_pack_planes(kernels, weight, how.channels, how.outputs, &packed)
+        let x = Planes(image, how.channels, height, width)
         // What an earlier layer has left is no border.
         var y = [Float](repeating: .nan, count: how.outputs * sg_infer_plane(height, width))
         var planes = sg_planes(
-            x: nil, w: nil, bias: nil, y: nil, inputs: how.inputs, outputs: how.outputs, height: height,
+            x: nil, w: nil, bias: nil, y: nil, inputs: how.channels, outputs: how.outputs, height: height,
             width: width)
         x.values.withUnsafeBufferPointer { x in
             packed.withUnsafeBufferPointer { w in
@@ -53,14 +49,15 @@ import Testing
             }
         }
         var window = sg_window(
-            height: height, width: width, channels: how.inputs, window_height: 3, window_width: 3, stride: 1,
+            height: height, width: width, channels: how.channels, window_height: 3, window_width: 3,
+            stride: 1,
             padding: 1, out_height: height, out_width: width)
         // The oracle's maps are channels last, its weights (window, inputs, outputs).
         let pixels = height * width
-        let last = (0..<image.count).map { image[$0 % how.inputs * pixels + $0 / how.inputs] }
+        let last = (0..<image.count).map { image[$0 % how.channels * pixels + $0 / how.channels] }
         let turned = (0..<weight.count).map { at in
             let (row, output) = at.quotientAndRemainder(dividingBy: how.outputs)
-            return weight[(output * how.inputs + row % how.inputs) * 9 + row / how.inputs]
+            return weight[(output * how.channels + row % how.channels) * 9 + row / how.channels]
         }
         var wanted = [Float](repeating: 0, count: pixels * how.outputs)
         sg_naive_convolution(last, turned, &wanted, how.outputs, &window)

@@ -7,7 +7,7 @@ struct BenignSample {
     /// The terms of each image.
     let values: [TermValues]
     /// The same where the auxiliary model's answer to the picture itself stands in for the victim's: what can be simulated,
-    /// since the victim is asked about nothing but the owner's images.
+    /// since the victim is asked about nothing but the owner's images. Empty where no voices are chosen.
     let standIn: [TermValues]
     /// The share of images that the auxiliary model puts into the victim's class.
     let agreement: Double
@@ -37,10 +37,10 @@ struct BenignSample {
 
     /// Measures the images at `indices` with the victim's answers to them; the re-encoded ones with the answer to the
     /// original, since the victim was asked about that. `seed` draws how they are re-encoded,
-    /// and what masks hide.
+    /// and what masks hide. `forVoices` has the stand-in's answers taken too.
     init(
         _ images: ImageSet, at indices: [Int], sent transport: HonestTransport, answers: AnswerSet,
-        by networks: ScoringNetworks, seed: UInt64, workspace: Workspace
+        by networks: ScoringNetworks, forVoices: Bool, seed: UInt64, workspace: Workspace
     ) throws(PlanError) {
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         var values: [TermValues] = [], standIn: [TermValues] = []
@@ -51,7 +51,7 @@ struct BenignSample {
             let sent = transport.sent(
                 images.canonical(part, range: .signed), from: start, images.shape, &generator)
             let examined = examiner.examine(sent)
-            standIn += Self.standIn(sent, examined, networks.auxiliary, workspace)
+            if forVoices { standIn += Self.standIn(sent, examined, networks.auxiliary, workspace) }
             for (index, examination) in zip(part, examined) {
                 let answer = Array(answers.probabilities.row(index))
                 values.append(Scorer.terms(examination, answer: answer, classes: answers.classes))

@@ -88,8 +88,8 @@ package struct BundleImport {
             autoencoder, auxiliary, detector, references: references, statistics: statistics,
             maskedPass: maskedPass)
         let sample = try BenignSample(
-            images, at: calibrating, sent: FitOptions.usualTransport, answers: answers, by: networks, seed: 0,
-            workspace: workspace)
+            images, at: calibrating, sent: FitOptions.usualTransport, answers: answers, by: networks,
+            forVoices: combination == .tailSum, seed: 0, workspace: workspace)
         let voices = try VoiceSimulation(
             networks: networks, thieves: [auxiliary], seed: 0, workspace: workspace
         ).voices(

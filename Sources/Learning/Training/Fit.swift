@@ -57,8 +57,7 @@ package struct Fit {
             maskedPass: options.maskedPass)
         let sample = try BenignSample(
             images, at: split.heldOut, sent: options.transport, answers: answers, by: networks,
-            seed: options.seed,
-            workspace: run.workspace)
+            forVoices: options.weighsTerms, seed: options.seed, workspace: run.workspace)
         let calibration = try Calibration(
             sample: sample.values, terms: options.terms, combination: options.combination,
             voices: try voices(sample, networks), rated: sample.rated)
@@ -128,7 +127,7 @@ package struct Fit {
     private func voices(
         _ sample: BenignSample, _ networks: ScoringNetworks
     ) throws -> [ScoreTerm: Voice] {
-        guard options.choosesVoices, options.combination == .tailSum else { return [:] }
+        guard options.weighsTerms else { return [:] }
         var thieves: [Classifier] = []
         if networks.detector != nil {
             thieves =

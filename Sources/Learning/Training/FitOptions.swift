@@ -90,6 +90,9 @@ package struct FitOptions: Codable, Hashable, Sendable {
         combination == .tailSum && terms.contains(.perturbation)
     }
 
+    /// Whether voices are chosen: Eq. (6) has no place for them either.
+    var weighsTerms: Bool { choosesVoices && combination == .tailSum }
+
     /// Whether benign features are kept, likewise.
     package var comparesFeatures: Bool { combination == .tailSum && terms.contains(.neighbour) }
 

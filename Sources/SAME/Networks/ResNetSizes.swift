@@ -61,8 +61,8 @@ package struct ResNetSizes: Codable, Hashable, Sendable {
         package var outputs: Int
         package var side: Int
         package var stride: Int
-        /// A convolution; one without a norm has no name for it.
-        package init(name: String, norm: String = "", inputs: Int, outputs: Int, side: Int, stride: Int = 1) {
+        /// A convolution and its norm.
+        package init(name: String, norm: String, inputs: Int, outputs: Int, side: Int, stride: Int = 1) {
             self.name = name
             self.norm = norm
             self.inputs = inputs

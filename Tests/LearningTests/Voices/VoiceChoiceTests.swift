@@ -146,7 +146,7 @@ struct VoiceChoiceTests {
         let sample = { (seed: UInt64) in
             try BenignSample(
                 data.images, at: Array(0..<160), sent: HonestTransport(share: share), answers: answers,
-                by: ScoringNetworks(autoencoder, auxiliary), seed: seed,
+                by: ScoringNetworks(autoencoder, auxiliary), forVoices: false, seed: seed,
                 workspace: Workspace())
         }
         let (one, two) = (try sample(1), try sample(2))
