@@ -1,15 +1,22 @@
 import Glibc
+import Synchronization
 import Transport
 
 /// A plain blocking socket, the opposite of what is tested, with a limit on every wait.
 final class BlockingSocket: @unchecked Sendable {
     // because: a test uses it from one thread at a time.
     let raw: Int32
-    private var isOpen = true
+    /// A number that is closed may be another test's next.
+    private let isOpen = Mutex(true)
 
     init(_ raw: Int32, receiveBuffer: Int32? = nil) {
         self.raw = raw
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        limitWaits(seconds: 60)
+    }
+
+    /// No wait lasts longer; 0 for no limit.
+    func limitWaits(seconds: Int) {
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
         setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
@@ -60,7 +67,8 @@ final class BlockingSocket: @unchecked Sendable {
     }
 
     func accept() -> BlockingSocket? {
-        let connection = Glibc.accept(raw, nil, nil)
+        var connection: Int32 = 0
+        repeat { connection = Glibc.accept(raw, nil, nil) } while connection < 0 && errno == EINTR
         return connection < 0 ? nil : BlockingSocket(connection)
     }
 
@@ -85,10 +93,17 @@ final class BlockingSocket: @unchecked Sendable {
         return bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, bytes.count, flags) }
     }
 
+    /// Whether something has come that was not taken.
+    var hasBytes: Bool {
+        var byte: UInt8 = 0
+        return recv(raw, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+    }
+
     /// The next bytes, or nil at the end of the stream or when the wait is over.
     func receive(max: Int = 65536) -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: max)
-        let count = recv(raw, &buffer, max, 0)
+        var count = 0
+        repeat { count = recv(raw, &buffer, max, 0) } while count < 0 && errno == EINTR
         guard count > 0 else { return nil }
         return Array(buffer[..<count])
     }
@@ -133,22 +148,30 @@ final class BlockingSocket: @unchecked Sendable {
     func shutdownWrite() { _ = Glibc.shutdown(raw, Int32(SHUT_WR)) }
 
     /// Wakes whoever waits in it.
-    func shutdownBoth() { _ = Glibc.shutdown(raw, Int32(SHUT_RDWR)) }
+    func shutdownBoth() {
+        isOpen.withLock { isOpen in
+            if isOpen { _ = Glibc.shutdown(raw, Int32(SHUT_RDWR)) }
+        }
+    }
 
     func close() {
-        guard isOpen else { return }
-        isOpen = false
-        Glibc.shutdown(raw, Int32(SHUT_RDWR))
-        Glibc.close(raw)
+        isOpen.withLock { isOpen in
+            guard isOpen else { return }
+            isOpen = false
+            Glibc.shutdown(raw, Int32(SHUT_RDWR))
+            Glibc.close(raw)
+        }
     }
 
     /// Closes with a reset.
     func reset() {
-        guard isOpen else { return }
-        isOpen = false
-        var now = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(raw, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
-        Glibc.close(raw)
+        isOpen.withLock { isOpen in
+            guard isOpen else { return }
+            isOpen = false
+            var now = linger(l_onoff: 1, l_linger: 0)
+            setsockopt(raw, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+            Glibc.close(raw)
+        }
     }
 }
 

@@ -25,10 +25,10 @@ final class ClosureHandler: RequestHandler {
 
 /// Waits, within bounds, until another thread has brought something about.
 func eventually(_ what: String = "", _ condition: () -> Bool) -> Bool {
-    let end = DispatchTime.now() + .seconds(10)
+    let end = DispatchTime.now() + .seconds(60)
     while DispatchTime.now() < end {
         if condition() { return true }
-        sched_yield()
+        usleep(100)
     }
     Issue.record("never happened: \(what)")
     return false
@@ -92,6 +92,8 @@ final class ScriptedUpstream: @unchecked Sendable {
 
     init(_ serve: @escaping @Sendable (BlockingSocket, Int) -> Void) {
         (listener, port) = BlockingSocket.listening()
+        // It is there until it is stopped, however long its test waits for a turn.
+        listener.limitWaits(seconds: 0)
         Thread.detachNewThread { @Sendable [self, listener] in
             while let connection = listener.accept() {
                 let number = accepted.wrappingAdd(1, ordering: .relaxed).oldValue

@@ -80,7 +80,7 @@ struct UpstreamFailureTests {
         let upstream = origin.upstream()
         let server = try ServerUnderTest(Self.handler(way, upstream))
         let client = server.connect()
-        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         switch way {
         case .forward: #expect(client.answer()?.status == 502)
         case .stream:
@@ -140,7 +140,8 @@ struct UpstreamFailureTests {
         let upstream = origin.upstream()
         let server = try ServerUnderTest(Self.handler(.stream, upstream))
         let client = server.connect(receiveBuffer: 4096)
-        client.send("GET /long HTTP/1.1\r\nHost: x\r\n\r\nGET /half HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.send(
+            "GET /long HTTP/1.1\r\nHost: x\r\n\r\nGET /half HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         let first = try #require(client.answer())
         #expect(first.body == long)
         // Either nothing of the second had left yet, or it breaks off after what came, and the connection ends in order.

@@ -99,7 +99,7 @@ struct ServerFailureTests {
         let first = server.connect()
         #expect(eventually("accepted") { open(server) == 1 })
         let second = server.connect()
-        #expect(second.receiveAll() == [])
+        #expect(second.receiveAll() == [], "\(server.standing)")
         #expect(server.counters.refused.load(ordering: .relaxed) == 1)
         #expect(eventually("the refused one is gone") { open(server) == 1 })
         _ = first

@@ -22,10 +22,10 @@ final class ClosureHandler: RequestHandler {
 
 /// Waits, within bounds, until another thread has brought something about.
 func eventually(_ what: String, _ condition: () -> Bool) -> Bool {
-    let end = DispatchTime.now() + .seconds(20)
+    let end = DispatchTime.now() + .seconds(60)
     while DispatchTime.now() < end {
         if condition() { return true }
-        sched_yield()
+        usleep(100)
     }
     Issue.record("never happened: \(what)")
     return false
@@ -55,6 +55,12 @@ final class TestServer {
 
     var port: UInt16 { server.addresses[0].port }
     var counters: ProxyCounters { server.counters }
+    /// What a failure should say of it.
+    var standing: String {
+        func count(_ counter: borrowing Atomic<Int>) -> Int { counter.load(ordering: .relaxed) }
+        return "open \(count(counters.connections)), accepting paused \(count(counters.acceptPauses)) times, "
+            + "handshakes failed \(count(counters.handshakesFailed)), descriptors \(openDescriptors())"
+    }
 
     func stop() {
         let done = DispatchSemaphore(value: 0)
@@ -128,7 +134,7 @@ final class RawSocket: @unchecked Sendable {
 
     init(port: UInt16) {
         raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var name = sockaddr_in()
         name.sin_family = sa_family_t(AF_INET)
@@ -161,6 +167,7 @@ final class RawSocket: @unchecked Sendable {
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
             let count = recv(raw, &buffer, buffer.count, 0)
+            if count < 0 && errno == EINTR { continue }
             if count == 0 || (count < 0 && errno == ECONNRESET) { return all }
             guard count > 0 else { return nil }
             all += buffer[..<count]

@@ -66,7 +66,6 @@ struct TransferTests {
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         #expect(eventually("freed") { server.counters.connections.load(ordering: .relaxed) == 0 })
-        origin.stop()
     }
 
     @Test("what ends without close_notify inside an answer is not taken for whole (RFC 8446 §6.1)")
@@ -138,11 +137,9 @@ final class SentBytes: Sendable {
 /// An upstream in clear text that sends one gibibyte, or says when nobody takes any more of it for half a second.
 final class EndlessOrigin: Sendable {
     let port: UInt16
-    private let listener: Int32
 
     init(_ sent: SentBytes) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        self.listener = listener
         var name = sockaddr_in()
         name.sin_family = sa_family_t(AF_INET)
         name.sin_addr.s_addr = inet_addr("127.0.0.1")
@@ -157,6 +154,7 @@ final class EndlessOrigin: Sendable {
         port = UInt16(bigEndian: name.sin_port)
         Thread.detachNewThread { @Sendable in
             let connection = accept(listener, nil, nil)
+            close(listener)
             guard connection >= 0 else { return }
             defer { close(connection) }
             var wait = timeval(tv_sec: 0, tv_usec: 500_000)
@@ -175,6 +173,4 @@ final class EndlessOrigin: Sendable {
             }
         }
     }
-
-    func stop() { close(listener) }
 }

@@ -14,10 +14,10 @@ final class Log: Sendable {
 
 /// Waits, within bounds, until another thread has brought something about.
 func eventually(_ condition: () -> Bool) -> Bool {
-    let end = DispatchTime.now() + .seconds(10)
+    let end = DispatchTime.now() + .seconds(60)
     while DispatchTime.now() < end {
         if condition() { return true }
-        sched_yield()
+        usleep(100)
     }
     return false
 }

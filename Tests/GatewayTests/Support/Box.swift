@@ -11,10 +11,10 @@ final class Box<Value: Sendable>: Sendable {
 
 /// Waits, within bounds, until another thread has brought something about.
 func eventually(_ what: String, _ condition: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + .seconds(30)
+    let end = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < end {
         if condition() { return true }
-        sched_yield()
+        usleep(100)
     }
     Issue.record("never happened: \(what)")
     return false
