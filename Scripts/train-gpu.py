@@ -42,7 +42,7 @@ PRESETS = {
         "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
         "auxiliary": "conv3",
         "auxiliary_width": 16,
-        "perturbation": {"steps": 12000, "width": 8},
+        "perturbation": {"steps": 24000, "width": 8},
         "auxiliary_schedule": {"epochs": 10, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
     },
     "natural": {

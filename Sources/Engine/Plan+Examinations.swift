@@ -5,7 +5,7 @@ extension Plan {
     /// The examination of each row, as ``Scorer/examine(_:workspace:)`` gives it; allocates the results and the masks
     /// alone.
     ///
-    /// `settles` is asked about each row, by its index, with an examination that has its reconstruction and statistics: where it
+    /// `settles` is asked about each row, by its index, with an examination that has its reconstruction, statistics and frame: where it
     /// says yes that is all.
     ///
     /// **Shapes** rows (B, C·H·W) or (B, C, H, W), canonical values −1…1; seeds (B) where the plan masks.
@@ -38,7 +38,8 @@ extension Plan {
     private func begun(_ row: Int, _ results: PlanResults, _ roughness: Float) -> Examination {
         Examination(
             reconstructionLoss: results.losses[row], roughness: roughness,
-            statistics: measuresStatistics ? results.statistics[row] : nil, auxiliaryProbabilities: [])
+            statistics: measuresStatistics ? results.statistics[row] : nil,
+            frame: measuresFrames ? results.frames[row] : nil, auxiliaryProbabilities: [])
     }
 
     private func ended(_ begun: Examination, _ row: Int, _ results: PlanResults) -> Examination {

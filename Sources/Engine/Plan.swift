@@ -25,6 +25,7 @@ package final class Plan: @unchecked Sendable {
     private let detector: DetectorPlan?
     private let neighbours: NeighbourPlan?
     private let statistics: StatisticsPlan?
+    private let frames: StatisticsPlan?
     private let masked: (pass: MaskedPass, architecture: MaskedAutoencoderArchitecture)?
     private let layout: ArenaLayout
     private let store: WeightStore
@@ -64,11 +65,12 @@ package final class Plan: @unchecked Sendable {
             neighbours = NeighbourPlan(references, kernels, in: store, &layout)
         }
         self.neighbours = neighbours
-        var statistics: StatisticsPlan?
-        if let references = networks.statistics {
-            statistics = StatisticsPlan(references, of: image, kernels, in: store, &layout)
+        let shape = model.architecture.image
+        func compare(_ references: ReferenceStatistics?) -> StatisticsPlan? {
+            references.map { StatisticsPlan($0, of: shape, kernels, in: store, &layout) }
         }
-        self.statistics = statistics
+        statistics = compare(networks.statistics)
+        frames = compare(networks.frames)
         self.layout = layout
         self.store = store
     }
@@ -79,6 +81,8 @@ package final class Plan: @unchecked Sendable {
     package var findsNeighbours: Bool { neighbours != nil }
     /// Whether rows get a distance to benign statistics of pixels.
     package var measuresStatistics: Bool { statistics != nil }
+    /// Whether rows get a distance to benign frames.
+    package var measuresFrames: Bool { frames != nil }
     /// Whether rows get a masked pass, and so need a seed each.
     package var masks: Bool { masked != nil }
 
@@ -94,7 +98,7 @@ package final class Plan: @unchecked Sendable {
     /// **Shapes** rows (count, C·H·W), canonical values −1…1.
     /// **Runs on** the thread that has the arena; blocks for the whole computation.
     ///
-    /// `settles` is asked about each row, by its index, once its loss and its statistics are among the results; where it says yes
+    /// `settles` is asked about each row, by its index, once its loss, its statistics and its frame are among the results; where it says yes
     /// the row gets neither probabilities (they are not numbers) nor anything else.
     package func examine(
         rows: UnsafePointer<Float>, count: Int, seeds: [UInt64] = [], arena: PlanArena,
@@ -135,6 +139,7 @@ package final class Plan: @unchecked Sendable {
                 if let statistics {
                     results.statistics[row] = statistics.run(rows + row * image.count, arena)
                 }
+                if let frames { results.frames[row] = frames.run(rows + row * image.count, arena) }
                 if let settles, settles(row) {
                     settled.append(row)
                 } else {

@@ -15,6 +15,8 @@ package final class PlanResults {
     package let distances: UnsafeMutablePointer<Float>
     /// The distances of pixels' statistics to benign ones.
     package let statistics: UnsafeMutablePointer<Float>
+    /// The distances of frames to benign ones.
+    package let frames: UnsafeMutablePointer<Float>
     /// The losses on the patches that the masks hide.
     package let maskedLosses: UnsafeMutablePointer<Float>
     /// A(x̂). **Shapes** (rows, classes).
@@ -29,7 +31,7 @@ package final class PlanResults {
         self.rows = rows
         classes = plan.classes
         let pixels = reconstructions ? plan.image.count : 0
-        let count = rows * (6 + classes + pixels)
+        let count = rows * (7 + classes + pixels)
         block = .allocate(capacity: max(count, 1))
         block.initialize(repeating: 0, count: count)
         losses = block
@@ -38,7 +40,8 @@ package final class PlanResults {
         distances = block + 3 * rows
         maskedLosses = block + 4 * rows
         statistics = block + 5 * rows
-        probabilities = block + 6 * rows
+        frames = block + 6 * rows
+        probabilities = block + 7 * rows
         self.reconstructions = reconstructions ? probabilities + rows * classes : nil
     }
 

@@ -2,17 +2,18 @@ import CKernels
 import SAME
 import Tensor
 
-/// Distances of plain statistics to benign ones: the references are a linear layer whose outputs are a·b − |b|²/2, largest for
+/// Distances of a measure's numbers to benign ones: the references are a linear layer whose outputs are a·b − |b|²/2, largest for
 /// the nearest.
 ///
 /// In Float32 whatever the plan's precision: it costs little, and distances of near neighbours are small differences.
 struct StatisticsPlan {
     private let layer: PackedLayer
     private let shape: ReferenceStatistics.Shape
+    private let measure: PixelMeasure
     private let image: ImageShape
     private let means: UnsafeMutablePointer<Float>
     private let deviations: UnsafeMutablePointer<Float>
-    /// One image's statistics, padded, what they are computed with, and the products with all references.
+    /// One image's numbers, padded, what they are computed with, and the products with all references.
     private let place: Region
     private let scratch: Region
     private let products: Region
@@ -23,7 +24,7 @@ struct StatisticsPlan {
         _ references: ReferenceStatistics, of image: ImageShape, _ kernels: KernelSet, in store: WeightStore,
         _ layout: inout ArenaLayout
     ) {
-        (shape, self.image) = (references.shape, image)
+        (shape, measure, self.image) = (references.shape, references.measure, image)
         let halves = (0..<shape.count).map { row in
             -0.5 * references.points.row(row).reduce(Float(0)) { $0 + $1 * $1 }
         }
@@ -35,7 +36,7 @@ struct StatisticsPlan {
         means = store.padded(references.means.values)
         deviations = store.padded(references.deviations.values)
         place = layout.reserve(rows: 1, layer.depth, .f32)
-        scratch = layout.reserve(rows: 1, max(1, Kernels.statisticsScratch(image)), .f32)
+        scratch = layout.reserve(rows: 1, max(1, measure.scratch(image)), .f32)
         products = layout.reserve(rows: 1, layer.columns, .f32)
         best = layout.reserve(rows: 1, shape.neighbours, .f32)
     }
@@ -43,7 +44,7 @@ struct StatisticsPlan {
     /// The distance of one image. **Shapes** row (C·H·W), canonical values.
     func run(_ row: UnsafePointer<Float>, _ arena: PlanArena) -> Float {
         let at = arena.floats(place)
-        Kernels.statistics(of: row, image, scratch: arena.floats(scratch), into: at)
+        measure.take(of: row, image, scratch: arena.floats(scratch), into: at)
         var length: Float = 0
         for index in 0..<shape.statistics {
             at[index] = (at[index] - means[index]) / deviations[index]

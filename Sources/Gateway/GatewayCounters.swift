@@ -17,7 +17,7 @@ package final class GatewayCounters: Sendable {
     package let scoringLate = Atomic<Int>(0)
     /// Queries that had to leave the full scoring queue for a model with fewer rows in it.
     package let scoringDisplaced = Atomic<Int>(0)
-    /// Rows that reconstruction and statistics decided.
+    /// Rows that reconstruction, statistics and frame decided.
     package let settledEarly = Atomic<Int>(0)
     /// Rows whose examination was still kept from an earlier query, and those that were looked for in vain.
     package let cacheHits = Atomic<Int>(0)

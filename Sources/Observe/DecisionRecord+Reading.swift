@@ -28,6 +28,6 @@ extension DecisionRecord {
         measures = Measures(
             masked: object["masked"] as? Double, energy: object["energy"] as? Double,
             neighbour: object["neighbour"] as? Double, doubt: object["doubt"] as? Double,
-            statistics: object["statistics"] as? Double)
+            statistics: object["statistics"] as? Double, frame: object["frame"] as? Double)
     }
 }

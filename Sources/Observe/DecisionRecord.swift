@@ -57,18 +57,21 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         package var neighbour: Double?
         /// The distance of plain statistics of pixels to benign ones.
         package var statistics: Double?
+        /// The distance of the frame to benign ones.
+        package var frame: Double?
         /// 1 − the victim's largest probability.
         package var doubt: Double?
 
         /// Measures as they were taken.
         package init(
             masked: Double? = nil, energy: Double? = nil, neighbour: Double? = nil, doubt: Double? = nil,
-            statistics: Double? = nil
+            statistics: Double? = nil, frame: Double? = nil
         ) {
             self.masked = masked
             self.energy = energy
             self.neighbour = neighbour
             self.statistics = statistics
+            self.frame = frame
             self.doubt = doubt
         }
 
@@ -77,6 +80,7 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
             if let energy { line.field("energy", energy) }
             if let neighbour { line.field("neighbour", neighbour) }
             if let statistics { line.field("statistics", statistics) }
+            if let frame { line.field("frame", frame) }
             if let doubt { line.field("doubt", doubt) }
         }
     }

@@ -18,6 +18,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package static let referencesFile = "references.safetensors"
     /// The benign images' plain statistics, where there are any.
     package static let statisticsFile = "statistics.safetensors"
+    /// The benign images' frames, where there are any.
+    package static let frameFile = "frame.safetensors"
 
     /// ``formatName``.
     package var format: String
@@ -40,6 +42,8 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package var references: ReferenceFeatures.Shape?
     /// The plain statistics that a query's are compared with, likewise.
     package var statistics: ReferenceStatistics.Shape?
+    /// The frames that a query's is compared with, likewise.
+    package var frame: ReferenceStatistics.Shape?
     /// The second pass with patches hidden; nil, and no field of the file, where no term needs it.
     package var maskedPass: MaskedPass?
     /// The share of patches hidden when reconstructing for the auxiliary model. Only 0, every patch visible, is scored.
@@ -59,7 +63,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         image: ImageShape, range: PixelRange, classes: Int, autoencoder: MaskedAutoencoderArchitecture,
         auxiliary: ClassifierArchitecture, perturbation: PerturbationDetectorArchitecture? = nil,
         references: ReferenceFeatures.Shape? = nil, statistics: ReferenceStatistics.Shape? = nil,
-        maskedPass: MaskedPass? = nil,
+        frame: ReferenceStatistics.Shape? = nil, maskedPass: MaskedPass? = nil,
         calibration: Calibration, provenance: Provenance,
         files: [String: FileSeal] = [:]
     ) {
@@ -73,6 +77,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         self.perturbation = perturbation
         self.references = references
         self.statistics = statistics
+        self.frame = frame
         self.maskedPass = maskedPass
         scoringMaskRatio = 0
         self.calibration = calibration
@@ -101,6 +106,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         if perturbation != nil { expected.append(Self.detectorFile) }
         if references != nil { expected.append(Self.referencesFile) }
         if statistics != nil { expected.append(Self.statisticsFile) }
+        if frame != nil { expected.append(Self.frameFile) }
         if Set(files.keys) != Set(expected) { return "files must be \(expected.joined(separator: " and "))" }
         do throws(ArchitectureError) {
             try autoencoder.validate()
@@ -128,7 +134,11 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         if statistics == nil, terms.contains(.statistics) {
             return "the score has a term of plain statistics, and there are none to compare with"
         }
-        if let defect = statistics?.defect(image) { return defect }
+        if let defect = statistics?.defect(.statistics, of: image) { return defect }
+        if frame == nil, terms.contains(.frame) {
+            return "the score has a term of the frame, and there are none to compare with"
+        }
+        if let defect = frame?.defect(.frame, of: image) { return defect }
         if maskedPass == nil, terms.contains(.masked) {
             return "the score has a term of a masked pass, and there is none"
         }

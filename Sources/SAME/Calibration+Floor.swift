@@ -1,17 +1,21 @@
 extension Calibration {
-    /// A score that the finished one cannot be below, from the reconstruction and the statistics alone: what the other terms
+    /// A score that the finished one cannot be below, from the reconstruction, the statistics and the frame alone: what the other terms
     /// may add is never negative.
     ///
     /// The finished score is judged by the tail of all terms, or of those that the victim's answer is enough for. Which it
     /// will be is not known yet, so the mildest reading stands. Nil where one of them is no number: that has a score of its
-    /// own. The statistics may be absent; what they might add is then left out.
-    package func floor(loss: Float, roughness: Float?, statistics: Float? = nil) -> AnomalyScore? {
+    /// own. The statistics and the frame may be absent; what they might add is then left out.
+    package func floor(
+        loss: Float, roughness: Float?, statistics: Float? = nil, frame: Float? = nil
+    ) -> AnomalyScore? {
         let values = Self.filled(
-            TermValues(reconstruction: loss, roughness: roughness, statistics: statistics), expected, nil)
+            TermValues(reconstruction: loss, roughness: roughness, statistics: statistics, frame: frame),
+            expected, nil)
         let known = terms.filter { entry in
             switch entry.term {
             case .reconstruction, .excess: true
             case .statistics: statistics != nil
+            case .frame: frame != nil
             case .masked, .perturbation, .energy, .neighbour, .deviation, .doubt: false
             }
         }

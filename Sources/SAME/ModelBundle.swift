@@ -2,8 +2,8 @@ import Neural
 import Tensor
 
 /// A fitted scorer on disk: `manifest.json`, `mae.safetensors`, `auxiliary.safetensors` and, where small
-/// perturbations are looked for, `perturbation.safetensors`, where features are compared `references.safetensors` and where
-/// statistics of pixels are `statistics.safetensors` in one directory.
+/// perturbations are looked for, `perturbation.safetensors`, where features are compared `references.safetensors`, where
+/// statistics of pixels are `statistics.safetensors` and where frames are `frame.safetensors`, in one directory.
 package struct ModelBundle: Sendable {
     /// Everything but the weights.
     package let manifest: BundleManifest
@@ -17,18 +17,22 @@ package struct ModelBundle: Sendable {
     package let references: ReferenceFeatures?
     /// Where they lie among plain statistics of pixels; a bundle may have none.
     package let statistics: ReferenceStatistics?
+    /// Where their frames lie; a bundle may have none.
+    package let frames: ReferenceStatistics?
 
     /// A bundle of trained models. Its manifest's file seals are made when it is written.
     package init(
         manifest: BundleManifest, autoencoder: MaskedAutoencoder, auxiliary: Classifier,
         detector: PerturbationDetector? = nil, references: ReferenceFeatures? = nil,
-        statistics: ReferenceStatistics? = nil
+        statistics: ReferenceStatistics? = nil, frames: ReferenceStatistics? = nil
     ) {
         precondition(manifest.perturbation == detector?.architecture)
         precondition(manifest.references == references?.shape)
         precondition(manifest.statistics == statistics?.shape)
+        precondition(manifest.frame == frames?.shape)
         self.references = references
         self.statistics = statistics
+        self.frames = frames
         self.manifest = manifest
         self.detector = detector
         self.autoencoder = autoencoder
@@ -64,19 +68,23 @@ package struct ModelBundle: Sendable {
         } else {
             references = nil
         }
-        if let shape = manifest.statistics {
-            statistics = try Self.model(BundleManifest.statisticsFile, manifest.files, path) {
-                try ReferenceStatistics(shape, state: $0)
-            }
-        } else {
-            statistics = nil
-        }
+        statistics = try Self.measured(
+            manifest.statistics, .statistics, BundleManifest.statisticsFile, manifest.files, path)
+        frames = try Self.measured(manifest.frame, .frame, BundleManifest.frameFile, manifest.files, path)
+    }
+
+    private static func measured(
+        _ shape: ReferenceStatistics.Shape?, _ measure: PixelMeasure, _ name: String,
+        _ seals: [String: FileSeal], _ path: String
+    ) throws(BundleError) -> ReferenceStatistics? {
+        guard let shape else { return nil }
+        return try model(name, seals, path) { try ReferenceStatistics(shape, measure, state: $0) }
     }
 
     /// What examining a query takes.
     package var networks: ScoringNetworks {
         ScoringNetworks(
-            autoencoder, auxiliary, detector, references: references, statistics: statistics,
+            autoencoder, auxiliary, detector, references: references, statistics: statistics, frames: frames,
             maskedPass: manifest.maskedPass)
     }
 
@@ -84,7 +92,7 @@ package struct ModelBundle: Sendable {
     package func with(_ manifest: BundleManifest) -> ModelBundle {
         ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
-            references: references, statistics: statistics)
+            references: references, statistics: statistics, frames: frames)
     }
 
     /// Whether the directory holds the bundle of `manifest`, weights included, to the byte. **Throws** as `init`.
@@ -112,6 +120,7 @@ package struct ModelBundle: Sendable {
         if let statistics {
             files[BundleManifest.statisticsFile] = Safetensors(tensors: statistics.stateDict).bytes
         }
+        if let frames { files[BundleManifest.frameFile] = Safetensors(tensors: frames.stateDict).bytes }
         var manifest = manifest
         manifest.files = files.mapValues(FileSeal.init(of:))
         try SealedFolder.write(manifest, named: BundleManifest.fileName, files: files, to: path)

@@ -9,6 +9,8 @@ package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
     case masked
     /// How far plain statistics of the pixels are from benign ones: see ``ReferenceStatistics``. It asks no network.
     case statistics
+    /// How far the frame around what is shown is from benign ones, likewise: ``PixelMeasure/frame``.
+    case frame
     /// The perturbation detector's logit: a genuine picture stepped along a gradient, which reconstructs as well as
     /// it did before, shows in what the reconstruction leaves.
     case perturbation
@@ -40,7 +42,8 @@ package enum ScoreTerm: String, Codable, CaseIterable, Sendable {
     /// What the term cannot be computed without.
     package var need: Need {
         switch self {
-        case .reconstruction, .excess, .masked, .statistics, .perturbation, .energy, .neighbour: .query
+        case .reconstruction, .excess, .masked, .statistics, .frame, .perturbation, .energy, .neighbour:
+            .query
         case .doubt: .confidence
         case .deviation: .distribution
         }
@@ -64,6 +67,8 @@ package struct TermValues: Hashable, Sendable {
     package var masked: Float?
     /// Absent where the bundle has no reference statistics.
     package var statistics: Float?
+    /// Likewise.
+    package var frame: Float?
     /// Absent where the bundle has no detector.
     package var perturbation: Float?
     /// Absent only where nothing has measured it.
@@ -78,13 +83,15 @@ package struct TermValues: Hashable, Sendable {
     /// Terms as measured.
     package init(
         reconstruction: Float, roughness: Float? = nil, maskedLoss: Float? = nil, statistics: Float? = nil,
-        perturbation: Float? = nil, energy: Float? = nil, neighbour: Float? = nil, deviation: Float? = nil,
+        frame: Float? = nil, perturbation: Float? = nil, energy: Float? = nil, neighbour: Float? = nil,
+        deviation: Float? = nil,
         doubt: Float? = nil
     ) {
         self.reconstruction = reconstruction
         self.roughness = roughness
         self.maskedLoss = maskedLoss
         self.statistics = statistics
+        self.frame = frame
         self.perturbation = perturbation
         self.energy = energy
         self.neighbour = neighbour
@@ -99,6 +106,7 @@ package struct TermValues: Hashable, Sendable {
         case .excess: excess
         case .masked: masked
         case .statistics: statistics
+        case .frame: frame
         case .perturbation: perturbation
         case .energy: energy
         case .neighbour: neighbour

@@ -12,6 +12,8 @@ package struct Examination: Hashable, Sendable {
     package var maskedLoss: Float?
     /// The distance of plain statistics to benign ones; nil without references of that kind.
     package var statistics: Float?
+    /// The distance of the frame to benign ones, likewise.
+    package var frame: Float?
     /// The perturbation detector's logit; nil without one.
     package var perturbation: Float?
     /// −ln Σ e^logit of the auxiliary model.
@@ -28,13 +30,14 @@ package struct Examination: Hashable, Sendable {
     /// An examination as measured.
     package init(
         reconstructionLoss: Float, roughness: Float, maskedLoss: Float? = nil, statistics: Float? = nil,
-        perturbation: Float? = nil, energy: Float? = nil, neighbour: Float? = nil,
+        frame: Float? = nil, perturbation: Float? = nil, energy: Float? = nil, neighbour: Float? = nil,
         auxiliaryProbabilities: [Float]
     ) {
         self.reconstructionLoss = reconstructionLoss
         self.roughness = roughness
         self.maskedLoss = maskedLoss
         self.statistics = statistics
+        self.frame = frame
         self.perturbation = perturbation
         self.energy = energy
         self.neighbour = neighbour
@@ -95,7 +98,8 @@ package final class Scorer: Sendable {
     /// no numbers.
     package func floor(_ begun: Examination) -> AnomalyScore? {
         calibration.floor(
-            loss: begun.reconstructionLoss, roughness: begun.roughness, statistics: begun.statistics)
+            loss: begun.reconstructionLoss, roughness: begun.roughness, statistics: begun.statistics,
+            frame: begun.frame)
     }
 
     /// The same with an answer that has the probability of every class, or none.
@@ -131,13 +135,14 @@ extension Scorer {
         let probabilities = Classifier.probabilities(logits: logits)
         let detected = networks.detector?.logits(batch, reconstruction, workspace: workspace)
         let hidden = maskedLosses(batch, networks, secret, workspace)
+        let image = networks.autoencoder.architecture.image
         return (0..<batch.rows).map { row in
             Examination(
                 reconstructionLoss: meanSquare(batch.row(row), reconstruction.row(row)),
-                roughness: roughness(batch.row(row), networks.autoencoder.architecture.image),
+                roughness: roughness(batch.row(row), image),
                 maskedLoss: hidden?[row],
-                statistics: networks.statistics?.distance(
-                    batch.row(row), networks.autoencoder.architecture.image),
+                statistics: networks.statistics?.distance(batch.row(row), image),
+                frame: networks.frames?.distance(batch.row(row), image),
                 perturbation: detected?[row], energy: energy(logits.row(row)),
                 neighbour: networks.references?.distance(features.row(row)),
                 auxiliaryProbabilities: Array(probabilities.row(row)))
@@ -164,7 +169,7 @@ extension Scorer {
         var values = TermValues(
             reconstruction: examination.reconstructionLoss, roughness: examination.roughness,
             maskedLoss: examination.maskedLoss, statistics: examination.statistics,
-            perturbation: examination.perturbation,
+            frame: examination.frame, perturbation: examination.perturbation,
             energy: examination.energy, neighbour: examination.neighbour)
         if let victim = answer.probabilities.flatMap({ distribution($0, classes: classes) }) {
             values.deviation = deviation(victim, examination.auxiliaryProbabilities)

@@ -24,7 +24,7 @@ package struct ScoringSettings: Sendable, Equatable {
     package var precision: Precision
     /// Examinations of earlier queries that each model keeps for exact repeats; zero for none.
     package var cache: Int
-    /// Whether rows that reconstruction and statistics condemn are examined no further.
+    /// Whether rows that reconstruction, statistics and frame condemn are examined no further.
     package var exitsEarly: Bool
 
     init(reading section: Section) {
@@ -57,7 +57,7 @@ package struct ScoringSettings: Sendable, Equatable {
         )
         exitsEarly = section.value(
             "early_exit", .boolean, default: false,
-            "Whether a picture whose reconstruction and statistics put it above the band that rejects is examined no further: the verdict is the same, the score in the decision log is then the least that it can be. Only for enforced policies, and where rates do not charge by score."
+            "Whether a picture whose reconstruction, statistics and frame put it above the band that rejects is examined no further: the verdict is the same, the score in the decision log is then the least that it can be. Only for enforced policies, and where rates do not charge by score."
         )
     }
 }

@@ -118,6 +118,9 @@ struct BundleText {
                 "statistics    \(statistics.statistics) of \(statistics.count) images, neighbour \(statistics.neighbours)"
             )
         }
+        if let frame = manifest.frame {
+            lines.append("frame         \(frame.count) that differ, neighbour \(frame.neighbours)")
+        }
         if let pass = manifest.maskedPass {
             lines.append("masked pass   \(String(format: "%g", 100 * pass.ratio)) % of the patches hidden")
         }

@@ -6,7 +6,7 @@ import SAME
 struct FitModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "tiny, small (both within half an hour on two cores), natural (photographs in colour: hours), or paper (the authors' sizes: days)."
+            "tiny, small (half an hour on two cores), natural (photographs in colour: hours), or paper (the authors' sizes: days)."
         ))
     var preset: FitPreset = .small
     @Option(help: "Passes of the autoencoder through the images.")
@@ -49,7 +49,7 @@ struct FitModelOptions: ParsableArguments {
     var terms: String?
     @Option(
         help:
-            "Steps of training of the detector of small perturbations (default: the preset's, 12000 but for paper; 0 leaves it out)."
+            "Steps of training of the detector of small perturbations (default: the preset's, 24000 for small; 0 leaves it out)."
     )
     var perturbationSteps: Int?
     @Option(help: "Channels of the detector's first convolutions (default: the preset's, 8 for small).")

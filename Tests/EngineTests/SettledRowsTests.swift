@@ -12,8 +12,11 @@ import Testing
         let models = Models.all[0]
         let (autoencoder, auxiliary) = try models.networks()
         let statistics = ReferenceStatistics(
-            models.images(20, seed: 4), of: models.autoencoder.image, neighbours: 2)
-        let plan = try Plan(ScoringNetworks(autoencoder, auxiliary, statistics: statistics))
+            models.images(20, seed: 4), .statistics, of: models.autoencoder.image, neighbours: 2)
+        let frames = ReferenceStatistics(
+            models.images(20, seed: 4), .frame, of: models.autoencoder.image, neighbours: 2)
+        let plan = try Plan(
+            ScoringNetworks(autoencoder, auxiliary, statistics: statistics, frames: frames))
         let arena = plan.makeArena()
         let rows = models.images(37, seed: 5)
         let whole = plan.examine(rows, arena: arena)
@@ -24,6 +27,7 @@ import Testing
                 #expect(begun.isSettled && begun.roughness == whole[row].roughness)
                 #expect(begun.reconstructionLoss == whole[row].reconstructionLoss)
                 #expect(begun.statistics == whole[row].statistics && begun.statistics != nil)
+                #expect(begun.frame == whole[row].frame && begun.frame != nil)
                 return row % period == 0
             }
             #expect(asked == Array(0..<37))

@@ -9,7 +9,7 @@ import Testing
 @Suite struct TermPlanTests {
     private static let seeds: [UInt64] = (0..<37).map { 900 + $0 }
 
-    /// Networks with references of both kinds and, where there are patches enough, a masked pass.
+    /// Networks with references of every kind and, where there are patches enough, a masked pass.
     private static func networks(_ models: Models) throws -> ScoringNetworks {
         let (autoencoder, auxiliary) = try models.networks()
         let workspace = Workspace()
@@ -17,10 +17,12 @@ import Testing
         let features = auxiliary.describe(painted, workspace: workspace).features
         let pass = MaskedPass(ratio: 0.4)
         let statistics = ReferenceStatistics(
-            models.images(50, seed: 11), of: models.autoencoder.image, neighbours: 3)
+            models.images(50, seed: 11), .statistics, of: models.autoencoder.image, neighbours: 3)
         return ScoringNetworks(
             autoencoder, auxiliary, references: ReferenceFeatures(features, neighbours: 4),
             statistics: statistics,
+            frames: ReferenceStatistics(
+                models.images(50, seed: 11), .frame, of: models.autoencoder.image, neighbours: 3),
             maskedPass: pass.defect(models.autoencoder) == nil ? pass : nil)
     }
 
@@ -40,6 +42,7 @@ import Testing
             return Examination(
                 reconstructionLoss: 0, roughness: 0, maskedLoss: hidden,
                 statistics: networks.statistics?.distance(rows.row(row), architecture.image),
+                frame: networks.frames?.distance(rows.row(row), architecture.image),
                 energy: Scorer.energy(logits.row(row)),
                 neighbour: networks.references?.distance(features.row(row)), auxiliaryProbabilities: [])
         }
@@ -63,6 +66,7 @@ import Testing
             #expect(abs((found.energy ?? .nan) - (wanted.energy ?? .nan)) < 1e-5)
             #expect(abs((found.neighbour ?? .nan) - (wanted.neighbour ?? .nan)) < 2e-3)
             #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-3)
+            #expect(abs((found.frame ?? .nan) - (wanted.frame ?? .nan)) < 1e-3)
         }
     }
 
@@ -81,6 +85,7 @@ import Testing
             #expect(abs((found.energy ?? .nan) - (wanted.energy ?? .nan)) < 0.05)
             #expect(abs((found.neighbour ?? .nan) - (wanted.neighbour ?? .nan)) < 0.05)
             #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-3)
+            #expect(abs((found.frame ?? .nan) - (wanted.frame ?? .nan)) < 1e-3)
         }
     }
 

@@ -10,7 +10,7 @@ import Testing
 @Suite("Gateway: what a score is made of")
 struct TermTests {
     private static let answerless = [
-        "reconstruction", "excess", "masked", "statistics", "energy", "neighbour",
+        "reconstruction", "excess", "masked", "statistics", "frame", "energy", "neighbour",
     ]
 
     @Test(
@@ -35,7 +35,7 @@ struct TermTests {
         let line = try #require(fixture.lines("decisions").first)
         #expect(line["terms"] as? [String] == terms)
         #expect(line["reason"] is NSNull)
-        for term in ["masked", "statistics", "energy", "neighbour"] { #expect(line[term] is Double) }
+        for term in ["masked", "statistics", "frame", "energy", "neighbour"] { #expect(line[term] is Double) }
         #expect((line["doubt"] as? Double) == (terms.contains("doubt") ? 0.375 : nil))
         #expect((line["deviation"] as? Double != nil) == terms.contains("deviation"))
         // The oracle: the scorer with what the answer tells, under the same key.

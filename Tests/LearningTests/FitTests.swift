@@ -184,13 +184,17 @@ struct FitTests {
         let bundle = try fit(run(try ScratchFolder()), options)
         #expect(bundle.manifest.calibration.terms.map(\.term) == options.terms)
         #expect(bundle.references?.shape == .init(count: 50, features: 16, neighbours: 5))
-        #expect(bundle.statistics?.shape == .init(count: 60, statistics: 17, neighbours: 3))
+        #expect(bundle.statistics?.shape == .init(count: 60, statistics: 15, neighbours: 3))
+        // Frames that are equal are kept as often as they are counted.
+        let frames = try #require(bundle.frames?.shape)
+        #expect(frames.statistics == 2 && frames.neighbours == 3 && (3...60).contains(frames.count))
         #expect(bundle.manifest.maskedPass?.ratio == FitOptions.maskedRatio)
         let again = try fit(run(try ScratchFolder(), threads: 2), options)
         #expect(again.manifest == bundle.manifest && again.references == bundle.references)
-        #expect(again.statistics == bundle.statistics)
+        #expect(again.statistics == bundle.statistics && again.frames == bundle.frames)
         let plain = try fit(run(try ScratchFolder()))
-        #expect(plain.references == nil && plain.statistics == nil && plain.manifest.maskedPass == nil)
+        #expect(plain.references == nil && plain.statistics == nil && plain.frames == nil)
+        #expect(plain.manifest.maskedPass == nil)
         #expect(plain.autoencoder.stateDict == bundle.autoencoder.stateDict)
     }
 

@@ -18,11 +18,13 @@ struct CalibrationFloorTests {
             // From far below the benign to far above them.
             values.reconstruction *= Float(exp(3 * generator.normal()))
             values.statistics? *= Float(exp(generator.normal()))
+            values.frame? *= Float(exp(generator.normal()))
             let least = try #require(
                 calibration.floor(loss: values.reconstruction, roughness: values.roughness))
             let floor = try #require(
                 calibration.floor(
-                    loss: values.reconstruction, roughness: values.roughness, statistics: values.statistics))
+                    loss: values.reconstruction, roughness: values.roughness, statistics: values.statistics,
+                    frame: values.frame))
             #expect(floor.raw >= least.raw && floor.surprise >= least.surprise)
             for (deviation, perturbation) in [
                 (values.deviation, values.perturbation), (0, -1e30), (nil, values.perturbation), (.nan, .nan),

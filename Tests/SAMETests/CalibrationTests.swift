@@ -16,6 +16,7 @@ struct CalibrationTests {
                 reconstruction: reconstruction, roughness: Float(roughness),
                 maskedLoss: reconstruction * Float(exp(0.4 * others.normal() + 1)),
                 statistics: Float(1 + 0.5 * others.uniform()),
+                frame: Float(others.integer(below: 5)) / 4,
                 perturbation: Float(2 * generator.normal() - 3),
                 energy: Float(others.normal() - 5),
                 neighbour: Float(0.4 * others.uniform()), deviation: deviation, doubt: doubt)
@@ -85,8 +86,8 @@ struct CalibrationTests {
     func monotone(term: ScoreTerm) throws {
         let calibration = try Calibration(sample: Self.benign(2000, seed: 5), terms: ScoreTerm.allCases)
         var values = TermValues(
-            reconstruction: 0.006, roughness: 0.13, maskedLoss: 0.02, statistics: 1.2, perturbation: -3,
-            energy: -5, neighbour: 0.2, deviation: 0.0025, doubt: 0.5)
+            reconstruction: 0.006, roughness: 0.13, maskedLoss: 0.02, statistics: 1.2, frame: 0.5,
+            perturbation: -3, energy: -5, neighbour: 0.2, deviation: 0.0025, doubt: 0.5)
         var last = calibration.score(values).surprise
         for _ in 0..<200 {
             switch term {
@@ -94,6 +95,7 @@ struct CalibrationTests {
             case .excess: values.roughness? /= 1.05
             case .masked: values.maskedLoss? /= 1.05
             case .statistics: values.statistics? *= 1.01
+            case .frame: values.frame? *= 1.01
             case .energy: values.energy? += 0.05
             case .neighbour: values.neighbour? *= 1.05
             case .perturbation: values.perturbation? += 0.05

@@ -6,7 +6,7 @@ import Tensor
 enum Fitted {
     static let image = ImageShape(channels: 1, height: 16, width: 16)
 
-    /// `compares` adds what the terms `masked`, `neighbour` and `statistics` need.
+    /// `compares` adds what the terms `masked`, `neighbour`, `statistics` and `frame` need.
     static func bundle(
         seed: UInt64 = 1, detects: Bool = false, compares: Bool = false
     ) throws -> ModelBundle {
@@ -23,11 +23,13 @@ enum Fitted {
         let calibration = try Calibration(
             sample: CalibrationTests.benign(400, seed: 9),
             terms: Calibration.defaultTerms + (detects ? [.perturbation] : [])
-                + (compares ? [.masked, .statistics, .energy, .neighbour, .doubt] : []))
+                + (compares ? [.masked, .statistics, .frame, .energy, .neighbour, .doubt] : []))
         let features = auxiliary.describe(images(20, seed: 8), workspace: Workspace()).features
         let references = compares ? ReferenceFeatures(features, neighbours: 2) : nil
         let statistics =
-            compares ? ReferenceStatistics(images(30, seed: 7), of: image, neighbours: 3) : nil
+            compares ? ReferenceStatistics(images(30, seed: 7), .statistics, of: image, neighbours: 3) : nil
+        let frames =
+            compares ? ReferenceStatistics(images(30, seed: 7), .frame, of: image, neighbours: 1) : nil
         let maskedPass = compares ? MaskedPass(ratio: 0.5) : nil
         let provenance = Provenance(
             program: "test", imagesDigest: "", imageCount: 0, trainingCount: 0, targetsDigest: "", seed: seed,
@@ -35,12 +37,13 @@ enum Fitted {
         let manifest = BundleManifest(
             image: image, range: .signed, classes: 3, autoencoder: autoencoder.architecture,
             auxiliary: auxiliary.architecture, perturbation: detector?.architecture,
-            references: references?.shape, statistics: statistics?.shape, maskedPass: maskedPass,
+            references: references?.shape, statistics: statistics?.shape, frame: frames?.shape,
+            maskedPass: maskedPass,
             calibration: calibration,
             provenance: provenance)
         return ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
-            references: references, statistics: statistics)
+            references: references, statistics: statistics, frames: frames)
     }
 
     static func images(_ count: Int, seed: UInt64) -> Tensor {

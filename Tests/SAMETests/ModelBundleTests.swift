@@ -177,6 +177,7 @@ struct ModelBundleTests {
         try bundle.write(to: folder.file("b"))
         let loaded = try ModelBundle(contentsOf: folder.file("b"))
         #expect(loaded.statistics == bundle.statistics && loaded.statistics != nil)
+        #expect(loaded.frames == bundle.frames && loaded.frames != nil)
         #expect(loaded.references == bundle.references && loaded.manifest.maskedPass?.ratio == 0.5)
         #expect(loaded.manifest.calibration == bundle.manifest.calibration)
         #expect(loaded.manifest.calibration.confident != nil)
@@ -184,11 +185,12 @@ struct ModelBundleTests {
         let workspace = Scorer.makeWorkspace()
         let examined = Scorer(loaded).examine(images, workspace: workspace)
         #expect(examined == Scorer(bundle).examine(images, workspace: workspace))
-        #expect(examined.allSatisfy { $0.maskedLoss != nil && $0.neighbour != nil && $0.statistics != nil })
+        #expect(examined.allSatisfy { $0.maskedLoss != nil && $0.neighbour != nil })
+        #expect(examined.allSatisfy { $0.statistics != nil && $0.frame != nil })
         try Fitted.bundle().write(to: folder.file("plain"))
         let plain = String(decoding: try folder.bytes("plain/manifest.json"), as: UTF8.self)
         #expect(
-            !["references", "statistics", "maskedPass", "confident", "expectedMasked"].contains(
+            !["references", "statistics", "frame", "maskedPass", "confident", "expectedMasked"].contains(
                 where: plain.contains))
     }
 
@@ -202,9 +204,10 @@ struct ModelBundleTests {
             ("\"ratio\" : 0.5", "\"ratio\" : 0.99", "visible"),
             ("\"count\" : 20", "\"count\" : 21", "references.safetensors"),
             ("\"count\" : 30", "\"count\" : 31", "statistics.safetensors"),
-            ("\"count\" : 30", "\"count\" : 1", "2 to"),
-            ("\"neighbours\" : 3", "\"neighbours\" : 0", "reference statistics"),
-            ("\"statistics\" : 17", "\"statistics\" : 18", "17 statistics"),
+            ("\"count\" : 30", "\"count\" : 0", "1 to"),
+            ("\"neighbours\" : 3", "\"neighbours\" : 0", "references of plain statistics"),
+            ("\"statistics\" : 15", "\"statistics\" : 16", "15 numbers"),
+            ("\"statistics\" : 2", "\"statistics\" : 3", "the frame"),
         ])
     func damagedComparisons(old: String, new: String, word: String) throws {
         let folder = try ScratchFolder()
@@ -223,13 +226,14 @@ struct ModelBundleTests {
         func make(_ means: [Float], _ deviations: [Float], _ points: [Float]) throws {
             let points = Tensor(shape: [points.count / 2, 2], values: points)
             _ = try ReferenceStatistics(
-                shape, state: ["means": tensor(means), "deviations": tensor(deviations), "points": points])
+                shape, .frame,
+                state: ["means": tensor(means), "deviations": tensor(deviations), "points": points])
         }
         #expect(throws: Never.self) { try make([0, 1], [1, 2], [0, 0, 1, 1]) }
         let other = ReferenceStatisticsError.otherShape(shape)
         #expect(throws: other) { try make([0, 1], [1, 2], [0, 0, 1, 1, 2, 2]) }
         #expect(throws: other) { try make([0, 1, 2], [1, 2], [0, 0, 1, 1]) }
-        #expect(throws: other) { try ReferenceStatistics(shape, state: [:]) }
+        #expect(throws: other) { try ReferenceStatistics(shape, .frame, state: [:]) }
         let numbers = ReferenceStatisticsError.notNumbers
         #expect(throws: numbers) { try make([0, .nan], [1, 2], [0, 0, 1, 1]) }
         #expect(throws: numbers) { try make([0, 1], [1, 0], [0, 0, 1, 1]) }

@@ -99,13 +99,45 @@ import Testing
     }
 
     @Test(
+        "of equal frames no more are kept than count, and the distance is still the k-th of all",
+        arguments: [1, 3])
+    func frames(k: Int) {
+        let image = ImageShape(channels: 1, height: 10, width: 10)
+        // What is shown begins at the corner and is so tall and wide: a quarter of the images are alike.
+        let sizes: [[Int]] = (0..<60).map { $0 % 4 == 0 ? [8, 6] : [3 + $0 % 7, 4 + $0 / 7 % 6] }
+        func picture(_ size: [Int]) -> [Float] {
+            (0..<100).map { place in place / 10 < size[0] && place % 10 < size[1] ? 1 : -1 }
+        }
+        let benign = Tensor(shape: [60, 100], values: sizes.flatMap(picture))
+        let references = ReferenceStatistics(benign, .frame, of: image, neighbours: k)
+        #expect(references.shape.count < 60 && references.defect(image) == nil)
+        func frame(_ size: [Int]) -> [Double] { size.map { Double(10 - $0) / 10 }.sorted() }
+        let places = sizes.map(frame)
+        let deviations = (0..<2).map { column -> Double in
+            let values = places.map { $0[column] }
+            let mean = values.reduce(0, +) / 60
+            let square: Double = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            return (square / 59).squareRoot()
+        }
+        for size in [[8, 6], [1, 1], [9, 9], [5, 2]] {
+            let own = frame(size)
+            let distances = places.map { place -> Double in
+                let apart = (0..<2).map { (place[$0] - own[$0]) / deviations[$0] }
+                return (apart[0] * apart[0] + apart[1] * apart[1]).squareRoot()
+            }
+            let found = references.distance(picture(size)[...], image)
+            #expect(abs(Double(found) - distances.sorted()[k - 1]) < 1e-4, "\(size)")
+        }
+    }
+
+    @Test(
         "the statistics' distance is the k-th smallest of all distances in standard deviations",
         arguments: [1, 4],
         [ImageShape(channels: 1, height: 9, width: 12), .init(channels: 3, height: 8, width: 8)])
     func statistics(k: Int, image: ImageShape) {
         let benign = Self.tensor([40, image.count], seed: 6)
-        let references = ReferenceStatistics(benign, of: image, neighbours: k)
-        #expect(references.shape.defect(image) == nil)
+        let references = ReferenceStatistics(benign, .statistics, of: image, neighbours: k)
+        #expect(references.defect(image) == nil)
         // Standardised: mean 0, deviation 1, but where all images are alike.
         for column in 0..<references.shape.statistics {
             let values = (0..<40).map {
@@ -127,7 +159,7 @@ import Testing
         var broken = Array(benign.row(0))
         broken[7] = .nan
         #expect(references.distance(broken[...], image).isNaN)
-        #expect(references.shape.defect(ImageShape(channels: 2, height: 9, width: 12)) != nil)
+        #expect(references.defect(ImageShape(channels: 2, height: 9, width: 12)) != nil)
     }
 
     @Test("features that are zero or no numbers are far, never near")

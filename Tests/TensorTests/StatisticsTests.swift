@@ -22,6 +22,8 @@ struct StatisticsTests {
             for (index, pair) in zip(found, wanted).enumerated() {
                 #expect(abs(Double(pair.0) - pair.1) < 2e-5, "\(index) of \(image)")
             }
+            let frames = zip(Self.frame(picture, image), Self.wantedFrame(Self.luma(picture, image), image))
+            for (found, wanted) in frames { #expect(abs(Double(found) - wanted) < 1e-6, "\(image)") }
         }
     }
 
@@ -47,6 +49,13 @@ struct StatisticsTests {
         var scratch = [Float](repeating: 0, count: Kernels.statisticsScratch(image) + 1)
         var found = [Float](repeating: 0, count: Kernels.statisticsCount(channels: image.channels))
         Kernels.statistics(of: picture, image, scratch: &scratch, into: &found)
+        return found
+    }
+
+    private static func frame(_ picture: [Float], _ image: ImageShape) -> [Float] {
+        var scratch = [Float](repeating: 0, count: Kernels.frameScratch(image) + 1)
+        var found = [Float](repeating: 0, count: Kernels.frameCount)
+        Kernels.frame(of: picture, image, scratch: &scratch, into: &found)
         return found
     }
 
@@ -104,11 +113,11 @@ struct StatisticsTests {
             share(x) { $0 <= -0.995 }, share(x) { $0 >= 0.995 }, share(x) { $0 > -0.995 && $0 < -0.5 },
             share(x) { $0 > 0.85 && $0 < 0.995 }, mean(right.map(isFlat)), mean(down.map(isFlat)),
             mean(right.map { $0[1] > -0.995 ? isFlat($0) : 0 }),
-        ] + frame(x, image)
+        ]
     }
 
     /// The shares of the height and of the width without anything shown, ascending.
-    private static func frame(_ x: [Double], _ image: ImageShape) -> [Double] {
+    private static func wantedFrame(_ x: [Double], _ image: ImageShape) -> [Double] {
         let (height, width) = (image.height, image.width)
         let lines = (0..<height).map { Array(x[$0 * width..<($0 + 1) * width]) }
         let border = (lines[0] + lines[height - 1] + lines.flatMap { [$0[0], $0[width - 1]] }).map {
@@ -128,22 +137,29 @@ struct StatisticsTests {
         let image = ImageShape(channels: 1, height: 10, width: 20)
         for (ground, ink) in [(Float(-1), Float(1)), (0.2, -0.4)] {
             var picture = [Float](repeating: ground, count: image.count)
-            #expect(Self.statistics(picture, image).suffix(2) == [1, 1])
+            #expect(Self.frame(picture, image) == [1, 1])
             for place in [3 * 20 + 4, 7 * 20 + 9] { picture[place] = ink }
             // Rows 3 to 7 of 10, columns 4 to 9 of 20.
-            #expect(Self.statistics(picture, image).suffix(2) == [0.5, 0.7])
+            #expect(Self.frame(picture, image) == [0.5, 0.7])
             // What is hardly there is not shown.
             picture[0] = ground + 0.2
-            #expect(Self.statistics(picture, image).suffix(2) == [0.5, 0.7])
+            #expect(Self.frame(picture, image) == [0.5, 0.7])
         }
     }
 
-    private static func wanted(_ picture: [Float], _ image: ImageShape) -> [Double] {
+    private static func channels(_ picture: [Float], _ image: ImageShape) -> [[Double]] {
         let size = image.height * image.width
-        let channels = (0..<image.channels).map { c in
-            picture[c * size..<(c + 1) * size].map(Double.init)
-        }
-        let luma = (0..<size).map { at in mean(channels.map { $0[at] }) }
+        return (0..<image.channels).map { c in picture[c * size..<(c + 1) * size].map(Double.init) }
+    }
+
+    /// The mean of the channels.
+    private static func luma(_ picture: [Float], _ image: ImageShape) -> [Double] {
+        let channels = channels(picture, image)
+        return channels[0].indices.map { at in mean(channels.map { $0[at] }) }
+    }
+
+    private static func wanted(_ picture: [Float], _ image: ImageShape) -> [Double] {
+        let (channels, luma) = (channels(picture, image), luma(picture, image))
         var found = plane(luma, image)
         guard image.channels > 1 else { return found }
         for channel in channels { found += plane(zip(channel, luma).map { $0 - $1 }, image).prefix(5) }

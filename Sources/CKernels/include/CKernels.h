@@ -156,9 +156,8 @@ void sg_naive_convolution(const float *image, const float *weight, float *y, ptr
 // The statistics of a plane, in order: mean, deviation, log of the mean step to the right and down, log of the root mean square
 // of the 5-point Laplacian, of the diagonal detail; then, of a picture's plane, log of the mean size of the Laplacian, of
 // the diagonal detail, log of the energy of steps to the right over that of steps down, the shares of black, of white, of dark and of
-// light greys, of flat steps to the right, of flat ones down, of flat ones to the right that lead off black; the shares of the
-// height and of the width that are empty around what differs from the border's middle level, the smaller one first.
-enum { SG_PLANE_STATISTICS = 17, SG_CHANNEL_STATISTICS = 5 };
+// light greys, of flat steps to the right, of flat ones down, of flat ones to the right that lead off black.
+enum { SG_PLANE_STATISTICS = 15, SG_CHANNEL_STATISTICS = 5 };
 // How many statistics a picture of so many channels has.
 size_t sg_statistics_count(ptrdiff_t channels);
 // The number of floats of scratch that they need.
@@ -167,3 +166,10 @@ size_t sg_statistics_scratch(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t wid
 // besides, of each channel's difference from that the first SG_CHANNEL_STATISTICS, and the correlation of the diagonal details of
 // each channel and the next.
 void sg_statistics(const float *x, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, float *scratch, float *out);
+
+// The frame of a picture, of the mean of its channels: the shares of the height and of the width that are empty around what differs
+// from the border's middle level, the smaller one first.
+enum { SG_FRAME = 2 };
+// The number of floats of scratch that it needs.
+size_t sg_frame_scratch(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width);
+void sg_frame(const float *x, ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, float *scratch, float *out);

@@ -151,7 +151,9 @@ extension GatewayMetrics {
             "samegate_scoring_displaced_total",
             "Queries that left the full scoring queue for a model with fewer rows in it."
         ) { counters.scoringDisplaced.load(ordering: .relaxed) }
-        try counter("samegate_scoring_settled_total", "Rows that reconstruction and statistics decided.") {
+        try counter(
+            "samegate_scoring_settled_total", "Rows that reconstruction, statistics and frame decided."
+        ) {
             counters.settledEarly.load(ordering: .relaxed)
         }
         try counter(

@@ -117,7 +117,7 @@ extension DecisionRecord.Measures {
         self.init(
             masked: values.masked.map(Double.init), energy: values.energy.map(Double.init),
             neighbour: values.neighbour.map(Double.init), doubt: values.doubt.map(Double.init),
-            statistics: values.statistics.map(Double.init))
+            statistics: values.statistics.map(Double.init), frame: values.frame.map(Double.init))
     }
 }
 

@@ -145,7 +145,7 @@ final class Protection: Sendable {
 }
 
 extension PolicyEngine {
-    /// Tells of an examination that has a row's reconstruction and statistics whether the row will be rejected whatever else is
+    /// Tells of an examination that has a row's reconstruction, statistics and frame whether the row will be rejected whatever else is
     /// found; nil where the policy never rejects.
     func settling(by scorer: Scorer) -> (@Sendable (Examination) -> Bool)? {
         guard let bound = rejectsAbove else { return nil }

@@ -45,7 +45,7 @@ package final class ScoringQuery: Sendable {
     let deadline: MonotonicTime
     /// Whether anybody still waits for it. Called with the queue's lock held: it may read an atomic, no more.
     let isWanted: @Sendable () -> Bool
-    /// Whether a row's reconstruction and statistics decide alone; nil where the whole score is wanted.
+    /// Whether a row's reconstruction, statistics and frame decide alone; nil where the whole score is wanted.
     let settles: (@Sendable (Examination) -> Bool)?
     private let completion: @Sendable (Outcome) -> Void
     private let progress: Mutex<Progress>

@@ -34,7 +34,7 @@ package final class ScoringScratch {
         }
     }
 
-    /// Asks each row's own query whether its reconstruction and statistics decide alone.
+    /// Asks each row's own query whether its reconstruction, statistics and frame decide alone.
     private func settling(_ slices: [ScoringQueue.Slice]) -> ((Int, Examination) -> Bool)? {
         guard slices.contains(where: { $0.query.settles != nil }) else { return nil }
         let asked = slices.flatMap { slice in slice.rows.map { _ in slice.query.settles } }

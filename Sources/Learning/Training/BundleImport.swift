@@ -49,7 +49,7 @@ package struct BundleImport {
 
     /// The terms of a score that is told nothing else: with the detector's where there is one.
     package var defaultTerms: [ScoreTerm] {
-        Calibration.defaultTerms + [.statistics] + (detector == nil ? [] : [.perturbation])
+        Calibration.defaultTerms + [.statistics, .frame] + (detector == nil ? [] : [.perturbation])
     }
 
     /// The number of classes that the answers must have.
@@ -75,17 +75,19 @@ package struct BundleImport {
         let described = terms.contains(.neighbour) ? min(options.count, images.count / 2) : 0
         let references = try options.make(
             images, at: Array(0..<described), by: autoencoder, auxiliary, workspace: workspace)
-        let measured =
-            terms.contains(.statistics) ? min(FitOptions.Statistics().count, images.count / 2) : 0
-        let statistics =
-            measured < 2
-            ? nil
-            : FitOptions.Statistics().make(
-                images, at: Array(0..<measured), sent: FitOptions.usualTransport, seed: 0)
+        let measures = terms.contains(.statistics) || terms.contains(.frame)
+        let measured = measures ? min(FitOptions.Statistics().count, images.count / 2) : 0
+        func compare(_ measure: PixelMeasure) -> ReferenceStatistics? {
+            guard terms.contains(measure.term), measured > 1 else { return nil }
+            return FitOptions.Statistics().make(
+                measure, of: images, at: Array(0..<measured), sent: FitOptions.usualTransport, seed: 0)
+        }
+        let statistics = compare(.statistics)
+        let frames = compare(.frame)
         let spared = max(described, measured)
         let calibrating = Array(spared..<images.count)
         let networks = ScoringNetworks(
-            autoencoder, auxiliary, detector, references: references, statistics: statistics,
+            autoencoder, auxiliary, detector, references: references, statistics: statistics, frames: frames,
             maskedPass: maskedPass)
         let sample = try BenignSample(
             images, at: calibrating, sent: FitOptions.usualTransport, answers: answers, by: networks,
@@ -105,11 +107,12 @@ package struct BundleImport {
         let manifest = BundleManifest(
             image: images.shape, range: .signed, classes: classes, autoencoder: autoencoder.architecture,
             auxiliary: auxiliary.architecture, perturbation: detector?.architecture,
-            references: references?.shape, statistics: statistics?.shape, maskedPass: maskedPass,
+            references: references?.shape, statistics: statistics?.shape, frame: frames?.shape,
+            maskedPass: maskedPass,
             calibration: calibration,
             provenance: provenance)
         return ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
-            references: references, statistics: statistics)
+            references: references, statistics: statistics, frames: frames)
     }
 }

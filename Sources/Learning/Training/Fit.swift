@@ -53,7 +53,7 @@ package struct Fit {
         let detector = try trainDetector(autoencoder, auxiliary, &results)
         let networks = ScoringNetworks(
             autoencoder, auxiliary, detector, references: try makeReferences(autoencoder, auxiliary),
-            statistics: makeStatistics(),
+            statistics: makeStatistics(.statistics), frames: makeStatistics(.frame),
             maskedPass: options.maskedPass)
         let sample = try BenignSample(
             images, at: split.heldOut, sent: options.transport, answers: answers, by: networks,
@@ -68,11 +68,11 @@ package struct Fit {
             image: images.shape, range: .signed, classes: answers.classes,
             autoencoder: autoencoder.architecture, auxiliary: auxiliary.architecture,
             perturbation: detector?.architecture, references: networks.references?.shape,
-            statistics: networks.statistics?.shape,
+            statistics: networks.statistics?.shape, frame: networks.frames?.shape,
             maskedPass: networks.maskedPass, calibration: calibration, provenance: try provenance(results))
         return ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
-            references: networks.references, statistics: networks.statistics)
+            references: networks.references, statistics: networks.statistics, frames: networks.frames)
     }
 
     /// Features of training images, drawn at random, where the score has a term for them.
@@ -87,13 +87,13 @@ package struct Fit {
             workspace: run.workspace)
     }
 
-    /// Statistics of training images, likewise.
-    private func makeStatistics() -> ReferenceStatistics? {
-        guard options.comparesStatistics else { return nil }
+    /// Statistics or frames of training images, likewise.
+    private func makeStatistics(_ measure: PixelMeasure) -> ReferenceStatistics? {
+        guard options.compares(measure) else { return nil }
         var generator = Stream.references.generator(seed: options.seed, at: 1)
         let chosen = generator.permutation(split.training.count).prefix(options.statistics.count)
         return options.statistics.make(
-            images, at: chosen.sorted().map { split.training[$0] }, sent: options.transport,
+            measure, of: images, at: chosen.sorted().map { split.training[$0] }, sent: options.transport,
             seed: options.seed)
     }
 

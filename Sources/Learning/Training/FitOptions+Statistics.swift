@@ -2,9 +2,9 @@ import SAME
 import Tensor
 
 extension FitOptions {
-    /// The benign statistics of pixels that ``ScoreTerm/statistics`` compares with.
+    /// The benign statistics of pixels and frames that ``ScoreTerm/statistics`` and ``ScoreTerm/frame`` compare with.
     package struct Statistics: Codable, Hashable, Sendable {
-        /// Training images whose statistics are kept: twice as many see little more.
+        /// Training images that are measured: twice as many see little more.
         package var count = 4000
         /// The neighbour whose distance counts.
         package var neighbours = 3
@@ -12,12 +12,14 @@ extension FitOptions {
         /// The references of the images at `indices`, at least two, as honest clients send them: those who re-encode shall find
         /// their like.
         func make(
-            _ images: ImageSet, at indices: [Int], sent transport: HonestTransport, seed: UInt64
+            _ measure: PixelMeasure, of images: ImageSet, at indices: [Int], sent transport: HonestTransport,
+            seed: UInt64
         ) -> ReferenceStatistics {
             var generator = Stream.statistics.generator(seed: seed, at: 0)
             let sent = transport.sent(
                 images.canonical(indices, range: .signed), images.shape, &generator)
-            return ReferenceStatistics(sent, of: images.shape, neighbours: min(neighbours, indices.count))
+            return ReferenceStatistics(
+                sent, measure, of: images.shape, neighbours: min(neighbours, indices.count))
         }
 
         /// What is wrong with the options; empty when nothing is.

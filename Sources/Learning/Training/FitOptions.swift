@@ -51,7 +51,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package var detector: Detector
     /// The benign features, which are kept where the score has a term for them.
     package var references = References()
-    /// The benign statistics, likewise.
+    /// The benign statistics and frames, likewise.
     package var statistics = Statistics()
     /// Images kept from training to calibrate on.
     package var holdout: Int
@@ -70,7 +70,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
     /// The size of the perturbation detector and its training.
     package struct Detector: Codable, Hashable, Sendable {
         /// Steps of training; each takes `batch` genuine images and as many perturbed ones.
-        package var steps = 12_000
+        package var steps = 24_000
         package var batch = 64
         /// AdamW's highest rate.
         package var learningRate = 2e-3
@@ -96,8 +96,10 @@ package struct FitOptions: Codable, Hashable, Sendable {
     /// Whether benign features are kept, likewise.
     package var comparesFeatures: Bool { combination == .tailSum && terms.contains(.neighbour) }
 
-    /// Whether benign statistics of pixels are kept, likewise.
-    package var comparesStatistics: Bool { combination == .tailSum && terms.contains(.statistics) }
+    /// Whether benign numbers of a measure are kept, likewise.
+    package func compares(_ measure: PixelMeasure) -> Bool {
+        combination == .tailSum && terms.contains(measure.term)
+    }
 
     /// How honest clients are taken to send pictures, unless a fit is told otherwise.
     static let usualTransport = HonestTransport(share: 0.125)
@@ -113,7 +115,7 @@ package struct FitOptions: Codable, Hashable, Sendable {
     package enum Preset: String, Codable, CaseIterable, Sendable {
         /// About a tenth of the small one's operations a query, for victims that are small themselves.
         case tiny
-        /// Within half an hour on two cores, and the better scorer: mask ratios are mixed in training.
+        /// About half an hour on two cores, and the better scorer: mask ratios are mixed in training.
         case small
         /// For photographs in colour, such as CIFAR-10's: hours on two cores.
         case natural
@@ -135,11 +137,11 @@ package struct FitOptions: Codable, Hashable, Sendable {
             auxiliarySchedule = TrainingSchedule(
                 epochs: 10, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
                 optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 0.01))
-            terms = Calibration.defaultTerms + [.statistics, .perturbation]
+            terms = Calibration.defaultTerms + [.statistics, .frame, .perturbation]
             combination = .tailSum
         case .natural:
             autoencoder = Self.ownAutoencoder(preset)
-            detector.width = 16
+            (detector.width, detector.steps) = (16, 12_000)
             auxiliary = .resnet(sizes: ResNetSizes(blocks: [3, 3, 3], width: 16, stem: .cifar))
             auxiliarySchedule = TrainingSchedule(
                 epochs: 12, batch: 128, learningRate: 2e-3, warmupEpochs: 0.5,
@@ -212,7 +214,7 @@ extension FitOptions {
         }
         if detectsPerturbations { problems += detector.problems }
         if comparesFeatures { problems += references.problems }
-        if comparesStatistics { problems += statistics.problems }
+        if compares(.statistics) || compares(.frame) { problems += statistics.problems }
         if holdout < TailFunction.sampleCountMin {
             problems.append("the hold-out must be at least \(TailFunction.sampleCountMin) images")
         }

@@ -5,8 +5,9 @@ import Tensor
 /// Simulated queries as a bundle's networks see them, and the voices chosen by them.
 ///
 /// What is chosen on is neither what the networks learnt from nor what a report is about: held-out images as the honest
-/// ones; of other held-out images, those that thieves unmet in training have stepped, and strangers. The victim is asked about
-/// none of them: the auxiliary model, which learnt to answer as it does, stands in for it, on the honest ones too.
+/// ones; of other held-out images, those that thieves unmet in training have stepped, and strangers; to strangers of the kinds
+/// that the detector has met it is made blind. The victim is asked about none of them: the auxiliary model, which learnt to
+/// answer as it does, stands in for it, on the honest ones too.
 struct VoiceSimulation {
     let networks: ScoringNetworks
     /// Whose gradients are followed; without any, nothing is stepped.
@@ -43,31 +44,52 @@ struct VoiceSimulation {
         }
         guard !originals.isEmpty else { return [:] }
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
-        let attacks = queries(images.canonical(originals, range: .signed), images.shape).map { queries in
+        let measured = { (queries: Tensor) in
             BenignSample.standIn(queries, examiner.examine(queries), networks.auxiliary, workspace).map(
                 surprises)
         }
-        return VoiceChoice(terms: names, benign: honest, attacks: attacks).voices()
+        let pictures = images.canonical(originals, range: .signed)
+        let unmet = strangers(SimulatedStrangers.validating, pictures, images.shape).map(measured)
+        let met = strangers(SimulatedStrangers.training, pictures, images.shape).map(measured)
+        // What the detector learnt by heart says nothing for it, but of the other terms.
+        let blind = met.map { Self.without(names.firstIndex(of: .perturbation), $0, honest) }
+        let steps = stepped(pictures, images.shape).map(measured)
+        return VoiceChoice(terms: names, benign: honest, attacks: [steps, unmet + blind]).voices()
     }
 
-    /// The queries of each kind. **Shapes** pictures and results (B, C·H·W).
-    private func queries(_ pictures: Tensor, _ shape: ImageShape) -> [Tensor] {
-        var found: [Tensor] = []
-        if networks.detector != nil, !thieves.isEmpty {
-            for (index, confinement) in [SimulatedPerturbation.Confinement.none, .bright].enumerated() {
-                var generator = Stream.validationSteps.generator(seed: seed, at: index)
-                let attack = SimulatedPerturbation(
-                    image: shape, thieves: thieves, workspace: workspace, confinement: confinement)
-                let stepped = attack.apply(pictures, generator: &generator)
-                found.append(Self.rounding.carry(stepped, shape: shape, generator: &generator))
-            }
+    /// Pictures stepped along gradients. **Shapes** pictures and results (B, C·H·W).
+    private func stepped(_ pictures: Tensor, _ shape: ImageShape) -> [Tensor] {
+        guard networks.detector != nil, !thieves.isEmpty else { return [] }
+        return [SimulatedPerturbation.Confinement.none, .bright].enumerated().map { index, confinement in
+            var generator = Stream.validationSteps.generator(seed: seed, at: index)
+            let attack = SimulatedPerturbation(
+                image: shape, thieves: thieves, workspace: workspace, confinement: confinement)
+            let stepped = attack.apply(pictures, generator: &generator)
+            return Self.rounding.carry(stepped, shape: shape, generator: &generator)
         }
+    }
+
+    /// Queries as they would be to one term less: its surprises are honest queries'.
+    private static func without(
+        _ term: Int?, _ rows: [VoiceChoice.Row], _ honest: [VoiceChoice.Row]
+    ) -> [VoiceChoice.Row] {
+        guard let term, !honest.isEmpty else { return rows }
+        return rows.enumerated().map { place, row in
+            var row = row
+            row[term] = honest[place % honest.count][term]
+            return row
+        }
+    }
+
+    /// Strangers of some kinds, likewise.
+    private func strangers(
+        _ kinds: [SimulatedStrangers.Kind], _ pictures: Tensor, _ shape: ImageShape
+    ) -> [Tensor] {
         let strangers = SimulatedStrangers(image: shape, own: pictures)
-        for (index, kind) in SimulatedStrangers.validating.enumerated() {
+        return kinds.enumerated().map { index, kind in
             var generator = Stream.strangers.generator(seed: seed, at: index)
             let drawn = strangers.pictures(kind, generator: &generator)
-            found.append(Self.rounding.carry(drawn, shape: shape, generator: &generator))
+            return Self.rounding.carry(drawn, shape: shape, generator: &generator)
         }
-        return found
     }
 }

@@ -1,21 +1,21 @@
 import Neural
 import Tensor
 
-/// Where benign images lie among plain statistics of pixels, for ``ScoreTerm/statistics``.
+/// Where benign images lie among the numbers of a ``PixelMeasure``, for ``ScoreTerm/statistics`` and ``ScoreTerm/frame``.
 ///
 /// What reconstructs well can still be no picture of the owner's: digits of another scanner, strokes whose ink was stepped along
-/// a gradient. Levels, steps between neighbours, fine detail, flatness and the frame around what is shown tell those apart
-/// (`Kernels.statistics`), as long as they are judged together: the distance to the k-th nearest benign image, each statistic in
-/// units of its standard deviation.
+/// a gradient. Levels, steps between neighbours, fine detail and flatness tell those apart, and so does the frame around what is
+/// shown, as long as they are judged together: the distance to the k-th nearest benign image, each number in units of its
+/// standard deviation.
 ///
 /// **Source** the distance: Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors" (ICML 2022), of plain
 /// statistics in place of a network's features.
 package struct ReferenceStatistics: Sendable, Equatable {
     /// How many there are and how they are used: what the manifest says of them.
     package struct Shape: Codable, Hashable, Sendable {
-        /// The benign images.
+        /// The benign images whose numbers are kept.
         package var count: Int
-        /// The statistics of each.
+        /// The numbers of each.
         package var statistics: Int
         /// The distance to the nearest but `neighbours` − 1 is the term.
         package var neighbours: Int
@@ -28,16 +28,16 @@ package struct ReferenceStatistics: Sendable, Equatable {
         }
 
         /// What no references to images can have, or nil.
-        package func defect(_ image: ImageShape) -> String? {
-            guard (2...ReferenceFeatures.countMax).contains(count) else {
-                return "reference statistics are of 2 to \(ReferenceFeatures.countMax) images"
+        package func defect(_ measure: PixelMeasure, of image: ImageShape) -> String? {
+            guard (1...ReferenceFeatures.countMax).contains(count) else {
+                return "references of \(measure.name) are of 1 to \(ReferenceFeatures.countMax) images"
             }
-            guard statistics == Kernels.statisticsCount(channels: image.channels) else {
+            guard statistics == measure.count(image) else {
                 return
-                    "images of \(image) have \(Kernels.statisticsCount(channels: image.channels)) statistics, not \(statistics)"
+                    "the \(measure.name) of images of \(image): \(measure.count(image)) numbers, not \(statistics)"
             }
             guard (1...count).contains(neighbours) else {
-                return "the neighbour counted to is not one of the \(count) reference statistics"
+                return "the neighbour counted to is not one of the \(count) references of \(measure.name)"
             }
             return nil
         }
@@ -46,19 +46,19 @@ package struct ReferenceStatistics: Sendable, Equatable {
     /// Two images that differ by less in a statistic are alike in it, however alike the benign ones are.
     private static let deviationMin: Float = 0.01
 
-    /// The mean and standard deviation of each statistic over the benign images. **Shapes** (statistics).
+    /// What the numbers are.
+    package let measure: PixelMeasure
+    /// The mean and standard deviation of each number over the benign images. **Shapes** (statistics).
     package let means: Tensor
     package let deviations: Tensor
-    /// The benign images, standardised. **Shapes** (count, statistics).
+    /// The benign images, standardised: of those that are equal, no more than count. **Shapes** (count, statistics).
     package let points: Tensor
     package let shape: Shape
 
     /// References from benign images. **Shapes** images (N, C·H·W), canonical values; N at least 2.
-    package init(_ images: Tensor, of image: ImageShape, neighbours: Int) {
-        let features = (0..<images.rows).map { Self.statistics(images.row($0), image) }
-        let width = Kernels.statisticsCount(channels: image.channels)
-        shape = Shape(count: images.rows, statistics: width, neighbours: neighbours)
-        precondition(shape.defect(image) == nil, "references that no manifest could state")
+    package init(_ images: Tensor, _ measure: PixelMeasure, of image: ImageShape, neighbours: Int) {
+        let features = (0..<images.rows).map { Self.numbers(images.row($0), measure, image) }
+        let width = measure.count(image)
         let count = Double(features.count)
         let means = (0..<width).map { k in features.reduce(0) { $0 + Double($1[k]) } / count }
         let deviations = (0..<width).map { k -> Float in
@@ -67,14 +67,25 @@ package struct ReferenceStatistics: Sendable, Equatable {
         }
         self.means = Tensor(shape: [width], values: means.map(Float.init))
         self.deviations = Tensor(shape: [width], values: deviations)
-        let standardised = features.flatMap { row in
+        // One more of them would change no distance to the k-th nearest.
+        var copies: [[Float]: Int] = [:]
+        let kept = features.filter { row in
+            copies[row, default: 0] += 1
+            return copies[row, default: 0] <= neighbours
+        }
+        let standardised = kept.flatMap { row in
             row.indices.map { (row[$0] - Float(means[$0])) / deviations[$0] }
         }
-        points = Tensor(shape: [images.rows, width], values: standardised)
+        points = Tensor(shape: [kept.count, width], values: standardised)
+        shape = Shape(count: kept.count, statistics: width, neighbours: neighbours)
+        self.measure = measure
+        precondition(shape.defect(measure, of: image) == nil, "references that no manifest could state")
     }
 
     /// References as a file holds them.
-    package init(_ shape: Shape, state: StateDict) throws(ReferenceStatisticsError) {
+    package init(
+        _ shape: Shape, _ measure: PixelMeasure, state: StateDict
+    ) throws(ReferenceStatisticsError) {
         guard state.count == 3, let means = state["means"], let deviations = state["deviations"],
             let points = state["points"], means.shape == [shape.statistics],
             deviations.shape == [shape.statistics], points.shape == [shape.count, shape.statistics]
@@ -83,7 +94,11 @@ package struct ReferenceStatistics: Sendable, Equatable {
             (means.values + points.values).allSatisfy(\.isFinite)
         else { throw .notNumbers }
         (self.means, self.deviations, self.points, self.shape) = (means, deviations, points, shape)
+        self.measure = measure
     }
+
+    /// What references to images of a shape cannot have, or nil.
+    package func defect(_ image: ImageShape) -> String? { shape.defect(measure, of: image) }
 
     /// What the file holds.
     package var stateDict: StateDict { ["means": means, "deviations": deviations, "points": points] }
@@ -92,7 +107,7 @@ package struct ReferenceStatistics: Sendable, Equatable {
     ///
     /// **Shapes** image (C·H·W), canonical values.
     package func distance(_ image: ArraySlice<Float>, _ shape: ImageShape) -> Float {
-        let raw = Self.statistics(image, shape)
+        let raw = Self.numbers(image, measure, shape)
         let place = raw.indices.map { (raw[$0] - means.values[$0]) / deviations.values[$0] }
         let distances = (0..<self.shape.count).map { row in
             zip(place, points.row(row)).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
@@ -101,17 +116,18 @@ package struct ReferenceStatistics: Sendable, Equatable {
         return distances.sorted()[self.shape.neighbours - 1].squareRoot()
     }
 
-    /// The statistics of one image.
-    private static func statistics(_ image: ArraySlice<Float>, _ shape: ImageShape) -> [Float] {
-        var scratch = [Float](repeating: 0, count: max(1, Kernels.statisticsScratch(shape)))
-        return [Float](unsafeUninitializedCapacity: Kernels.statisticsCount(channels: shape.channels)) {
-            room, filled in
+    /// The numbers of one image.
+    private static func numbers(
+        _ image: ArraySlice<Float>, _ measure: PixelMeasure, _ shape: ImageShape
+    ) -> [Float] {
+        var scratch = [Float](repeating: 0, count: max(1, measure.scratch(shape)))
+        return [Float](unsafeUninitializedCapacity: measure.count(shape)) { room, filled in
             filled = room.count
             image.withUnsafeBufferPointer { image in
                 scratch.withUnsafeMutableBufferPointer { scratch in
                     guard let x = image.baseAddress, let s = scratch.baseAddress, let to = room.baseAddress
                     else { return }
-                    Kernels.statistics(of: x, shape, scratch: s, into: to)
+                    measure.take(of: x, shape, scratch: s, into: to)
                 }
             }
         }

@@ -10,6 +10,8 @@ package struct ScoringNetworks: Sendable {
     package let references: ReferenceFeatures?
     /// Where benign images lie among plain statistics of pixels; nil where no term needs it.
     package let statistics: ReferenceStatistics?
+    /// Where their frames lie; nil where no term needs it.
+    package let frames: ReferenceStatistics?
     /// The reconstruction with patches hidden; nil where no term needs it.
     package let maskedPass: MaskedPass?
 
@@ -17,18 +19,23 @@ package struct ScoringNetworks: Sendable {
     package init(
         _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, _ detector: PerturbationDetector? = nil,
         references: ReferenceFeatures? = nil, statistics: ReferenceStatistics? = nil,
-        maskedPass: MaskedPass? = nil
+        frames: ReferenceStatistics? = nil, maskedPass: MaskedPass? = nil
     ) {
         precondition(autoencoder.architecture.image == auxiliary.architecture.image, "the images differ")
         precondition(detector.map { $0.architecture.image == autoencoder.architecture.image } ?? true)
         precondition(references.map { $0.shape.features == auxiliary.architecture.features } ?? true)
-        precondition(statistics?.shape.defect(autoencoder.architecture.image) == nil)
+        precondition(statistics.map { $0.measure == .statistics } ?? true)
+        precondition(frames.map { $0.measure == .frame } ?? true)
+        for references in [statistics, frames] {
+            precondition(references?.defect(autoencoder.architecture.image) == nil)
+        }
         precondition(maskedPass?.defect(autoencoder.architecture) == nil)
         self.autoencoder = autoencoder
         self.auxiliary = auxiliary
         self.detector = detector
         self.references = references
         self.statistics = statistics
+        self.frames = frames
         self.maskedPass = maskedPass
     }
 
@@ -37,7 +44,9 @@ package struct ScoringNetworks: Sendable {
         var flops = autoencoder.architecture.flops + auxiliary.architecture.flops
         flops += detector?.architecture.flops ?? 0
         if let shape = references?.shape { flops += 2 * shape.count * shape.features }
-        if let shape = statistics?.shape { flops += 2 * shape.count * shape.statistics }
+        for shape in [statistics?.shape, frames?.shape].compactMap(\.self) {
+            flops += 2 * shape.count * shape.statistics
+        }
         if let maskedPass { flops += autoencoder.architecture.flops(maskRatio: maskedPass.ratio) }
         return flops
     }

@@ -47,12 +47,15 @@ struct TinyModel: Sendable {
                 auxiliary.describe(pictures.rows(0..<60), workspace: workspace).features, neighbours: 3) : nil
         let statistics =
             terms.contains(.statistics)
-            ? ReferenceStatistics(pictures.rows(0..<60), of: image, neighbours: 3) : nil
+            ? ReferenceStatistics(pictures.rows(0..<60), .statistics, of: image, neighbours: 3) : nil
+        let frames =
+            terms.contains(.frame)
+            ? ReferenceStatistics(pictures.rows(0..<60), .frame, of: image, neighbours: 3) : nil
         let examinations = Scorer.examine(
             pictures,
             by: ScoringNetworks(
-                autoencoder, auxiliary, references: references, statistics: statistics, maskedPass: maskedPass
-            ),
+                autoencoder, auxiliary, references: references, statistics: statistics, frames: frames,
+                maskedPass: maskedPass),
             workspace: workspace)
         let sample = zip(examinations, benign).map {
             Scorer.terms($0, answer: Self.answer(to: $1[...]), classes: Self.classes)
@@ -64,13 +67,13 @@ struct TinyModel: Sendable {
         let manifest = BundleManifest(
             image: image, range: .signed, classes: Self.classes, autoencoder: autoencoder.architecture,
             auxiliary: auxiliary.architecture, references: references?.shape, statistics: statistics?.shape,
-            maskedPass: maskedPass,
+            frame: frames?.shape, maskedPass: maskedPass,
             calibration: try Calibration(sample: sample, terms: terms),
             provenance: provenance)
         self.image = image
         bundle = ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, references: references,
-            statistics: statistics)
+            statistics: statistics, frames: frames)
         scorer = Scorer(bundle)
     }
 

@@ -34,7 +34,7 @@ struct VoiceChoiceTests {
         let steps = (0..<400).map { _ in [-log(1 - generator.uniform()), 6 + 2 * generator.uniform()] }
         let strangers = (0..<400).map { _ in [2.2 - log(1 - generator.uniform()), 0.2 * generator.uniform()] }
         let choice = VoiceChoice(
-            terms: [.reconstruction, .perturbation], benign: benign, attacks: [steps, strangers])
+            terms: [.reconstruction, .perturbation], benign: benign, attacks: [[steps], [strangers]])
         let voices = choice.voices()
         let voice = try #require(voices[.perturbation])
         #expect(voice.floor > 1)
@@ -47,20 +47,45 @@ struct VoiceChoiceTests {
         var generator = RandomGenerator(seed: 7)
         let benign = Self.exponentials(2000, [1, 1], &generator)
         let attack = Self.exponentials(500, [4, 1], &generator)
-        let choice = VoiceChoice(terms: [.reconstruction, .deviation], benign: benign, attacks: [attack])
+        let choice = VoiceChoice(terms: [.reconstruction, .deviation], benign: benign, attacks: [[attack]])
         let voice = try #require(choice.voices()[.deviation])
         #expect(voice.weight < 1 || voice.floor > 0)
+    }
+
+    @Test("a term that sees nothing of what is simulated is silent about the usual and loud about the rare")
+    func loud() throws {
+        var generator = RandomGenerator(seed: 8)
+        let benign = Self.exponentials(2000, [1, 1], &generator)
+        let attack = Self.exponentials(500, [4, 1], &generator)
+        let choice = VoiceChoice(terms: [.reconstruction, .frame], benign: benign, attacks: [[attack]])
+        let voice = try #require(choice.voices()[.frame])
+        #expect(voice.heard(log(4)) == 0 && voice.heard(log(1000)) > log(1000) - log(30))
+        #expect(choice.loss([.plain, voice]) < choice.loss([.plain, Voice(floor: 0, weight: 0.5)]) + 0.02)
+    }
+
+    @Test("groups count alike, however many kinds each has")
+    func groups() {
+        var generator = RandomGenerator(seed: 9)
+        let benign = Self.exponentials(500, [1], &generator)
+        let (seen, missed) = (
+            Self.exponentials(200, [9], &generator), Self.exponentials(200, [1], &generator)
+        )
+        func loss(_ attacks: [[[VoiceChoice.Row]]]) -> Double {
+            VoiceChoice(terms: [.reconstruction], benign: benign, attacks: attacks).loss([.plain])
+        }
+        let (high, low) = (loss([[missed]]), loss([[seen]]))
+        #expect(abs(loss([[missed], [seen, seen, seen], [], [[]]]) - (high + low) / 2) < 1e-12)
     }
 
     @Test("where nothing is to be gained every term keeps its plain voice")
     func plain() {
         var generator = RandomGenerator(seed: 3)
         let benign = Self.exponentials(2000, [1, 1], &generator)
-        let attack = Self.exponentials(500, [1, 1], &generator)
-        let choice = VoiceChoice(terms: [.reconstruction, .excess], benign: benign, attacks: [attack, []])
-        #expect(choice.voices().values.allSatisfy { $0.floor == 0 } || choice.voices().isEmpty)
+        let nothing = VoiceChoice(
+            terms: [.reconstruction, .excess], benign: benign, attacks: [[[]], []])
+        #expect(nothing.voices().isEmpty)
         let raised = Self.exponentials(500, [3, 3], &generator)
-        let even = VoiceChoice(terms: [.reconstruction, .excess], benign: benign, attacks: [raised])
+        let even = VoiceChoice(terms: [.reconstruction, .excess], benign: benign, attacks: [[raised]])
         #expect(even.voices().isEmpty)
     }
 

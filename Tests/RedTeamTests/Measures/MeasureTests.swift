@@ -160,7 +160,8 @@ struct MeasureTests {
         var generator = RandomGenerator(seed: 10)
         let honest = (0..<400).map { _ -> ScoreBench.Row in
             var terms = TermValues(
-                reconstruction: Float(generator.uniform()), statistics: 1.1, perturbation: 0.3, energy: -3,
+                reconstruction: Float(generator.uniform()), statistics: 1.1, frame: 0.2, perturbation: 0.3,
+                energy: -3,
                 neighbour: 0.4,
                 deviation: 0.1, doubt: 0.2)
             terms.masked = Float(generator.uniform())
