@@ -195,7 +195,10 @@ extension Evaluation {
     func honestAccounts(_ context: Context) throws -> [HonestAccountEntry] {
         let sizes = Set(plan.windows.map(\.window)).sorted()
         guard plan.measures.contains(.honestAccounts), !sizes.isEmpty else { return [] }
-        let parts = ["scores": context.benchDigest, "sizes": "\(sizes)", "windows": "\(plan.honestWindows)"]
+        let parts = [
+            "scores": context.benchDigest, "sizes": "\(sizes)", "windows": "\(plan.honestWindows)",
+            "redraws": "\(HonestAccounts.redraws)",
+        ]
         return try context.store.value("honest-accounts", parts) {
             let accounts = self.accounts(context)
             return accounts.entries(
@@ -218,7 +221,10 @@ extension Evaluation {
     func windowBounds(_ context: Context) throws -> [Int: Double] {
         let sizes = Set(plan.windows.map(\.window)).sorted()
         guard plan.measures.contains(.honestAccounts), !sizes.isEmpty else { return [:] }
-        let parts = ["scores": context.benchDigest, "sizes": "\(sizes)", "windows": "\(plan.honestWindows)"]
+        let parts = [
+            "scores": context.benchDigest, "sizes": "\(sizes)", "windows": "\(plan.honestWindows)",
+            "redraws": "\(HonestAccounts.redraws)",
+        ]
         let bounds = try context.store.value("window-bounds", parts) {
             let found = accounts(context).allowingBounds(
                 sizes: sizes, count: plan.honestWindows, seed: 1, judge: context.judge)

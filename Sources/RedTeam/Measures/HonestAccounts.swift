@@ -17,7 +17,10 @@ package struct HonestAccountEntry: Codable, Hashable, Sendable {
 
 /// Accounts that are honest and yet not like the calibration data.
 ///
-/// The first half of the pictures sets thresholds, the other is judged by them.
+/// The first half of the pictures sets thresholds, the other is judged by them. A threshold is to hold for other pictures than
+/// those that set it, of which a long window needs many: it is the bootstrap's upper bound of the quantile, not the quantile.
+///
+/// **Source** the bootstrap percentile bound: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
 package struct HonestAccounts {
     /// What is out of the ordinary.
     package enum Kind: String, Codable, CaseIterable, Sendable {
@@ -33,6 +36,10 @@ package struct HonestAccounts {
 
     /// The share of honest windows that a threshold is set to.
     static let nominal = 0.01
+    /// How often the pictures are drawn anew.
+    static let redraws = 20
+    /// Of so many a threshold is below so many.
+    private static let confidence = 0.95
     /// The quality of a client's JPEG.
     static let quality = 90
 
@@ -46,12 +53,10 @@ package struct HonestAccounts {
         var generator = RandomGenerator(seed: seed, stream: 300)
         var entries: [HonestAccountEntry] = []
         for size in sizes where benign.count >= 4 {
-            let setting = windows(in: 0..<benign.count / 2, size, count, &generator)
-            let judged = windows(in: benign.count / 2..<benign.count, size, count, &generator)
+            let setting = redrawn(0..<benign.count / 2, size, count, &generator)
+            let judged = windows(of: Array(benign.count / 2..<benign.count), size, count, &generator)
             for measure in WindowMeasure.allCases {
-                let bounds = setting.mapValues { windows in
-                    Self.threshold(windows.map { score($0.places, $0.rows, measure, judge) })
-                }
+                let bounds = bounds(setting, measure, judge)
                 let (ordinary, highest) = (bounds[.ordinary] ?? .infinity, bounds.values.max() ?? .infinity)
                 for kind in Kind.allCases {
                     guard let windows = judged[kind], !windows.isEmpty else { continue }
@@ -75,13 +80,32 @@ package struct HonestAccounts {
         var generator = RandomGenerator(seed: seed, stream: 301)
         var bounds: [Int: Double] = [:]
         for size in sizes where benign.count >= 4 {
-            let setting = windows(in: 0..<benign.count / 2, size, count, &generator)
-            bounds[size] =
-                setting.values.map { windows in
-                    Self.threshold(windows.map { score($0.places, $0.rows, .meanSurprise, judge) })
-                }.max()
+            let setting = redrawn(0..<benign.count / 2, size, count, &generator)
+            bounds[size] = self.bounds(setting, .meanSurprise, judge).values.max()
         }
         return bounds
+    }
+
+    /// Windows of every kind, of the pictures at some places drawn anew, again and again.
+    private func redrawn(
+        _ places: Range<Int>, _ size: Int, _ count: Int, _ generator: inout RandomGenerator
+    ) -> [[Kind: [Window]]] {
+        (0..<Self.redraws).map { _ in
+            let drawn = places.map { _ in places.lowerBound + generator.integer(below: places.count) }
+            return windows(of: drawn, size, count, &generator)
+        }
+    }
+
+    /// The score that no more than the stated share of a kind's windows pass, whatever pictures they are of.
+    private func bounds(
+        _ redrawn: [[Kind: [Window]]], _ measure: WindowMeasure, _ judge: WindowJudge
+    ) -> [Kind: Double] {
+        var thresholds: [Kind: [Double]] = [:]
+        for (kind, windows) in redrawn.joined() {
+            let scores = windows.map { score($0.places, $0.rows, measure, judge) }
+            thresholds[kind, default: []].append(Self.quantile(scores, 1 - Self.nominal))
+        }
+        return thresholds.mapValues { Self.quantile($0, Self.confidence) }
     }
 
     /// One account's window: places among the rows of its client.
@@ -90,12 +114,12 @@ package struct HonestAccounts {
         var rows: [ScoreBench.Row]
     }
 
-    /// Windows of every kind, drawn from pictures at some places; kinds without any are left out.
+    /// Windows of every kind, drawn from some pictures; kinds without any are left out.
     private func windows(
-        in places: Range<Int>, _ size: Int, _ count: Int, _ generator: inout RandomGenerator
+        of all: [Int], _ size: Int, _ count: Int, _ generator: inout RandomGenerator
     ) -> [Kind: [Window]] {
-        let all = Array(places)
-        let classes = Array(Set(places.map { labels[$0] })).sorted()
+        let classes = Array(Set(all.map { labels[$0] })).sorted()
+        let ofClass = Dictionary(grouping: all) { labels[$0] }
         var found: [Kind: [Window]] = [:]
         for kind in Kind.allCases {
             let rows = kind == .ordinary || kind == .twoClasses ? benign : others[kind] ?? []
@@ -104,7 +128,7 @@ package struct HonestAccounts {
                 var pool = all
                 if kind == .twoClasses {
                     let pair = generator.permutation(classes.count).prefix(2).map { classes[$0] }
-                    pool = all.filter { pair.contains(labels[$0]) }
+                    pool = pair.flatMap { ofClass[$0] ?? [] }
                 }
                 guard !pool.isEmpty else { return nil }
                 return Window(
@@ -121,9 +145,10 @@ package struct HonestAccounts {
             measure, surprises: window.map { rows[$0].surprise }, features: window.map { rows[$0].features })
     }
 
-    private static func threshold(_ scores: [Double]) -> Double {
-        let sorted = scores.sorted()
-        let place = Int((Double(sorted.count) * (1 - nominal)).rounded(.up)) - 1
+    /// The least of the values that a share of them is not above.
+    private static func quantile(_ values: [Double], _ share: Double) -> Double {
+        let sorted = values.sorted()
+        let place = Int((Double(sorted.count) * share).rounded(.up)) - 1
         return sorted[min(max(place, 0), sorted.count - 1)]
     }
 }
