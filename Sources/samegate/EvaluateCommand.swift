@@ -93,7 +93,7 @@ struct EvaluateCommand: ParsableCommand {
         let maker = ModelMaker(
             store: try CellStore(folder: output, resumes: resume), workspace: workspace, stop: stop,
             program: TrainData.program, show: printer.show)
-        let study = try models.study(suite, image: sources.test.shape)
+        let study = try models.study(suite, image: sources.test.shape, images: sources.own.count)
         let victim = try models.loadVictim(suite, sources, maker)
         let bundle = try models.loadBundle(suite, sources, victim.model, maker)
         var plan = try plan()
@@ -122,6 +122,9 @@ struct EvaluateCommand: ParsableCommand {
         _ url: String, _ sources: EvaluateDataOptions.Loaded, _ workspace: Workspace, _ stop: StopFlag,
         _ printer: ProgressPrinter
     ) throws {
+        guard seeds == 1, try budgets().count <= 1 else {
+            throw ValidationError("with --url one seed and one --budget are run")
+        }
         let reference = try models.victim.map { try ClassifierDirectory(contentsOf: $0) }
         let classes = reference?.manifest.architecture.classes ?? sources.testLabels.classes
         let query = try live.query(sources.test.shape)

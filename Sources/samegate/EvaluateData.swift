@@ -1,5 +1,6 @@
 import Foundation
 import Learning
+import RedTeam
 import SAME
 import Tensor
 
@@ -17,7 +18,7 @@ enum EvaluateData {
             let labels = existing("\(folder)/\(part == .train ? "train" : "t10k")-labels-idx1-ubyte")
         {
             let set = try ImageSet(idx: images)
-            return (set, try Labels(idx: labels, images: set.count))
+            return (set, try TrainData.labels(labels, images: set.count))
         }
         if let tar = existing("\(folder)/\(part.rawValue).tar") {
             let archive = try ImageArchive(tar)
@@ -31,6 +32,32 @@ enum EvaluateData {
         }
         let set = try TrainData.labelled(images: path, labels: nil)
         return (set.0, set.1)
+    }
+
+    /// Pictures that are not the victim's own, in its format: of a file, a tar, a data set's folder, or a folder of PNG and JPEG
+    /// files, flat or with one folder a class. A tree of folders that is deeper, as icons come in, gives `count` different
+    /// pictures at most, drawn by `seed`: see ``RedTeam/ForeignPictures``.
+    static func elsewhere(
+        _ path: String, _ image: ImageShape, count: Int, seed: UInt64
+    ) throws -> PicturePool {
+        let conversion = ImageFile.Conversion(
+            size: (image.width, image.height), channels: image.channels, background: 0)
+        let pool: PicturePool
+        if let set = try labelled(path, .train) {
+            pool = PicturePool(images: set.images, labels: set.labels)
+        } else if TrainData.isFolder(path), try CIFARFile(folder: path) == nil, !ImageFolder.holdsImages(path)
+        {
+            let pictures = ForeignPictures(folders: [path], count: count, image: image, seed: seed)
+            pool = PicturePool(pictures.values, shape: image)
+        } else {
+            let found = try TrainData.contents(path, conversion: conversion)
+            pool = PicturePool(images: found.images, labels: found.labels)
+        }
+        guard pool.count > 0 else { throw DataError.noImages(path: path) }
+        guard pool.images.shape == image else {
+            throw DataError.wrongShape(path: path, found: pool.images.shape, expected: image)
+        }
+        return pool
     }
 
     private static func cifar(_ folder: String, _ part: Part) throws -> CIFARFile? {

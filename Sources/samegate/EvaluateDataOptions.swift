@@ -143,26 +143,8 @@ struct EvaluateDataOptions: ParsableArguments {
     private func pool(
         _ path: String, _ image: ImageShape, _ count: Int, labels: String? = nil
     ) throws -> PicturePool {
-        var pool: PicturePool
-        if IDXFile.isNamedSo(path) || NPYFile.isNamedSo(path) || CIFARFile.isNamedSo(path) {
-            let file = try TrainData.contents(path)
-            pool = PicturePool(images: file.images, labels: file.labels)
-        } else if ImageArchive.isNamedSo(path) {
-            let conversion = ImageFile.Conversion(
-                size: (image.width, image.height), channels: image.channels, background: 0)
-            let archive = try ImageArchive(path, conversion: conversion)
-            pool = PicturePool(images: archive.images, labels: archive.labels)
-        } else if let set = try EvaluateData.labelled(path, .train) {
-            pool = PicturePool(images: set.images, labels: set.labels)
-        } else {
-            let pictures = ForeignPictures(folders: [path], count: count, image: image, seed: 2)
-            pool = PicturePool(pictures.values, shape: image)
-        }
-        guard pool.images.shape == image else {
-            throw DataError.wrongShape(path: path, found: pool.images.shape, expected: image)
-        }
-        guard pool.count > 0 else { throw DataError.noImages(path: path) }
+        let pool = try EvaluateData.elsewhere(path, image, count: count, seed: 2)
         guard let labels else { return pool }
-        return PicturePool(images: pool.images, labels: try Labels(idx: labels, images: pool.count))
+        return PicturePool(images: pool.images, labels: try TrainData.labels(labels, images: pool.count))
     }
 }

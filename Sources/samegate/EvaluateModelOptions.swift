@@ -40,6 +40,10 @@ struct EvaluateModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("Values of figure 7 to try instead: embedding sizes.", valueName: "size,…"))
     var studyEmbeddings: String?
+    @Option(
+        help: ArgumentHelp(
+            "Mask ratios that suite ours tries in training instead, in per cent.", valueName: "percent,…"))
+    var studyMaskRatios: String?
 
     func validate() throws {
         guard (1...1000).contains(victimEpochs) else {
@@ -47,7 +51,7 @@ struct EvaluateModelOptions: ParsableArguments {
         }
         _ = try (
             victimNetwork(.quick), fitOptions(.quick), numbers(studyEpochs, "study-epochs"),
-            numbers(studyEmbeddings, "study-embeddings")
+            numbers(studyEmbeddings, "study-embeddings"), percentages()
         )
     }
 
@@ -70,10 +74,12 @@ struct EvaluateModelOptions: ParsableArguments {
     }
 
     /// The study of figures 6 and 7, for suites that have one.
-    func study(_ suite: EvaluateSuite, image: ImageShape) throws -> TrainingStudy? {
+    /// **Shapes** of so many `images`.
+    func study(_ suite: EvaluateSuite, image: ImageShape, images: Int) throws -> TrainingStudy? {
         let asked = [
             "epochs": try numbers(studyEpochs, "study-epochs"),
             "embedding size": try numbers(studyEmbeddings, "study-embeddings"),
+            "mask ratio in %": try percentages(),
         ]
         var points: [TrainingStudy.Point] = []
         for (axis, values) in suite.studied(preset ?? suite.preset) {
@@ -81,10 +87,11 @@ struct EvaluateModelOptions: ParsableArguments {
                 var options = try fitOptions(suite)
                 // The figures are about the autoencoder; a detector each would only take time.
                 options.terms.removeAll { $0 == .perturbation }
-                if axis == "epochs" {
-                    Self.set(epochs: value, in: &options)
-                } else {
-                    options.autoencoder.embedding = value
+                options.holdout = min(options.holdout, images / 4)
+                switch axis {
+                case "epochs": Self.set(epochs: value, in: &options)
+                case "embedding size": options.autoencoder.embedding = value
+                default: options.autoencoder.maskRatios = [Double(value) / 100]
                 }
                 if let problem = options.problems.first { throw ValidationError(problem) }
                 try options.autoencoderArchitecture(image: image).validate()
@@ -92,6 +99,14 @@ struct EvaluateModelOptions: ParsableArguments {
             }
         }
         return points.isEmpty ? nil : TrainingStudy(points: points, program: TrainData.program)
+    }
+
+    private func percentages() throws -> [Int]? {
+        let values = try numbers(studyMaskRatios, "study-mask-ratios")
+        guard values?.allSatisfy({ $0 < 100 }) ?? true else {
+            throw ValidationError("--study-mask-ratios takes per cents below 100")
+        }
+        return values
     }
 
     private func numbers(_ text: String?, _ name: String) throws -> [Int]? {
@@ -107,6 +122,11 @@ struct EvaluateModelOptions: ParsableArguments {
     func loadVictim(
         _ suite: EvaluateSuite, _ data: EvaluateDataOptions.Loaded, _ maker: ModelMaker
     ) throws -> (model: Classifier, name: String) {
+        if suite == .quick, victim == nil || bundle == nil, !TrainData.isFolder("Config/demo") {
+            throw ValidationError(
+                "suite quick takes the demonstration's models from Config/demo of the source tree: run it there, or give --victim and --bundle"
+            )
+        }
         if let path = victim ?? (suite == .quick ? "Config/demo/victim.model" : nil) {
             let directory = try ClassifierDirectory(contentsOf: path)
             let architecture = directory.manifest.architecture

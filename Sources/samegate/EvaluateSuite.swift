@@ -100,14 +100,17 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
     /// The kind of a victim that is trained.
     var victimModel: NetworkKind { self == .natural ? .resnet : .conv3 }
 
-    /// The axis of Figure 6 or 7 and the values to try, for each preset.
+    /// The axis of Figure 6 or 7, or of ours, and the values to try, for each preset.
     func studied(_ preset: FitPreset) -> [(axis: String, values: [Int])] {
         let epochs = preset == .paper ? [10, 50, 100, 200, 300, 400, 500] : [1, 2, 5, 10, 20, 40]
         let sizes = preset == .paper ? [48, 96, 192, 384] : [8, 16, 32, 64]
         switch self {
         case .figure6: return [("epochs", epochs)]
         case .figure7: return [("embedding size", sizes)]
-        case .ours: return [("epochs", epochs), ("embedding size", sizes)]
+        case .ours:
+            return [
+                ("epochs", epochs), ("embedding size", sizes), ("mask ratio in %", [10, 25, 50, 75, 90]),
+            ]
         default: return []
         }
     }

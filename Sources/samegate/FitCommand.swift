@@ -57,8 +57,14 @@ struct FitCommand: ParsableCommand {
             images: images, answers: answers, options: options, program: TrainData.program, run: run,
             from: base,
             retrainsDetector: models.perturbationSteps != nil || models.perturbationWidth != nil)
-        let bundle = try fit.makeBundle().measuringPrecisions(
+        var bundle = try fit.makeBundle().measuringPrecisions(
             images, at: fit.split.heldOut, answers, workspace: run.workspace)
+        if resize != nil || channels != nil {
+            var manifest = bundle.manifest
+            manifest.provenance.options["images"] =
+                "resize \(resize ?? "no"), channels \(channels.map(String.init) ?? "as they are")"
+            bundle = bundle.with(manifest)
+        }
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(Self.summary(bundle, output))

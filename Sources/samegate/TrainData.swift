@@ -30,13 +30,22 @@ enum TrainData {
             throw DataError.wrongShape(path: path, found: found.images.shape, expected: shape)
         }
         if let labels {
-            return (found.images, try Labels(idx: labels, images: found.images.count, classes: classes))
+            return (
+                found.images, try self.labels(labels, images: found.images.count, classes: classes)
+            )
         }
         guard let labels = found.labels else {
             throw ValidationError(
-                "\(path) has neither labels in it nor a folder per class: give them as an IDX file")
+                "\(path) has neither labels in it nor a folder per class: give them as an IDX or npy file")
         }
         return (found.images, labels)
+    }
+
+    /// Labels of an IDX or npy file, for so many images.
+    static func labels(_ path: String, images: Int, classes: Int? = nil) throws -> Labels {
+        NPYFile.isNamedSo(path)
+            ? try Labels(npy: path, images: images, classes: classes)
+            : try Labels(idx: path, images: images, classes: classes)
     }
 
     /// Whatever a path holds, with labels where it holds some.
@@ -60,7 +69,7 @@ enum TrainData {
         return (try ImageSet(idx: path), nil)
     }
 
-    private static func isFolder(_ path: String) -> Bool {
+    static func isFolder(_ path: String) -> Bool {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }

@@ -89,18 +89,9 @@ struct TrainMeasureCommand: ParsableCommand {
         }
     }
 
-    /// The images of one file, or every picture under a folder.
     private func elsewhere(_ path: String, _ shape: ImageShape) throws -> Tensor {
-        if IDXFile.isNamedSo(path) || NPYFile.isNamedSo(path) || CIFARFile.isNamedSo(path) {
-            let set = try TrainData.images(path)
-            guard set.shape == shape else {
-                throw DataError.wrongShape(path: path, found: set.shape, expected: shape)
-            }
-            return set.canonical(0..<min(count, set.count), range: .signed)
-        }
-        let pictures = ForeignPictures(folders: [path], count: count, image: shape, seed: seed)
-        guard !pictures.files.isEmpty else { throw DataError.noImages(path: path) }
-        return pictures.values
+        let images = try EvaluateData.elsewhere(path, shape, count: count, seed: seed).images
+        return images.canonical(0..<min(count, images.count), range: .signed)
     }
 
     private func allowed(_ scores: [AnomalyScore]) -> String {

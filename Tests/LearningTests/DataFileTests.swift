@@ -36,6 +36,40 @@ struct DataFileTests {
         #expect(try ImageArchive(try fixture("long.tar")).classNames == [String(repeating: "p", count: 60)])
     }
 
+    @Test(
+        "a pax archive, Python's default, is read: its extended headers give the path, and nothing else that counts"
+    )
+    func pax() throws {
+        let archive = try ImageArchive(try fixture("pax.tar"))
+        #expect(archive.classNames == ["v", String(repeating: "ü", count: 90)] && archive.images.count == 2)
+        #expect(archive.labels?.values == [0, 1])
+    }
+
+    @Test(
+        "extended headers that are no records, or that change a size, are refused",
+        arguments: [
+            ("11 path=abc\n", "records"), ("12 size=abc\n", "size"), ("x", "records"), ("5 a=\n", "extended"),
+        ])
+    func damagedPax(record: String, word: String) throws {
+        let folder = try ScratchFolder()
+        var whole = try bytes("pax.tar")
+        // The first header is the one for all, its record the next block.
+        var block = Array(record.utf8)
+        let size = String(block.count, radix: 8)
+        block += [UInt8](repeating: 0, count: 512 - block.count)
+        whole.replaceSubrange(512..<1024, with: block)
+        whole.replaceSubrange(
+            124..<136, with: [UInt8](repeating: 48, count: 11 - size.utf8.count) + Array(size.utf8) + [0])
+        Self.mend(&whole, header: 0)
+        let path = try folder.write(whole, to: "bad.tar")
+        if word == "extended" {
+            #expect(throws: Never.self) { try ImageArchive(path) }
+            return
+        }
+        let error = #expect(throws: DataError.self) { try ImageArchive(path) }
+        #expect(error?.description.contains(word) == true, "\(error.map(\.description) ?? "")")
+    }
+
     /// Byte offsets by the standard: name 0, size 124, checksum 148, type 156, magic 257.
     struct Damage: CustomTestStringConvertible, Sendable {
         var testDescription: String

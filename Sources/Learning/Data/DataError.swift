@@ -37,11 +37,11 @@ extension DataError: CustomStringConvertible {
         case .notImages(let path, let dimensions):
             "\(path) has \(dimensions) dimensions; images have 3 (count, height, width) or 4 (and channels)"
         case .notLabels(let path, let dimensions): "\(path) has \(dimensions) dimensions; labels have 1"
-        case .noImages(let path): "\(path) holds no PNG, JPEG or IDX image"
+        case .noImages(let path): "\(path) holds no picture that can be read here"
         case .image(let path, let reason): "\(path) cannot be decoded: \(reason)"
         case .wrongShape(let path, let found, let expected):
             "\(path) is \(found), the other images are \(expected) (channels x height x width); "
-                + "use --resize to scale and --channels to convert them"
+                + "bring them to one size and number of channels first (fit can: --resize, --channels)"
         case .countMismatch(let images, let others, let path):
             "\(path) is for \(others) images, but there are \(images)"
         case .labelOutOfRange(let path, let index, let label, let classes):

@@ -42,6 +42,16 @@ package struct ImageFolder: Sendable {
         labels = names.isEmpty ? nil : Labels(values: files.map(\.label), classes: max(names.count, 2))
     }
 
+    /// Whether a folder holds PNG or JPEG files, directly or in the folders directly inside.
+    package static func holdsImages(_ path: String) -> Bool {
+        let names = (try? entries(path)) ?? []
+        return names.contains { name in
+            isImage(name)
+                || isFolder(path + "/" + name)
+                    && ((try? entries(path + "/" + name)) ?? []).contains(where: isImage)
+        }
+    }
+
     private static func files(
         in path: String
     ) throws(DataError) -> (files: [(path: String, label: Int)], names: [String]) {

@@ -11,8 +11,8 @@ struct TarMember {
 /// A tar archive read front to back, one member in memory at a time, gzipped or not.
 ///
 /// Strict: every header's checksum and numbers are checked, and an archive that ends before its two blocks of zeros is cut
-/// short. Regular files and folders are understood, links and the like refused.
-/// **Source** POSIX.1-1988 ustar (IEEE Std 1003.1, pax "ustar interchange format").
+/// short. Regular files and folders are understood, links and the like refused; of pax's extended headers the path alone is used.
+/// **Source** POSIX.1-1988 ustar and POSIX.1-2001 pax (IEEE Std 1003.1, "ustar interchange format", "pax header block").
 struct TarArchive: ~Copyable {
     private static let blockBytes = 512
     /// Writers fill their last record, of 10 KiB as a rule, with zeros.
@@ -31,32 +31,68 @@ struct TarArchive: ~Copyable {
 
     /// The next regular file, or nil at the archive's end.
     func next() throws(DataError) -> TarMember? {
+        var path: String?
         while true {
             let header = try file.read(Self.blockBytes)
             if header.allSatisfy({ $0 == 0 }) {
                 return try end()
             }
             try check(header)
-            let name = self.name(header)
+            let name = path ?? self.name(header)
+            path = nil
             let size = try number(header[124..<136], "size", of: name)
             guard size <= memberBytesMax else {
-                throw .tooLarge(path: "\(path): \(name)", bytes: size, bytesMax: memberBytesMax)
+                throw .tooLarge(path: "\(self.path): \(name)", bytes: size, bytesMax: memberBytesMax)
             }
             switch header[156] {
             case 0, UInt8(ascii: "0"):
-                let bytes = try file.read(size)
-                _ = try file.read((Self.blockBytes - size % Self.blockBytes) % Self.blockBytes)
-                return TarMember(name: name, bytes: bytes)
+                return TarMember(name: name, bytes: try contents(size))
+            case UInt8(ascii: "x"), UInt8(ascii: "g"):
+                // A header for the next member, or for all that follow: what it says of times and owners is nothing here.
+                let records = try records(try contents(size))
+                for key in records.keys where key == "size" || key.hasPrefix("GNU.sparse") {
+                    throw .notTar(path: self.path, reason: "an extended header has “\(key)”")
+                }
+                if header[156] == UInt8(ascii: "x") { path = records["path"] }
             case UInt8(ascii: "5"):
-                guard size == 0 else { throw .notTar(path: path, reason: "the folder \(name) has contents") }
+                guard size == 0 else {
+                    throw .notTar(path: self.path, reason: "the folder \(name) has contents")
+                }
             default:
                 throw .notTar(
-                    path: path,
+                    path: self.path,
                     reason:
                         "\(name) is neither a file nor a folder (type \(header[156])); make it with --format=ustar"
                 )
             }
         }
+    }
+
+    /// A member's bytes; what fills its last block is passed over.
+    private func contents(_ size: Int) throws(DataError) -> [UInt8] {
+        let bytes = try file.read(size)
+        _ = try file.read((Self.blockBytes - size % Self.blockBytes) % Self.blockBytes)
+        return bytes
+    }
+
+    /// The records of an extended header: “LENGTH KEY=VALUE”, each with its own length and a newline.
+    private func records(_ bytes: [UInt8]) throws(DataError) -> [String: String] {
+        let damaged = DataError.notTar(path: path, reason: "an extended header is not made of records")
+        var records: [String: String] = [:]
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let digits = rest.prefix { (0x30...0x39).contains($0) }
+            guard let length = Int(String(decoding: digits, as: UTF8.self)), length > digits.count + 2,
+                length <= rest.count, rest[digits.endIndex] == UInt8(ascii: " "),
+                rest[rest.startIndex + length - 1] == UInt8(ascii: "\n")
+            else { throw damaged }
+            let record = rest[(digits.endIndex + 1)..<(rest.startIndex + length - 1)]
+            guard let equals = record.firstIndex(of: UInt8(ascii: "=")) else { throw damaged }
+            records[String(decoding: record[..<equals], as: UTF8.self)] =
+                String(decoding: record[(equals + 1)...], as: UTF8.self)
+            rest = rest[(rest.startIndex + length)...]
+        }
+        return records
     }
 
     /// A second block of zeros and nothing but zeros after it, through to the end of the file.

@@ -110,6 +110,9 @@ package struct LiveRedTeam {
             show(Evaluation.progress("honest users", row + 1, pictures.rows, began))
         }
         let treatment = treatment(RunHistogram.honest, pictures, replies, oracle)
+        guard !oracle.statuses.isEmpty else {
+            throw AttackError.unfit(attack: "red-teaming", reason: "nothing at \(plan.url) answers over HTTP")
+        }
         let rows: [Int]
         let victim: [Int]
         if let reference {
@@ -150,7 +153,9 @@ package struct LiveRedTeam {
             try? FileManager.default.removeItem(atPath: path + ".unfinished")
             var found = treatment(name, trace.record.queries, trace.record.replies, oracle)
             (found.accuracy, found.fidelity) = (trace.summary.accuracy, trace.summary.fidelity)
-            return (found, trace.record.queries)
+            // What it began with, genuine pictures, is no query of its own making.
+            let origins = trace.record.origins
+            return (found, trace.record.queries(at: origins.indices.filter { origins[$0] == .attack }))
         } catch AttackError.unfit(_, _) where session.record.count > 0 {
             // The gateway gave it nothing to go on from: that is an outcome, not an error.
             return (

@@ -48,12 +48,13 @@ package struct HonestAccounts {
     /// The rows of the same pictures from other clients, in the same order.
     let others: [Kind: [ScoreBench.Row]]
 
-    /// The entries of all kinds, measures and sizes. Windows are drawn at random, `count` for each threshold and each figure.
+    /// The entries of all kinds, measures and sizes. Windows are drawn at random, `count` for each figure, a
+    /// quarter as many for each redraw that sets a threshold.
     func entries(sizes: [Int], count: Int, seed: UInt64, judge: WindowJudge) -> [HonestAccountEntry] {
         var generator = RandomGenerator(seed: seed, stream: 300)
         var entries: [HonestAccountEntry] = []
         for size in sizes where benign.count >= 4 {
-            let setting = redrawn(0..<benign.count / 2, size, count, &generator)
+            let setting = redrawn(0..<benign.count / 2, size, max(count / 4, 1), &generator)
             let judged = windows(of: Array(benign.count / 2..<benign.count), size, count, &generator)
             for measure in WindowMeasure.allCases {
                 let bounds = bounds(setting, measure, judge)
@@ -80,7 +81,7 @@ package struct HonestAccounts {
         var generator = RandomGenerator(seed: seed, stream: 301)
         var bounds: [Int: Double] = [:]
         for size in sizes where benign.count >= 4 {
-            let setting = redrawn(0..<benign.count / 2, size, count, &generator)
+            let setting = redrawn(0..<benign.count / 2, size, max(count / 4, 1), &generator)
             bounds[size] = self.bounds(setting, .meanSurprise, judge).values.max()
         }
         return bounds

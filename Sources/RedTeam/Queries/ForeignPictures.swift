@@ -55,14 +55,14 @@ package struct ForeignPictures: Sendable {
                 width: shape.width, height: shape.height, by: .area),
             let picture = scaled.converted(toChannels: shape.channels)
         else { return nil }
-        let low = picture.samples.min() ?? 0, high = picture.samples.max() ?? 0
-        guard high >= low + contrastMin else { return nil }
+        let low = Int(picture.samples.min() ?? 0), high = Int(picture.samples.max() ?? 0)
+        guard high - low >= contrastMin else { return nil }
         let plane = shape.width * shape.height
         return (0..<shape.count).map { index in
             let sample = picture.samples[index % plane * shape.channels + index / plane]
-            return UInt8((Int(sample) - Int(low)) * 255 / (Int(high) - Int(low)))
+            return UInt8((Int(sample) - low) * 255 / (high - low))
         }
     }
 
-    private static let contrastMin: UInt8 = 16
+    private static let contrastMin = 16
 }

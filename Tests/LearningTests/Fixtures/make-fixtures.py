@@ -31,3 +31,7 @@ np.rint(colour * 255).astype(np.uint8).transpose(0, 3, 1, 2).tofile(f"{out}/colo
 np.save(f"{out}/fortran.npy", np.asfortranarray(rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)))
 np.save(f"{out}/double.npy", rng.random((3, 4, 5)))
 np.save(f"{out}/labels.npy", np.array([2, 0, 1], dtype=np.uint8))
+# Python's own default: extended headers for a time with a fraction, and for a path that no ustar field holds.
+pax = tarfile.open(f"{out}/pax.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "for all"})
+i = tarfile.TarInfo("ü" * 90 + "/" + "q" * 30 + ".png"); i.size = len(d); i.mtime = 1.5; pax.addfile(i, io.BytesIO(d))
+i = tarfile.TarInfo("v/2.png"); i.size = len(d); i.mtime = 2.25; pax.addfile(i, io.BytesIO(d)); pax.close()

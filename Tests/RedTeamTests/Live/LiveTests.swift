@@ -142,6 +142,15 @@ struct LiveTests {
         }
     }
 
+    @Test("where nothing answers there is no account of a gateway, but an error with its address")
+    func dead() throws {
+        let folder = try ScratchFolder()
+        let error = #expect(throws: AttackError.self) {
+            try Self.team("http://127.0.0.1:1/v1/x", nil, folder, attacks: ["knockoff"]).run { [:] }
+        }
+        #expect(error?.description.contains("http://127.0.0.1:1/v1/x") == true)
+    }
+
     @Test(
         "refusals, challenges and perturbed answers are counted as what they are; paying turns challenges to answers"
     )
