@@ -30,7 +30,7 @@ struct EvaluateLiveOptions: ParsableArguments {
     var layout: FitLayout = .hwc
     @Option(help: ArgumentHelp("Values of black and white that it takes.", valueName: "low,high"))
     var range = "0,1"
-    @Option(help: "What it answers: probabilities, log-probabilities or logits.")
+    @Option(help: "What it answers: probabilities, log-probabilities, logits or labels.")
     var answer: FitAnswerKind = .probabilities
     @Option(help: ArgumentHelp("Name of the input tensor, where it needs one.", valueName: "name"))
     var input: String?
@@ -43,7 +43,6 @@ struct EvaluateLiveOptions: ParsableArguments {
     var decisions: [String] = []
 
     func validate() throws {
-        if answer == .labels { throw ValidationError("an attacker here asks for probabilities, not labels") }
         if let rate, !(rate > 0 && rate <= 1e6) { throw ValidationError("--rate must be above 0") }
         guard (0...3600).contains(wait) else { throw ValidationError("--wait must be from 0 to 3600") }
         guard (1...100_000).contains(honest) else {
@@ -78,7 +77,9 @@ struct EvaluateLiveOptions: ParsableArguments {
         if let apiKey { manner.fields[apiKeyHeader] = apiKey }
         if let token { manner.fields["Authorization"] = "Bearer \(token)" }
         return try HTTPOracle(
-            url: url, query: query, answer: AnswerFormat(kind: answer.kind, sumTolerance: 0.01),
+            url: url, query: query,
+            answer: AnswerFormat(
+                kind: answer.kind, classes: answer == .labels ? classes : nil, sumTolerance: 0.01),
             classes: classes, manner: manner)
     }
 

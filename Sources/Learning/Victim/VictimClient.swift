@@ -84,22 +84,11 @@ package struct VictimClient: Sendable {
     package func answers(to batch: QueryBatch) async throws -> [[Float]] {
         let body = try await patiently(encoder.body(batch))
         do throws(AnswerError) {
-            return try distributions(try reader.read(body, rows: batch.rows))
+            return try reader.read(body, rows: batch.rows)
+                .distributions(classes: reader.format.classes ?? 0)
         } catch {
             throw VictimError.unreadable(url: name, reason: "\(error)", excerpt: Self.excerpt(body))
         }
-    }
-
-    /// What an answer says as distributions: a label is one that is sure.
-    private func distributions(_ answer: Answer) throws(AnswerError) -> [[Float]] {
-        guard case .labels(let labels) = answer.summary else { return (0..<answer.rows).map(answer.row) }
-        let classes = reader.format.classes ?? 0
-        var rows: [[Float]] = []
-        for (row, label) in labels.enumerated() {
-            guard let label, label < classes else { throw .unknownLabel(row: row, classes: classes) }
-            rows.append((0..<classes).map { $0 == label ? 1 : 0 })
-        }
-        return rows
     }
 
     // MARK: Attempts

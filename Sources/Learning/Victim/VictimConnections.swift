@@ -1,10 +1,7 @@
 import Client
 import Dispatch
-import Foundation
 import HTTPWire
-import Secure
 import Synchronization
-import Transport
 
 /// Kept-alive connections to a victim's endpoint: as many as there are requests under way at once.
 final class VictimConnections: Sendable {
@@ -21,10 +18,8 @@ final class VictimConnections: Sendable {
         }
     }
 
-    private let endpoint: Endpoint
-    private let target: String
+    private let url: VictimURL
     private let fields: HeaderList
-    private let security: ClientSecurity?
     private let timeout: Duration
     private let answerBytesMax: Int
     private let idle = Mutex<[Lent]>([])
@@ -33,20 +28,11 @@ final class VictimConnections: Sendable {
     /// None yet. **Throws** `badURL` for what is no http or https URL with a host, and where the system's certificate
     /// authorities cannot be read.
     init(_ text: String, timeout: Duration, answerBytesMax: Int) throws(VictimError) {
-        guard let url = URLComponents(string: text), let scheme = url.scheme?.lowercased(),
-            scheme == "http" || scheme == "https", let host = url.host, !host.isEmpty, url.user == nil,
-            let port = UInt16(exactly: url.port ?? (scheme == "http" ? 80 : 443)), port > 0
-        else { throw .badURL(text) }
-        let name = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-        endpoint = Endpoint(host: name, port: port)
-        let path = url.percentEncodedPath
-        target = (path.isEmpty ? "/" : path) + (url.percentEncodedQuery.map { "?" + $0 } ?? "")
+        url = try VictimURL(text)
         self.timeout = timeout
         self.answerBytesMax = answerBytesMax
         do {
             fields = try HeaderList(["Content-Type": "application/json"])
-            let settings = ClientSecuritySettings(serverName: name)
-            security = scheme == "https" ? try ClientSecurity(settings) : nil
         } catch {
             throw .unreachable(url: text, attempts: 0, reason: "\(error)")
         }
@@ -62,7 +48,8 @@ final class VictimConnections: Sendable {
                     continuation.resume(
                         with: Result {
                             // Asking twice changes nothing at a victim.
-                            try lent.client.send(.post, target, fields: fields, body: body, repeatable: true)
+                            try lent.client.send(
+                                .post, url.target, fields: fields, body: body, repeatable: true)
                         })
                 }
             }
@@ -74,6 +61,6 @@ final class VictimConnections: Sendable {
     }
 
     private func made() -> Lent {
-        Lent(HTTPClient(endpoint, security: security, timeout: timeout, answerBytesMax: answerBytesMax))
+        Lent(url.client(timeout: timeout, answerBytesMax: answerBytesMax))
     }
 }

@@ -1,6 +1,7 @@
 import Client
 import Foundation
 import HTTPWire
+import Learning
 import Policy
 import Query
 import Tensor
@@ -71,17 +72,17 @@ package final class HTTPOracle: VictimOracle {
         self.exchange = exchange
     }
 
-    /// A victim at `url`, which is plain HTTP with a path.
+    /// A victim at `url`, of http or https.
     package convenience init(
         url text: String, query: QueryFormat, answer: AnswerFormat, classes: Int, manner: Manner = Manner()
     ) throws(OracleError) {
-        guard let url = URLComponents(string: text), url.scheme?.lowercased() == "http",
-            let host = url.host, !host.isEmpty, (1...65535).contains(url.port ?? 80)
-        else { throw .badURL(text) }
-        let pacer = Pacer(manner, client: HTTPClient(Endpoint(host: host, port: UInt16(url.port ?? 80))))
-        let target =
-            (url.path.isEmpty ? "/" : url.percentEncodedPath)
-            + (url.percentEncodedQuery.map { "?" + $0 } ?? "")
+        let url: VictimURL
+        do throws(VictimError) {
+            url = try VictimURL(text)
+        } catch {
+            throw error == .badURL(text) ? .badURL(text) : .cannotSend("\(error)")
+        }
+        let pacer = Pacer(manner, client: url.client())
         self.init(query: query, answer: answer, classes: classes, manner: manner) {
             (body, proof) throws(ClientError) in
             var fields = HeaderList()
@@ -94,7 +95,7 @@ package final class HTTPOracle: VictimOracle {
             } catch {
                 throw .badRequest("\(error)")
             }
-            return try pacer.send(target, fields, body)
+            return try pacer.send(url.target, fields, body)
         }
     }
 
@@ -132,16 +133,16 @@ package final class HTTPOracle: VictimOracle {
     }
 
     private func read(_ body: [UInt8], rows: Int) throws(OracleError) -> [OracleReply] {
-        let answer: Answer
+        let answers: [[Float]]
         do throws(AnswerError) {
-            answer = try reader.read(body, rows: rows)
+            answers = try reader.read(body, rows: rows).distributions(classes: classes)
         } catch {
             throw .unreadableAnswer("\(error)")
         }
-        guard answer.classes == classes else {
-            throw .unreadableAnswer("it has \(answer.classes) classes, not \(classes)")
+        if let row = answers.first, row.count != classes {
+            throw .unreadableAnswer("it has \(row.count) classes, not \(classes)")
         }
-        return (0..<rows).map { .answered(answer.row($0)) }
+        return answers.map { .answered($0) }
     }
 
     /// One exchange, tried again where nothing came of it. What cannot be sent at all is an error.

@@ -58,7 +58,8 @@ extension OracleError: CustomStringConvertible {
     /// A sentence with what would mend it.
     package var description: String {
         switch self {
-        case .badURL(let text): "“\(text)” is no address to ask: it must be like http://host:port/path"
+        case .badURL(let text):
+            "“\(text)” is no address to ask: it must be like http://host:port/path, or https"
         case .unexpectedStatus(let status, let excerpt):
             "the victim answered with status \(status), which no attack can go on from: \(excerpt)"
         case .unreadableAnswer(let reason): "the victim's answer cannot be read: \(reason)"

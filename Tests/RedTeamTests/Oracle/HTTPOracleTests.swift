@@ -27,7 +27,8 @@ struct HTTPOracleTests {
     }
 
     private func oracle(
-        _ script: [Scripted], sent: Sent = Sent(), rows: Int = 1, proofThreads: Int = 0, retries: Int = 2
+        _ script: [Scripted], sent: Sent = Sent(), rows: Int = 1, proofThreads: Int = 0, retries: Int = 2,
+        answer: AnswerFormat = AnswerFormat(sumTolerance: 0.01)
     ) -> HTTPOracle {
         var manner = HTTPOracle.Manner()
         manner.rowsPerRequest = rows
@@ -35,7 +36,7 @@ struct HTTPOracleTests {
         manner.retries = retries
         var rest = script[...]
         return HTTPOracle(
-            query: Self.query, answer: AnswerFormat(sumTolerance: 0.01), classes: 2, manner: manner
+            query: Self.query, answer: answer, classes: 2, manner: manner
         ) { (body, proof) throws(ClientError) in
             sent.bodies.append(body)
             sent.proofs.append(proof)
@@ -129,9 +130,29 @@ struct HTTPOracleTests {
         }
     }
 
+    @Test("a label is an answer that is sure; one past the classes is none")
+    func labels() throws {
+        let format = AnswerFormat(kind: .labels, classes: 2)
+        let oracle = oracle(
+            [.status(200, #"{"predictions": [1]}"#), .status(200, #"{"predictions": [2]}"#)], answer: format)
+        #expect(try oracle.ask(Self.picture) == [.answered([0, 1])])
+        #expect(throws: OracleError.self) { try oracle.ask(Self.picture) }
+    }
+
+    @Test("an https address is asked by TLS: where nothing listens the victim is unavailable")
+    func secure() throws {
+        var manner = HTTPOracle.Manner()
+        manner.retries = 0
+        let oracle = try HTTPOracle(
+            url: "https://127.0.0.1:1/x", query: Self.query, answer: AnswerFormat(), classes: 2,
+            manner: manner)
+        #expect(try oracle.ask(Self.picture) == [.refused(.unavailable)])
+        #expect(oracle.statuses.isEmpty)
+    }
+
     @Test(
         "an address that is none is refused",
-        arguments: ["", "ftp://h/x", "https://h/x", "http://", "http://h:99999/"])
+        arguments: ["", "ftp://h/x", "https://", "http://", "http://h:99999/"])
     func badURL(text: String) {
         #expect(throws: OracleError.badURL(text)) {
             try HTTPOracle(url: text, query: Self.query, answer: AnswerFormat(), classes: 2)
