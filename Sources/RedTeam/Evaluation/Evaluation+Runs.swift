@@ -161,7 +161,10 @@ extension Evaluation {
                     Double(thieves.count { $0 > bound }) / Double(max(1, thieves.count))
                 }
                 if let metrics {
-                    found.append(.init(measures.key, trial, metrics, measure: measure, caught: caught))
+                    found.append(
+                        .init(
+                            measures.key, trial, metrics, measure: measure, caught: caught,
+                            count: thieves.count))
                 }
             }
         }

@@ -80,13 +80,16 @@ package struct EvaluationResult: Codable, Sendable {
         /// The share of the thieves' windows above what no kind of honest account passes more often than stated; nil where
         /// such accounts were not looked at.
         package var caught: Double?
+        /// How many windows the thieves' queries made; nil in parts that were kept before it was noted.
+        package var count: Int?
 
         /// The figures of `metrics`.
         package init(
             _ key: RunKey, _ trial: AccountTrial, _ metrics: DetectionMetrics,
-            measure: WindowMeasure = .meanSurprise, caught: Double? = nil
+            measure: WindowMeasure = .meanSurprise, caught: Double? = nil, count: Int? = nil
         ) {
             self.caught = caught
+            self.count = count
             (attack, budget, seed) = (key.attack, key.budget, key.seed)
             self.measure = measure
             (size, accounts, honestShare) = (trial.window, trial.accounts, trial.honestShare)

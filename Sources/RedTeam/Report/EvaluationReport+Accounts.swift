@@ -60,9 +60,22 @@ extension EvaluationReport {
                 : [
                     "An account's last queries judged together: by their mean surprise and, where asked for, by distances in"
                         + " the auxiliary model's centred log-probabilities. AUROC / FPR95 in %, windows of honest queries alone"
-                        + " as negatives."
+                        + " as negatives." + windowCounts
                 ],
             tables: tables, figures: figures)
+    }
+
+    /// How many windows there are of each size: few make coarse figures.
+    private var windowCounts: String {
+        let all = result.windows.filter { $0.accounts == 1 && $0.honestShare == 0 && $0.count != nil }
+        guard let budget = all.map(\.budget).min() else { return "" }
+        let own = all.filter { $0.budget == budget }
+        let counts = Set(own.map(\.size)).sorted().map { size in
+            "\(own.filter { $0.size == size }.compactMap(\.count).min() ?? 0) of \(size)"
+        }
+        return
+            " An attack of \(budget) queries makes at least \(counts.joined(separator: ", ")); few windows make coarse"
+            + " figures, and an attack that does not fill one is judged by what there is."
     }
 
     /// The share of thieves' windows above a threshold that honest accounts of every kind keep.

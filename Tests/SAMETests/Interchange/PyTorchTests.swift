@@ -7,13 +7,15 @@ import Testing
 /// PyTorch beside this program, both ways. Runs where a Python with torch is found: the one that SAMEGATE_TORCH names, or
 /// python3; SAMEGATE_TORCH=install makes an environment and fetches torch. Elsewhere ReferenceTests' dumps stand in.
 @Suite struct PyTorchTests {
-    @Test("PyTorch's weights give its results here, and ours load strictly there and give ours")
+    @Test(
+        "PyTorch's weights give its results here, and ours load strictly there and give ours",
+        .enabled(if: Python.isThere, "there is no Python with torch and safetensors"))
     func bothWays() throws {
         let folder = FileManager.default.temporaryDirectory.appending(
             path: "interchange-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        guard let python = try Python.find(in: folder) else { return }
+        let python = try Python.find(in: folder)
         let encoder = JSONEncoder()
         try encoder.encode(Self.cases).write(to: folder.appending(path: "cases.json"))
         try python.run("make", folder)
@@ -24,12 +26,14 @@ import Testing
         try python.run("check", folder)
     }
 
-    @Test("train-gpu.py trains networks that are imported as they are, and leaves what calibrates them")
+    @Test(
+        "train-gpu.py trains networks that are imported as they are, and leaves what calibrates them",
+        .enabled(if: Python.isThere, "there is no Python with torch and safetensors"))
     func trainGPU() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "train-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        guard let python = try Python.find(in: folder) else { return }
+        let python = try Python.find(in: folder)
         let images = folder.appending(path: "images.npy").path,
             answers = folder.appending(path: "answers.npy").path
         let data = """
@@ -153,14 +157,20 @@ import Testing
 private struct Python {
     let executable: String
 
-    /// The Python to use, or nil where there is none.
-    static func find(in folder: URL) throws -> Python? {
-        let named = ProcessInfo.processInfo.environment["SAMEGATE_TORCH"]
+    private static let named = ProcessInfo.processInfo.environment["SAMEGATE_TORCH"]
+
+    /// Whether there is one to use, or one is named that should be.
+    static let isThere =
+        named != nil || (try? Python(executable: "python3").status(["-c", test])) == 0
+    private static let test = "import torch, safetensors.torch"
+
+    /// The Python to use.
+    static func find(in folder: URL) throws -> Python {
         if named == "install" { return try install(in: folder.appending(path: "environment").path) }
         let python = Python(executable: named ?? "python3")
-        let has = try python.status(["-c", "import torch, safetensors.torch"]) == 0
-        try #require(has || named == nil, "SAMEGATE_TORCH names a Python with torch and safetensors")
-        return has ? python : nil
+        let has = try python.status(["-c", test]) == 0
+        try #require(has, "SAMEGATE_TORCH names a Python with torch and safetensors")
+        return python
     }
 
     private static func install(in path: String) throws -> Python {
