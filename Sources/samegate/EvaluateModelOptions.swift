@@ -73,8 +73,7 @@ struct EvaluateModelOptions: ParsableArguments {
         options.autoencoder.schedule.warmupEpochs = min(warmup, Double(epochs) / 4)
     }
 
-    /// The study of figures 6 and 7, for suites that have one.
-    /// **Shapes** of so many `images`.
+    /// The study of figures 6 and 7, for suites that have one, of bundles that are fitted to so many `images`.
     func study(_ suite: EvaluateSuite, image: ImageShape, images: Int) throws -> TrainingStudy? {
         let asked = [
             "epochs": try numbers(studyEpochs, "study-epochs"),

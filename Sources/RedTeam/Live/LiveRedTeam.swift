@@ -107,12 +107,14 @@ package struct LiveRedTeam {
             } catch {
                 throw AttackError.oracle(error)
             }
+            // The first one tells whether anything is there: no need to wait for the others in vain.
+            guard !oracle.statuses.isEmpty else {
+                throw AttackError.unfit(
+                    attack: "red-teaming", reason: "nothing at \(plan.url) answers over HTTP")
+            }
             show(Evaluation.progress("honest users", row + 1, pictures.rows, began))
         }
         let treatment = treatment(RunHistogram.honest, pictures, replies, oracle)
-        guard !oracle.statuses.isEmpty else {
-            throw AttackError.unfit(attack: "red-teaming", reason: "nothing at \(plan.url) answers over HTTP")
-        }
         let rows: [Int]
         let victim: [Int]
         if let reference {

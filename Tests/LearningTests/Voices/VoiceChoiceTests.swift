@@ -14,6 +14,14 @@ struct VoiceChoiceTests {
         (0..<count).map { _ in means.map { -$0 * log(1 - generator.uniform()) } }
     }
 
+    /// A choice on one kind of query, of which the reconstruction sees much and another term nothing.
+    private static func besideReconstruction(_ blind: ScoreTerm, seed: UInt64) -> VoiceChoice {
+        var generator = RandomGenerator(seed: seed)
+        let benign = exponentials(2000, [1, 1], &generator)
+        let attack = exponentials(500, [4, 1], &generator)
+        return VoiceChoice(terms: [.reconstruction, blind], benign: benign, attacks: [[attack]])
+    }
+
     @Test("AUROC is that of all pairs, ties counting half")
     func auroc() {
         var generator = RandomGenerator(seed: 1)
@@ -44,20 +52,14 @@ struct VoiceChoiceTests {
 
     @Test("a term that tells nothing of any kind is made quiet, also one that needs the victim's answer")
     func quiet() throws {
-        var generator = RandomGenerator(seed: 7)
-        let benign = Self.exponentials(2000, [1, 1], &generator)
-        let attack = Self.exponentials(500, [4, 1], &generator)
-        let choice = VoiceChoice(terms: [.reconstruction, .deviation], benign: benign, attacks: [[attack]])
+        let choice = Self.besideReconstruction(.deviation, seed: 7)
         let voice = try #require(choice.voices()[.deviation])
         #expect(voice.weight < 1 || voice.floor > 0)
     }
 
     @Test("a term that sees nothing of what is simulated is silent about the usual and loud about the rare")
     func loud() throws {
-        var generator = RandomGenerator(seed: 8)
-        let benign = Self.exponentials(2000, [1, 1], &generator)
-        let attack = Self.exponentials(500, [4, 1], &generator)
-        let choice = VoiceChoice(terms: [.reconstruction, .frame], benign: benign, attacks: [[attack]])
+        let choice = Self.besideReconstruction(.frame, seed: 8)
         let voice = try #require(choice.voices()[.frame])
         #expect(voice.heard(log(4)) == 0 && voice.heard(log(1000)) > log(1000) - log(30))
         #expect(choice.loss([.plain, voice]) < choice.loss([.plain, Voice(floor: 0, weight: 0.5)]) + 0.02)
