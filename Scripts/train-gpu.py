@@ -16,12 +16,14 @@ import argparse
 import concurrent.futures
 import gzip
 import hashlib
+import io
 import json
 import math
 import pathlib
 import shlex
 import struct
 import sys
+import tarfile
 import time
 import urllib.error
 import urllib.request
@@ -83,16 +85,20 @@ def read_file(path):
     if path.is_dir():
         return read_folder(path)
     name = path.name.removesuffix(".gz")
+    if name.endswith((".tar", ".tgz")):
+        return read_archive(path)
     data = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     if name.endswith(".bin"):
-        if not data or len(data) % 3073:
-            fail(f"{path} is no binary CIFAR-10 file")
-        return np.frombuffer(data, np.uint8).reshape(-1, 3073)[:, 1:].reshape(-1, 3, 32, 32)
+        # CIFAR-100's pictures have two labels before them, CIFAR-10's one.
+        labels = next((n for n in ((2, 1) if name in ("train.bin", "test.bin") else (1, 2)) if len(data) % (3072 + n) == 0), None)
+        if not data or labels is None:
+            fail(f"{path} is no binary CIFAR file")
+        return np.frombuffer(data, np.uint8).reshape(-1, 3072 + labels)[:, labels:].reshape(-1, 3, 32, 32)
     if name.endswith(".npy"):
         images = np.load(path, allow_pickle=False)
         return channels_first(path, images)
     if len(data) < 8 or data[:3] != b"\0\0\x08":
-        fail(f"{path} is neither IDX, npy, binary CIFAR nor a folder")
+        fail(f"{path} is neither IDX, npy, binary CIFAR, a tar nor a folder")
     sizes = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
     values = np.frombuffer(data, np.uint8, offset=4 + 4 * data[3])
     if values.size != math.prod(sizes):
@@ -101,18 +107,33 @@ def read_file(path):
 
 
 def channels_first(path, images):
+    if images.dtype in (np.float32, np.float64) and images.size and images.min() >= 0 and images.max() <= 1:
+        images = np.floor(images.astype(np.float64) * 255 + 0.5).astype(np.uint8)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        fail(f"{path} must hold bytes (count, height, width) or (count, height, width, channels)")
+        fail(f"{path} must hold bytes or floats in 0 to 1, (count, height, width) or (count, height, width, channels)")
     return images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
 
 
+PICTURES = (".png", ".jpg", ".jpeg")
+
+
 def read_folder(path):
+    names = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES)
+    return read_pictures(path, names)
+
+
+def read_archive(path):
+    with tarfile.open(path) as archive:
+        members = sorted((m for m in archive if m.isfile() and m.name.lower().endswith(PICTURES)), key=lambda m: m.name)
+        return read_pictures(path, [io.BytesIO(archive.extractfile(member).read()) for member in members])
+
+
+def read_pictures(path, files):
     from PIL import Image
 
-    names = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
-    if not names:
+    if not files:
         fail(f"{path} holds no PNG or JPEG file")
-    pictures = [Image.open(name) for name in names]
+    pictures = [Image.open(file) for file in files]
     mode = "L" if all(picture.mode in ("L", "1", "I;16") for picture in pictures) else "RGB"
     arrays = [np.asarray(picture.convert(mode)) for picture in pictures]
     if len({array.shape for array in arrays}) > 1:
@@ -315,7 +336,7 @@ def numbers(text):
 
 def parse():
     parser = argparse.ArgumentParser(description="Trains a bundle's networks in PyTorch, as `samegate fit` does.")
-    parser.add_argument("--images", nargs="+", required=True, help="IDX, npy or binary CIFAR-10 files, or folders")
+    parser.add_argument("--images", nargs="+", required=True, help="IDX, npy or binary CIFAR files, folders or tars of pictures")
     victim = parser.add_mutually_exclusive_group(required=True)
     victim.add_argument("--answers", help="recorded answers: of samegate fit --record-answers, or npy (count, classes)")
     victim.add_argument("--victim", help="prediction endpoint to ask (TensorFlow Serving's row format)")

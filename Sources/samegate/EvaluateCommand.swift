@@ -39,6 +39,11 @@ struct EvaluateCommand: ParsableCommand {
     var jbdaStep: Float = 0.1
     @Option(help: "JBDA's rounds at most; each doubles its pictures.")
     var jbdaRounds = 6
+    @Option(
+        help:
+            "jbda-ink steps pixels brighter than this, from -1 (black) to 1: the ink of a digit, the cloth of a garment."
+    )
+    var jbdaInkAbove: Float = -0.5
     @Option(help: "Quality of the pictures that jbda-jpeg sends.")
     var jpegQuality = 90
     @Option(help: "Passes of a substitute through its answers.")
@@ -51,6 +56,12 @@ struct EvaluateCommand: ParsableCommand {
     var output = "evaluation"
     @Option(help: "Threads to compute with (default: as many as processors).")
     var threads: Int?
+    @Flag(
+        help: """
+            Measure what else could stand beside the reconstruction: other divergences, temperatures, margins, percentiles \
+            by class, several masks, an auxiliary model of labels. Part of ours and ours-mnist; minutes with small networks.
+            """)
+    var trials = false
     @Flag(help: "Use what an earlier run with the same output directory has finished or begun.")
     var resume = false
 
@@ -69,6 +80,9 @@ struct EvaluateCommand: ParsableCommand {
             throw ValidationError(
                 "--jbda-step must be above 0 and at most 2, --jbda-rounds from 1 to 20, --jpeg-quality from 1 to 100"
             )
+        }
+        guard jbdaInkAbove >= -1, jbdaInkAbove < 1 else {
+            throw ValidationError("--jbda-ink-above must be from -1 to below 1")
         }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads must be from 1 to 1024")
@@ -92,11 +106,11 @@ struct EvaluateCommand: ParsableCommand {
         if let url = live.url { return try evaluateLive(url, sources, workspace, stop, printer) }
         let maker = ModelMaker(
             store: try CellStore(folder: output, resumes: resume), workspace: workspace, stop: stop,
-            program: TrainData.program, show: printer.show)
+            program: TrainData.program, preprocessing: data.pictures.told, show: printer.show)
         let study = try models.study(suite, image: sources.test.shape, images: sources.own.count)
         let victim = try models.loadVictim(suite, sources, maker)
         let bundle = try models.loadBundle(suite, sources, victim.model, maker)
-        var plan = try plan()
+        var plan = try plan(sources)
         plan.outliers = sources.outliers
         plan.study = study
         let evaluation = Evaluation(
@@ -111,6 +125,7 @@ struct EvaluateCommand: ParsableCommand {
         var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
         material.seedCount = attackSeeds
         (material.step, material.rounds, material.jpegQuality) = (jbdaStep, jbdaRounds, jpegQuality)
+        material.inkAbove = jbdaInkAbove
         material.queries = sources.queries
         material.training.epochs = substituteEpochs
         material.training.kind = .conv3(width: substituteWidth)
@@ -129,7 +144,7 @@ struct EvaluateCommand: ParsableCommand {
         let classes = reference?.manifest.architecture.classes ?? sources.testLabels.classes
         let query = try live.query(sources.test.shape)
         var plan = LiveRedTeam.Plan(
-            url: url, attacks: try attackNames(), budget: try budgets().first ?? 1000, folder: output)
+            url: url, attacks: try attackNames(sources), budget: try budgets().first ?? 1000, folder: output)
         plan.honestCount = live.honest
         plan.resumes = resume
         let team = LiveRedTeam(
@@ -145,14 +160,14 @@ struct EvaluateCommand: ParsableCommand {
         print(try report.summaryLine())
     }
 
-    private func plan() throws -> Evaluation.Plan {
+    private func plan(_ sources: EvaluateDataOptions.Loaded) throws -> Evaluation.Plan {
         var plan = Evaluation.Plan(
-            suite: suite.rawValue, attacks: try attackNames(), budgets: try budgets(),
+            suite: suite.rawValue, attacks: try attackNames(sources), budgets: try budgets(),
             seeds: (1...UInt64(seeds)).map { $0 }, folder: output)
         plan.alpha = alpha
         plan.resumes = resume
         plan.windows = suite.windows
-        plan.measures = suite.measures
+        plan.measures = suite.measures.union(trials ? [.trials] : [])
         return plan
     }
 
@@ -172,8 +187,12 @@ struct EvaluateCommand: ParsableCommand {
         try FileBytes.replace(output + "/report.html", with: Array(page.utf8))
     }
 
-    private func attackNames() throws -> [String] {
-        guard let attacks else { return suite.attacks + data.queryNames }
+    /// The attacks that are run. Of a suite's own, the bandit only where the proxy has classes to choose among.
+    private func attackNames(_ sources: EvaluateDataOptions.Loaded? = nil) throws -> [String] {
+        guard let attacks else {
+            let hasClasses = sources?.proxy.labels != nil
+            return suite.attacks.filter { $0 != "knockoff-adaptive" || hasClasses } + data.queryNames
+        }
         let names = attacks.split(separator: ",").map(String.init)
         guard !names.isEmpty else { throw ValidationError("--attacks names no attack") }
         for name in names where !AttackCatalogue.names.contains(name) {

@@ -13,7 +13,9 @@ enum EvaluateData {
 
     /// The part of the set in a folder: the IDX files of MNIST and its relatives, `train.tar` and `test.tar`, CIFAR's binary
     /// files, or the folders `train` and `test` with one folder a class. Nil where the folder holds none of these.
-    static func labelled(_ folder: String, _ part: Part) throws -> (images: ImageSet, labels: Labels)? {
+    static func labelled(
+        _ folder: String, _ part: Part, conversion: ImageFile.Conversion = .none
+    ) throws -> (images: ImageSet, labels: Labels)? {
         if let images = existing("\(folder)/\(part == .train ? "train" : "t10k")-images-idx3-ubyte"),
             let labels = existing("\(folder)/\(part == .train ? "train" : "t10k")-labels-idx1-ubyte")
         {
@@ -21,7 +23,7 @@ enum EvaluateData {
             return (set, try TrainData.labels(labels, images: set.count))
         }
         if let tar = existing("\(folder)/\(part.rawValue).tar") {
-            let archive = try ImageArchive(tar)
+            let archive = try ImageArchive(tar, conversion: conversion)
             return try labelled(archive.images, archive.labels, tar)
         }
         if let file = try cifar(folder, part) { return (file.images, file.labels) }
@@ -30,7 +32,7 @@ enum EvaluateData {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
             return nil
         }
-        let set = try TrainData.labelled(images: path, labels: nil)
+        let set = try TrainData.labelled(images: path, labels: nil, conversion: conversion)
         return (set.0, set.1)
     }
 

@@ -33,6 +33,7 @@ struct EvaluateDataOptions: ParsableArguments {
             "Pictures that no attack uses, to train the baselines OE and EDM on; without them these are left out.",
             valueName: "path"))
     var outliers: String?
+    @OptionGroup var pictures: ConversionOptions
     @Option(help: "Use no more than so many test pictures.")
     var testCount: Int?
 
@@ -78,8 +79,9 @@ struct EvaluateDataOptions: ParsableArguments {
     /// The sets that a suite needs. Folders of any pictures give at most `proxyCount` of them.
     func load(_ suite: EvaluateSuite, proxyCount: Int) throws -> Loaded {
         let path = try victimPath(suite)
-        guard let train = try EvaluateData.labelled(path, .train),
-            var test = try EvaluateData.labelled(path, .test)
+        let conversion = try pictures.conversion
+        guard let train = try EvaluateData.labelled(path, .train, conversion: conversion),
+            var test = try EvaluateData.labelled(path, .test, conversion: conversion)
         else {
             throw ValidationError("\(path) holds no training and test pictures that are known here")
         }

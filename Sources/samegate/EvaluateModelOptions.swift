@@ -18,7 +18,9 @@ struct EvaluateModelOptions: ParsableArguments {
             valueName: "directory"))
     var bundle: String?
     @Option(
-        help: "How a bundle is fitted: small (half an hour), or paper (days on two cores).")
+        help:
+            "How a bundle is fitted: tiny, small (half an hour), natural (hours), or paper (days on two cores)."
+    )
     var preset: FitPreset?
     @Option(help: "Passes of the autoencoder through the images, instead of the preset's.")
     var maeEpochs: Int?
@@ -84,6 +86,7 @@ struct EvaluateModelOptions: ParsableArguments {
         for (axis, values) in suite.studied(preset ?? suite.preset) {
             for value in (asked[axis] ?? nil) ?? values {
                 var options = try fitOptions(suite)
+                options.adapt(to: image)
                 // The figures are about the autoencoder; a detector each would only take time.
                 options.terms.removeAll { $0 == .perturbation }
                 options.holdout = min(options.holdout, images / 4)
@@ -165,6 +168,7 @@ struct EvaluateModelOptions: ParsableArguments {
             return (found, path)
         }
         var options = try fitOptions(suite)
+        options.adapt(to: data.test.shape)
         options.holdout = min(options.holdout, data.own.count / 4)
         let made = try maker.bundle(images: data.own.images, victim: victim, options: options)
         let epochs = options.autoencoder.schedule.epochs

@@ -24,9 +24,7 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
         switch self {
         case .table3: []
         case .natural: ["jbda", "jbda-jpeg", "jbda-small", "knockoff", "dfme", "noise-uniform"]
-        case .oursMNIST, .ours:
-            // The bandit needs a proxy with classes, which only --attacks can know of.
-            AttackCatalogue.names.filter { $0 != "knockoff-adaptive" }
+        case .oursMNIST, .ours: AttackCatalogue.names
         default: ["jbda", "knockoff", "dfme"]
         }
     }

@@ -17,10 +17,7 @@ struct FitCommand: ParsableCommand {
 
     @Option(help: TrainData.imagesHelp)
     var images: String
-    @Option(help: ArgumentHelp("Scale a folder's images to this size.", valueName: "WIDTHxHEIGHT"))
-    var resize: String?
-    @Option(help: ArgumentHelp("Make a folder's images grey (1) or coloured (3).", valueName: "1|3"))
-    var channels: Int?
+    @OptionGroup var pictures: ConversionOptions
     @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
     var output: String
     @Option(
@@ -43,8 +40,9 @@ struct FitCommand: ParsableCommand {
         if victim.tellsLabelsAlone { try options.useAnswerlessTerms() }
         let base = try from.map { try ModelBundle(contentsOf: $0) }
         let printer = ProgressPrinter()
-        let images = try TrainData.images(images, conversion: try conversion())
+        let images = try TrainData.images(images, conversion: try pictures.conversion)
         printer.say("\(images.count) images of \(images.shape)")
+        if models.patch == nil { options.adapt(to: images.shape) }
         // Whatever can be refused is refused before hours of training.
         try options.autoencoderArchitecture(image: images.shape).validate()
         try options.auxiliary.architecture(image: images.shape, classes: 2).validate()
@@ -59,25 +57,12 @@ struct FitCommand: ParsableCommand {
             retrainsDetector: models.perturbationSteps != nil || models.perturbationWidth != nil)
         var bundle = try fit.makeBundle().measuringPrecisions(
             images, at: fit.split.heldOut, answers, workspace: run.workspace)
-        if resize != nil || channels != nil {
-            var manifest = bundle.manifest
-            manifest.provenance.options["images"] =
-                "resize \(resize ?? "no"), channels \(channels.map(String.init) ?? "as they are")"
-            bundle = bundle.with(manifest)
-        }
+        var manifest = bundle.manifest
+        manifest.provenance.options["images"] = pictures.told ?? manifest.provenance.options["images"]
+        bundle = bundle.with(manifest)
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(Self.summary(bundle, output))
-    }
-
-    private func conversion() throws -> ImageFile.Conversion {
-        if let channels, channels != 1, channels != 3 { throw ValidationError("--channels is 1 or 3") }
-        guard let resize else { return ImageFile.Conversion(channels: channels) }
-        let sizes = resize.lowercased().split(separator: "x").map { Int($0) }
-        guard sizes.count == 2, let width = sizes[0], let height = sizes[1],
-            (1...1024).contains(width), (1...1024).contains(height)
-        else { throw ValidationError("--resize takes a size such as 32x32") }
-        return ImageFile.Conversion(size: (width, height), channels: channels)
     }
 
     /// What the bundle says a benign query scores.

@@ -15,7 +15,8 @@ struct FitModelOptions: ParsableArguments {
     var batch: Int?
     @Option(help: "Learning rate of the autoencoder after the warm-up.")
     var learningRate: Double?
-    @Option(help: "Side of a patch in pixels.")
+    @Option(
+        help: "Side of a patch in pixels (default: the preset's, or the nearest that divides the images).")
     var patch: Int?
     @Option(help: "Values of a token.")
     var embedding: Int?

@@ -13,6 +13,7 @@ struct TrainAnswerCommand: ParsableCommand {
     var model: String
     @Option(help: "Images: an IDX, npy or CIFAR file, a folder or a tar of PNG and JPEG files.")
     var images: String
+    @OptionGroup var pictures: ConversionOptions
     @Option(help: "The file of answers to write (safetensors).")
     var output: String
     @Option(help: "Threads to compute with (default: as many as processors).")
@@ -21,7 +22,7 @@ struct TrainAnswerCommand: ParsableCommand {
     func run() throws {
         do {
             let directory = try ClassifierDirectory(contentsOf: model)
-            let images = try TrainData.images(images)
+            let images = try TrainData.images(images, conversion: try pictures.conversion)
             guard images.shape == directory.manifest.architecture.image else {
                 throw DataError.wrongShape(
                     path: self.images, found: images.shape, expected: directory.manifest.architecture.image)

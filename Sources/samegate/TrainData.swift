@@ -23,9 +23,10 @@ enum TrainData {
     /// Images with their labels: of an IDX file, or those that the images come with, as in CIFAR's files and in folders and
     /// tars with one folder per class.
     static func labelled(
-        images path: String, labels: String?, classes: Int? = nil, shape: ImageShape? = nil
+        images path: String, labels: String?, classes: Int? = nil, shape: ImageShape? = nil,
+        conversion: ImageFile.Conversion = .none
     ) throws -> (images: ImageSet, labels: Labels) {
-        let found = try contents(path)
+        let found = try contents(path, conversion: conversion)
         if let shape, found.images.shape != shape {
             throw DataError.wrongShape(path: path, found: found.images.shape, expected: shape)
         }

@@ -17,6 +17,7 @@ struct TrainMeasureCommand: ParsableCommand {
     var model: String
     @Option(help: "Benign images that trained neither: an IDX, npy or CIFAR file, a folder or a tar.")
     var images: String
+    @OptionGroup var pictures: ConversionOptions
     @Option(
         help: ArgumentHelp(
             "Images from elsewhere, of the same shape; may be given several times.", valueName: "path"))
@@ -43,7 +44,7 @@ struct TrainMeasureCommand: ParsableCommand {
             try ModelBundle(contentsOf: bundle),
             victim: try ClassifierDirectory(contentsOf: model).classifier,
             threads: max(1, threads ?? Workspace.processorCount))
-        let images = try TrainData.images(images)
+        let images = try TrainData.images(images, conversion: try pictures.conversion)
         let benign = images.canonical(0..<min(count, images.count), range: .signed)
         let benignScores = bench.scores(benign, "benign")
         Self.say(allowed(benignScores))

@@ -19,6 +19,7 @@ struct TrainVictimCommand: ParsableCommand {
     var testImages: String?
     @Option(help: "Their labels.")
     var testLabels: String?
+    @OptionGroup var pictures: ConversionOptions
     @Option(help: ArgumentHelp("The model directory to write.", valueName: "directory"))
     var output: String
     @OptionGroup(title: "The network") var network: VictimNetworkOptions
@@ -48,10 +49,12 @@ struct TrainVictimCommand: ParsableCommand {
 
     private func train(_ stop: StopFlag) throws {
         let printer = ProgressPrinter()
-        let (images, labels) = try TrainData.labelled(images: images, labels: labels)
+        let conversion = try pictures.conversion
+        let (images, labels) = try TrainData.labelled(images: images, labels: labels, conversion: conversion)
         let test = try testImages.map {
             try TrainData.labelled(
-                images: $0, labels: testLabels, classes: labels.classes, shape: images.shape)
+                images: $0, labels: testLabels, classes: labels.classes, shape: images.shape,
+                conversion: conversion)
         }
         let options = try options()
         // Whatever can be refused is refused before hours of training.
@@ -59,7 +62,10 @@ struct TrainVictimCommand: ParsableCommand {
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let training = try VictimTraining(
             images: images, labels: labels, options: options, program: TrainData.program, run: run)
-        let directory = try training.makeModel(test: test)
+        let made = try training.makeModel(test: test)
+        var manifest = made.manifest
+        manifest.provenance.options["images"] = pictures.told
+        let directory = ClassifierDirectory(manifest: manifest, classifier: made.classifier)
         try directory.write(to: output)
         run.discardCheckpoints()
         let results = directory.manifest.provenance.results

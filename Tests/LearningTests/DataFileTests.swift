@@ -205,14 +205,51 @@ struct DataFileTests {
     }
 
     @Test(
-        "Fortran order, doubles and labels as images are refused, each with its reason",
+        "Fortran order and labels as images are refused, each with its reason",
         arguments: [
-            ("fortran.npy", "order"), ("double.npy", "<f8"), ("labels.npy", "1 dimensions"),
+            ("fortran.npy", "order"), ("labels.npy", "1 dimensions"),
         ])
     func refusedNPY(name: String, word: String) throws {
         let path = try fixture(name)
         let error = #expect(throws: DataError.self) { try ImageSet(npy: path) }
         #expect(error?.description.contains(word) == true, "\(error.map(\.description) ?? "")")
+    }
+
+    /// A file of a type's values, as NumPy writes them.
+    private static func npy(_ type: String, _ shape: String, _ words: [some FixedWidthInteger]) -> [UInt8] {
+        npy(
+            "{'descr': '\(type)', 'fortran_order': False, 'shape': \(shape), }",
+            words.flatMap { word in withUnsafeBytes(of: word.littleEndian) { Array($0) } })
+    }
+
+    @Test("Float64 images are rounded as Float32 ones are, and keep to 0…1")
+    func doubles() throws {
+        #expect(try ImageSet(npy: try fixture("double.npy")).bytes == (try bytes("double.raw")))
+        let folder = try ScratchFolder()
+        let write = { (values: [Double]) in
+            try folder.write(Self.npy("<f8", "(1, 2, 2)", values.map(\.bitPattern)), to: "images.npy")
+        }
+        for bad in [-1e-9, 1.5, .nan, .infinity] {
+            let error = #expect(throws: DataError.self) { try ImageSet(npy: write([0, bad, 0, 0])) }
+            #expect(error?.description.contains("0…1") == true)
+        }
+    }
+
+    @Test("labels may be whole numbers of 4 or 8 bytes, as NumPy makes them, of at most 255")
+    func wideLabels() throws {
+        let folder = try ScratchFolder()
+        let wanted = Labels(values: [2, 0, 1], classes: 3)
+        let long = try folder.write(Self.npy("<i8", "(3,)", [Int64(2), 0, 1]), to: "long.npy")
+        #expect(try Labels(npy: long, images: 3) == wanted)
+        let int = try folder.write(Self.npy("<i4", "(3,)", [Int32(2), 0, 1]), to: "int.npy")
+        #expect(try Labels(npy: int, images: 3) == wanted)
+        for bad in [Int64(-1), 256] {
+            let path = try folder.write(Self.npy("<i8", "(3,)", [0, bad, 1]), to: "bad.npy")
+            #expect(throws: DataError.self) { try Labels(npy: path, images: 3) }
+        }
+        let floats = try folder.write(Self.npy("<f8", "(1,)", [UInt64(0)]), to: "floats.npy")
+        #expect(throws: DataError.self) { try Labels(npy: floats, images: 1) }
+        #expect(throws: DataError.self) { try ImageSet(npy: long) }
     }
 
     private static func npy(_ header: String, _ data: [UInt8]) -> [UInt8] {

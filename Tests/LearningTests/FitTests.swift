@@ -175,6 +175,31 @@ struct FitTests {
         #expect(FitOptions(.small).problems.isEmpty && paper.problems.isEmpty)
     }
 
+    @Test(
+        "a preset takes the nearest patch that divides other images, and none where none is near",
+        arguments: [
+            (FitOptions.Preset.tiny, 32, 8), (.tiny, 28, 7), (.small, 28, 4), (.small, 30, 5),
+            (.small, 27, 3),
+            (.paper, 27, 3), (.natural, 29, 4),
+        ])
+    func otherSizes(preset: FitOptions.Preset, side: Int, patch: Int) {
+        var options = FitOptions(preset)
+        options.adapt(to: ImageShape(channels: 3, height: side, width: side))
+        #expect(options.autoencoder.patch == patch)
+    }
+
+    @Test("a provenance has the options of what the score is made of, and no others")
+    func provenance() throws {
+        let text = { (options: FitOptions) in
+            String(decoding: try JSONEncoder().encode(options), as: UTF8.self)
+        }
+        let small = try text(FitOptions(.small)), paper = try text(FitOptions(.paper))
+        #expect(
+            small.contains("detector") && small.contains("statistics\":{") && !small.contains("references"))
+        #expect(!paper.contains("detector") && !paper.contains("choosesVoices"))
+        #expect(try text(FitOptions(.natural)).contains("references"))
+    }
+
     @Test("terms of features and of a masked pass get what they need, from training images alone, and repeat")
     func comparisons() throws {
         var options = Synthetic.options()

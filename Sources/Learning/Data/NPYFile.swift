@@ -2,8 +2,8 @@ import Foundation
 import SAME
 import Tensor
 
-/// An array in NumPy's file format, versions 1 and 2, plain or gzipped: unsigned bytes or little-endian Float32, the last
-/// dimension fastest.
+/// An array in NumPy's file format, versions 1 and 2, plain or gzipped: unsigned bytes, whole numbers of 4 or 8 bytes, Float32
+/// or Float64, all little-endian, the last dimension fastest.
 ///
 /// **Source** NumPy's own description (NEP 1): six bytes of magic, two of version, the header's length, the header as a
 /// Python dictionary of `descr`, `fortran_order` and `shape`, then the values.
@@ -11,7 +11,8 @@ package struct NPYFile: Sendable {
     /// The values, as they stand in the file.
     package enum Values: Sendable, Equatable {
         case bytes([UInt8])
-        case floats([Float])
+        case integers([Int64])
+        case floats([Double])
     }
 
     /// Outermost first.
@@ -38,7 +39,7 @@ package struct NPYFile: Sendable {
         }
         let header = try NPYHeader(parsing: try file.read(length), path: path)
         shape = header.shape
-        var count = header.isFloat ? 4 : 1
+        var count = header.element.bytes
         for extent in header.shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: extent)
             guard !overflow, product <= bytesMax else {
@@ -48,7 +49,7 @@ package struct NPYFile: Sendable {
         }
         let bytes = try file.read(count)
         try file.expectEnd()
-        values = header.isFloat ? .floats(Self.floats(bytes)) : .bytes(bytes)
+        values = Self.values(bytes, header.element)
     }
 
     /// True when the file's name is one that NumPy's files have.
@@ -57,19 +58,51 @@ package struct NPYFile: Sendable {
         return name.hasSuffix(".npy") || name.hasSuffix(".npy.gz")
     }
 
-    private static func floats(_ bytes: [UInt8]) -> [Float] {
-        bytes.withUnsafeBytes { raw in
-            stride(from: 0, to: raw.count, by: 4).map { at in
-                Float(
-                    bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: UInt32.self)))
+    private static func values(_ bytes: [UInt8], _ element: Element) -> Values {
+        func read<Word: FixedWidthInteger, Value>(_: Word.Type, _ make: (Word) -> Value) -> [Value] {
+            bytes.withUnsafeBytes { raw in
+                stride(from: 0, to: raw.count, by: MemoryLayout<Word>.size).map { at in
+                    make(Word(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: Word.self)))
+                }
             }
+        }
+        return switch element {
+        case .byte: .bytes(bytes)
+        case .int32: .integers(read(Int32.self) { Int64($0) })
+        case .int64: .integers(read(Int64.self) { $0 })
+        case .float32: .floats(read(UInt32.self) { Double(Float(bitPattern: $0)) })
+        case .float64: .floats(read(UInt64.self) { Double(bitPattern: $0) })
+        }
+    }
+
+    /// The types that are read, as headers name them.
+    enum Element: String, CaseIterable {
+        case byte = "|u1"
+        case int32 = "<i4"
+        case int64 = "<i8"
+        case float32 = "<f4"
+        case float64 = "<f8"
+
+        /// The size of a value.
+        var bytes: Int {
+            switch self {
+            case .byte: 1
+            case .int32, .float32: 4
+            case .int64, .float64: 8
+            }
+        }
+
+        /// The type that a header names, in quotes; a byte has no order, so that it may be said with any.
+        init?(_ text: String) {
+            let name = text.trimmingCharacters(in: ["'"])
+            self.init(rawValue: name == "u1" || name == "<u1" ? Self.byte.rawValue : name)
         }
     }
 }
 
 /// The dictionary of an npy header.
 struct NPYHeader {
-    let isFloat: Bool
+    let element: NPYFile.Element
     let shape: [Int]
 
     /// Reads `{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }` and nothing freer than that.
@@ -78,11 +111,11 @@ struct NPYHeader {
         let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         guard text.hasPrefix("{"), text.hasSuffix("}") else { throw fail("its header is no dictionary") }
         guard let type = Self.value(of: "descr", in: text) else { throw fail("its header names no type") }
-        switch type {
-        case "'|u1'", "'u1'", "'<u1'": isFloat = false
-        case "'<f4'": isFloat = true
-        default: throw fail("its values are of type \(type); '|u1' and '<f4' are read")
+        guard let element = NPYFile.Element(type) else {
+            let known = NPYFile.Element.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+            throw fail("its values are of type \(type); \(known) are read")
         }
+        self.element = element
         guard Self.value(of: "fortran_order", in: text) == "False" else {
             throw fail("its first dimension is the fastest; save it with order='C'")
         }
@@ -118,8 +151,8 @@ struct NPYHeader {
 }
 
 extension ImageSet {
-    /// Images of an npy file with dimensions (count, height, width) or (count, height, width, channels), bytes or Float32 in
-    /// 0…1, which are rounded to bytes.
+    /// Images of an npy file with dimensions (count, height, width) or (count, height, width, channels), bytes or floats in 0…1,
+    /// which are rounded to bytes.
     package init(npy path: String) throws(DataError) {
         let file = try NPYFile(contentsOf: path)
         guard file.shape.count == 3 || file.shape.count == 4 else {
@@ -129,6 +162,8 @@ extension ImageSet {
         let bytes: [UInt8]
         switch file.values {
         case .bytes(let values): bytes = values
+        case .integers:
+            throw .notNPY(path: path, reason: "images must be unsigned bytes or floats in 0…1")
         case .floats(let values):
             guard values.allSatisfy({ $0 >= 0 && $0 <= 1 }) else {
                 throw .notNPY(path: path, reason: "it has a value outside 0…1")
@@ -142,12 +177,19 @@ extension ImageSet {
 }
 
 extension Labels {
-    /// Labels of a one-dimensional npy file of bytes, for as many images.
+    /// Labels of a one-dimensional npy file of bytes or of whole numbers from 0 to 255, for as many images.
     package init(npy path: String, images: Int, classes: Int? = nil) throws(DataError) {
         let file = try NPYFile(contentsOf: path)
         guard file.shape.count == 1 else { throw .notLabels(path: path, dimensions: file.shape.count) }
-        guard case .bytes(let bytes) = file.values else {
-            throw .notNPY(path: path, reason: "labels must be unsigned bytes")
+        let bytes: [UInt8]
+        switch file.values {
+        case .bytes(let values): bytes = values
+        case .integers(let values):
+            guard let all = values.map({ UInt8(exactly: $0) }) as? [UInt8] else {
+                throw .notNPY(path: path, reason: "it has a label outside 0…255")
+            }
+            bytes = all
+        case .floats: throw .notNPY(path: path, reason: "labels must be whole numbers")
         }
         try self.init(bytes: bytes, path: path, images: images, classes: classes)
     }

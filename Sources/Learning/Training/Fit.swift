@@ -165,27 +165,13 @@ package struct Fit {
 
     // MARK: Eq. (5)
 
-    /// The targets are the victim's answers to the images themselves; the inputs are what the scorer will
-    /// show it, the reconstructions with every patch visible.
     private func trainAuxiliary(_ autoencoder: MaskedAutoencoder) throws -> (Classifier, Double) {
-        var generator = Stream.classifierWeights.generator(seed: options.seed, at: 0)
-        let architecture = options.auxiliary.architecture(image: images.shape, classes: answers.classes)
-        let model = try Classifier(architecture, generator: &generator)
-        let inputs = try Reconstructions(
-            of: images, at: split.training, by: autoencoder, workspace: run.workspace,
-            bytesMax: run.reconstructionBytesMax, show: run.show)
-        let loop = run.loop(
-            phase: "auxiliary", module: model, schedule: options.auxiliarySchedule,
-            imageCount: split.training.count, seed: options.seed,
-            streams: (.classifierOrder, .classifierSteps),
-            fingerprint: try auxiliaryFingerprint())
-        let loss = try loop.run(resume: run.resume) { positions, _ in
-            let targets = answers.probabilities.gathering(rows: positions.map { split.training[$0] })
-            return model.lossAndGradients(
-                inputs.batch(positions), .squaredProbabilities(targets), workspace: run.workspace
-            ).loss
-        }
-        return (model, loss)
+        let training = AuxiliaryTraining(
+            images: images, indices: split.training,
+            architecture: options.auxiliary.architecture(image: images.shape, classes: answers.classes),
+            schedule: options.auxiliarySchedule, seed: options.seed)
+        return try training.train(
+            autoencoder, targets: answers.probabilities, fingerprint: try auxiliaryFingerprint(), run: run)
     }
 
     // MARK: Provenance

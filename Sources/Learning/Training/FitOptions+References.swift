@@ -13,8 +13,11 @@ extension FitOptions {
         /// The neighbour whose distance counts.
         package var neighbours = 5
 
+        /// As many as usual.
+        package init() {}
+
         /// The references of the images at `indices`, or nil where there are none.
-        func make(
+        package func make(
             _ images: ImageSet, at indices: [Int], by autoencoder: MaskedAutoencoder,
             _ auxiliary: Classifier, workspace: Workspace
         ) throws(PlanError) -> ReferenceFeatures? {

@@ -2,7 +2,7 @@ import SAME
 import Tensor
 
 /// Everything that shapes a bundle, besides images and answers.
-package struct FitOptions: Codable, Hashable, Sendable {
+package struct FitOptions: Encodable, Hashable, Sendable {
     /// The sizes of the masked autoencoder.
     package struct Autoencoder: Codable, Hashable, Sendable {
         /// The side of a patch in pixels.
@@ -200,6 +200,38 @@ package struct FitOptions: Codable, Hashable, Sendable {
 }
 
 extension FitOptions {
+    private enum CodingKeys: String, CodingKey {
+        case preset, autoencoder, auxiliary, auxiliarySchedule, detector, references, statistics, holdout
+        case reencodedShare, seed, terms, combination, choosesVoices
+    }
+
+    /// What shapes the bundle, for provenances: the options of parts that the score has no use for are not among it.
+    package func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(preset, forKey: .preset)
+        try values.encode(autoencoder, forKey: .autoencoder)
+        try values.encode(auxiliary, forKey: .auxiliary)
+        try values.encode(auxiliarySchedule, forKey: .auxiliarySchedule)
+        if detectsPerturbations { try values.encode(detector, forKey: .detector) }
+        if comparesFeatures { try values.encode(references, forKey: .references) }
+        if compares(.statistics) || compares(.frame) { try values.encode(statistics, forKey: .statistics) }
+        try values.encode(holdout, forKey: .holdout)
+        try values.encode(reencodedShare, forKey: .reencodedShare)
+        try values.encode(seed, forKey: .seed)
+        try values.encode(terms, forKey: .terms)
+        try values.encode(combination, forKey: .combination)
+        if combination == .tailSum { try values.encode(choosesVoices, forKey: .choosesVoices) }
+    }
+
+    /// Takes the patch nearest to the preset's that divides images of a shape, the larger of two: a preset is for images of
+    /// many sizes. Where there is none from half to twice as large all stays as it is, for validation to refuse.
+    package mutating func adapt(to image: ImageShape) {
+        let wanted = autoencoder.patch
+        let divides = { (patch: Int) in image.height % patch == 0 && image.width % patch == 0 }
+        let near = (max(1, (wanted + 1) / 2)...2 * wanted).filter(divides)
+        autoencoder.patch = near.min { (abs($0 - wanted), -$0) < (abs($1 - wanted), -$1) } ?? wanted
+    }
+
     /// What is wrong with the options, for the user; empty when nothing is.
     package var problems: [String] {
         var problems: [String] = []

@@ -11,6 +11,9 @@ package struct AttackMaterial: Sendable {
     /// JBDA's step and rounds. **Units** of the step: canonical values, see ``JacobianAugmentation/step``.
     package var step: Float = 0.1
     package var rounds = 6
+    /// What a pixel must be brighter than for `jbda-ink` to step it: a quarter of the way from black to white, the ink of a
+    /// digit, the cloth of a garment. **Units** canonical values.
+    package var inkAbove: Float = -0.5
     /// The quality of `jbda-jpeg`.
     package var jpegQuality = 90
     /// Further pictures to ask about at random, by the names that they have in reports.
@@ -89,8 +92,7 @@ package enum AttackCatalogue {
         if name == "jbda-small" { attack.step = 0.4 * material.step }
         if name == "jbda-strong" { attack.step = 2 * material.step }
         if name == "jbda-jpeg" { attack.jpegQuality = material.jpegQuality }
-        // Brighter than a quarter of the way from black to white: the ink of a digit, the cloth of a garment.
-        if name == "jbda-ink" { attack.inkAbove = -0.5 }
+        if name == "jbda-ink" { attack.inkAbove = material.inkAbove }
         return attack
     }
 

@@ -40,31 +40,37 @@ extension Evaluation {
         return (bench, costs)
     }
 
-    /// The weights of models that were trained before with the same options on the same data, or of new ones; and how long
-    /// that took then.
+    /// What the baselines that need outliers are trained by, or what was trained before by the same.
     private func trained(
         _ name: String, _ count: Int, _ store: CellStore, make: () throws -> [Classifier]
     ) throws -> ([Classifier], Double) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
         let parts = [
-            "name": name, "own": data.material.own.images.digest,
-            "labels": labelsDigest(data.material.own.labels),
+            "own": data.material.own.images.digest, "labels": labelsDigest(data.material.own.labels),
             "outliers": plan.outliers?.images.digest ?? "", "options": plan.exposure.fingerprint,
         ]
+        let architecture = plan.exposure.kind.architecture(
+            image: data.test.shape, classes: data.material.own.labels?.classes ?? data.testLabels.classes)
+        return try kept(name, parts, architecture, count, store) { _ in try make() }
+    }
+
+    /// Models that were trained before with all that determines them the same, or new ones; and how long that took then.
+    /// `make` is given the place of its checkpoints.
+    func kept(
+        _ name: String, _ determined: [String: String], _ architecture: ClassifierArchitecture, _ count: Int,
+        _ store: CellStore, make: (String) throws -> [Classifier]
+    ) throws -> ([Classifier], Double) {
+        let parts = determined.merging(["name": name]) { $1 }
         let path = "\(store.folder)/models/\(name)-\(CellStore.digest(parts)).safetensors"
         let time = try store.value("\(name)-time", parts) {
             let began = ContinuousClock.now
             var state: StateDict = [:]
-            for (index, model) in try make().enumerated() {
+            for (index, model) in try make(path + ".checkpoint").enumerated() {
                 for (key, tensor) in model.stateDict { state["\(index).\(key)"] = tensor }
             }
             try FileBytes.replace(path, with: Safetensors(tensors: state).bytes)
             return (ContinuousClock.now - began) / .seconds(1)
         }
         let file = try Safetensors(bytes: try FileBytes.read(path, bytesMax: 1 << 30))
-        let architecture = plan.exposure.kind.architecture(
-            image: data.test.shape, classes: data.material.own.labels?.classes ?? data.testLabels.classes)
         let models = try (0..<count).map { index in
             var state: StateDict = [:]
             for (key, tensor) in file.tensors where key.hasPrefix("\(index).") {
@@ -117,7 +123,7 @@ extension Evaluation {
         return hasher.finish().hex
     }
 
-    private func labelsDigest(_ labels: Labels?) -> String {
+    func labelsDigest(_ labels: Labels?) -> String {
         labels.map { SHA256.digest(of: "\($0.classes) \($0.values)").hex } ?? "-"
     }
 

@@ -14,6 +14,8 @@ package struct Evaluation {
         case honestAccounts = "honest-accounts"
         /// What the defences cost the victim.
         case costs
+        /// What was tried as a term beside the reconstruction: see ``Trial``.
+        case trials
     }
 
     /// What is run.
@@ -139,6 +141,7 @@ package struct Evaluation {
             result.part.add(try part(key, context, &forecast))
         }
         result.honestAccounts = try honestAccounts(context)
+        result.trials = try trials(context)
         if let study = plan.study { result.training = try study.entries(self, context) }
         return result
     }

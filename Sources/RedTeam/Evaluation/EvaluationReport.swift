@@ -64,7 +64,8 @@ package struct EvaluationReport: Sendable {
     package var page: ReportPage {
         let sections =
             [summary] + budgets.flatMap { scores($0) } + [
-                comparison, ablation, pictures, calibration, windows, colluding, honestAccounts, ratios,
+                comparison, ablation, trials, pictures, calibration, windows, colluding, honestAccounts,
+                ratios,
                 policies,
                 costs,
             ] + studies + [runs]

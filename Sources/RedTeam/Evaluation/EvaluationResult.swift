@@ -119,6 +119,8 @@ package struct EvaluationResult: Codable, Sendable {
     package var honestAccounts: [HonestAccountEntry] = []
     /// Autoencoders trained otherwise (Figures 6 and 7).
     package var training: [TrainingEntry] = []
+    /// What was tried as a term beside the reconstruction.
+    package var trials: [TrialEntry] = []
     /// What each defence costs (Table 3).
     package var costs: [CostEntry] = []
 

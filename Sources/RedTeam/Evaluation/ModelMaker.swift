@@ -11,17 +11,19 @@ package struct ModelMaker {
     private let workspace: Workspace
     private let stop: StopFlag
     private let program: String
+    private let preprocessing: String?
     private let show: (TrainingProgress) -> Void
 
-    /// A maker for an evaluation's folder; `program` is what provenances name.
+    /// A maker for an evaluation's folder; `program` and what was done to the pictures are what provenances name.
     package init(
         store: CellStore, workspace: Workspace, stop: StopFlag, program: String,
-        show: @escaping (TrainingProgress) -> Void
+        preprocessing: String? = nil, show: @escaping (TrainingProgress) -> Void
     ) {
         self.store = store
         self.workspace = workspace
         self.stop = stop
         self.program = program
+        self.preprocessing = preprocessing
         self.show = show
     }
 
@@ -38,7 +40,10 @@ package struct ModelMaker {
         let run = try prepared(path)
         let training = try VictimTraining(
             images: images, labels: labels, options: options, program: program, run: run)
-        let made = try training.makeModel(test: nil)
+        let trained = try training.makeModel(test: nil)
+        var manifest = trained.manifest
+        manifest.provenance.options["images"] = preprocessing
+        let made = ClassifierDirectory(manifest: manifest, classifier: trained.classifier)
         try made.write(to: path)
         run.discardCheckpoints()
         return made
@@ -73,7 +78,10 @@ package struct ModelMaker {
             probabilities: VictimTraining.answers(of: victim, to: images, workspace: workspace),
             imagesDigest: images.digest)
         let fit = try Fit(images: images, answers: answers, options: options, program: program, run: run)
-        let made = try fit.makeBundle()
+        let fitted = try fit.makeBundle()
+        var manifest = fitted.manifest
+        manifest.provenance.options["images"] = preprocessing
+        let made = fitted.with(manifest)
         try made.write(to: path)
         run.discardCheckpoints()
         return made

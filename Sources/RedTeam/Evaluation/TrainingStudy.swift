@@ -7,7 +7,7 @@ import Tensor
 /// Figures 6 and 7: what the autoencoder's epochs and sizes are worth.
 package struct TrainingStudy: Sendable {
     /// One bundle to make and measure.
-    package struct Point: Codable, Hashable, Sendable {
+    package struct Point: Encodable, Hashable, Sendable {
         /// The plot it belongs to, and the name of its axis: `epochs`, `embedding`, `mask ratios` and so on.
         package var axis: String
         package var value: Double

@@ -30,6 +30,7 @@ with open(f"{out}/colour.npy", "wb") as f: np.lib.format.write_array(f, colour, 
 np.rint(colour * 255).astype(np.uint8).transpose(0, 3, 1, 2).tofile(f"{out}/colour.raw")
 np.save(f"{out}/fortran.npy", np.asfortranarray(rng.integers(0, 256, (3, 4, 5), dtype=np.uint8)))
 np.save(f"{out}/double.npy", rng.random((3, 4, 5)))
+np.rint(np.load(f"{out}/double.npy") * 255).astype(np.uint8).tofile(f"{out}/double.raw")
 np.save(f"{out}/labels.npy", np.array([2, 0, 1], dtype=np.uint8))
 # Python's own default: extended headers for a time with a fraction, and for a path that no ustar field holds.
 pax = tarfile.open(f"{out}/pax.tar", "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "for all"})

@@ -44,14 +44,18 @@ struct EvaluationTests {
     static func evaluation(
         _ folder: String, resumes: Bool = false, attacks: [String] = ["jbda", "knockoff", "dfme"],
         measures: Set<Evaluation.Measure> = Set(Evaluation.Measure.allCases), stop: StopFlag = StopFlag(),
-        own count: Int = 80, queries: [String: PicturePool] = [:], study: TrainingStudy? = nil,
+        own count: Int = 80, labelled: Bool = false, queries: [String: PicturePool] = [:],
+        study: TrainingStudy? = nil,
         show: @escaping (TrainingProgress) -> Void = { _ in }
     ) throws -> Evaluation {
         var generator = RandomGenerator(seed: 5)
         let bundle = try bundle()
         let image = bundle.manifest.image
         let noise = SimpleQueries.uniformNoise(count: 60, image: image, seed: 1)
-        var material = AttackMaterial(proxy: PicturePool(noise, shape: image), own: own(count))
+        let images = own(count).images
+        let labels = labelled ? Labels(values: (0..<count).map { $0 % 4 }, classes: 4) : nil
+        var material = AttackMaterial(
+            proxy: PicturePool(noise, shape: image), own: PicturePool(images: images, labels: labels))
         material.seedCount = 10
         material.queries = queries
         material.training.kind = .mlp(hidden: 8)
