@@ -45,7 +45,7 @@ enum EvaluateData {
         let conversion = ImageFile.Conversion(
             size: (image.width, image.height), channels: image.channels, background: 0)
         let pool: PicturePool
-        if let set = try labelled(path, .train) {
+        if let set = try labelled(path, .train, conversion: conversion) {
             pool = PicturePool(images: set.images, labels: set.labels)
         } else if TrainData.isFolder(path), try CIFARFile(folder: path) == nil, !ImageFolder.holdsImages(path)
         {

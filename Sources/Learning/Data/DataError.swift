@@ -41,7 +41,7 @@ extension DataError: CustomStringConvertible {
         case .image(let path, let reason): "\(path) cannot be decoded: \(reason)"
         case .wrongShape(let path, let found, let expected):
             "\(path) is \(found), the other images are \(expected) (channels x height x width); "
-                + "bring them to one size and number of channels first (fit can: --resize, --channels)"
+                + "bring them to one size and number of channels (--resize, --channels)"
         case .countMismatch(let images, let others, let path):
             "\(path) is for \(others) images, but there are \(images)"
         case .labelOutOfRange(let path, let index, let label, let classes):
