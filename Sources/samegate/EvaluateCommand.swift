@@ -102,6 +102,11 @@ struct EvaluateCommand: ParsableCommand {
         printer.say(
             "\(sources.own.count) pictures of the victim's own, \(sources.proxy.count) from elsewhere, \(sources.test.count)"
                 + " for tests")
+        guard !trials || sources.test.count >= Evaluation.trialPicturesMin else {
+            throw ValidationError(
+                "--trials needs at least \(Evaluation.trialPicturesMin) test pictures, there are \(sources.test.count)"
+            )
+        }
         let workspace = Workspace(threads: threads ?? Workspace.processorCount)
         if let url = live.url { return try evaluateLive(url, sources, workspace, stop, printer) }
         let maker = ModelMaker(

@@ -7,9 +7,14 @@ extension Evaluation {
     /// The most queries of an attack, and test pictures, that are measured for trials: masks cost a pass each.
     private static let trialQueriesMax = (attack: 1000, honest: 10_000)
 
-    /// What was tried as a term, on the first budget's attacks.
+    /// The fewest test pictures that trials can be made ready on one half of.
+    package static let trialPicturesMin = 2 * TailFunction.sampleCountMin
+
+    /// What was tried as a term, on the first budget's attacks; nothing where there are too few test pictures.
     func trials(_ context: Context) throws -> [TrialEntry] {
-        guard plan.measures.contains(.trials), let budget = plan.budgets.first else { return [] }
+        guard plan.measures.contains(.trials), let budget = plan.budgets.first,
+            context.pictures.rows >= Self.trialPicturesMin
+        else { return [] }
         let parts = [
             "scores": context.benchDigest, "attacks": plan.attacks.joined(separator: ","),
             "budget": "\(budget)", "seeds": "\(plan.seeds)", "limits": "\(Self.trialQueriesMax)",
