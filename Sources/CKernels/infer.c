@@ -38,9 +38,10 @@ size_t sg_infer_attention_scratch(ptrdiff_t tokens, ptrdiff_t head_channels) {
     return sizeof(float) * (size_t)(width * head_channels + (tokens + 1) * padded + 2 * 12 * width);
 }
 
-size_t sg_infer_convolution_scratch(ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels) {
-    // Sums for the widest vectors, places, and pixels of the widest kind.
-    const size_t sums = 4 * 32 * (size_t)outputs, taps = (size_t)(outputs * side * side);
+size_t sg_infer_convolution_scratch(ptrdiff_t images, ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels) {
+    // Sums for the widest vectors, places, and of one image alone pixels of the widest kind.
+    const size_t sums = 4 * 32 * (size_t)(images * outputs), taps = (size_t)(outputs * side * side);
+    if (images > 1) return sums + sizeof(int32_t) * (size_t)(images * outputs);
     return sums + (4 * taps + 64) + 4 * taps * (size_t)channels + 64;
 }
 
@@ -71,9 +72,9 @@ void sg_infer_convert(const sg_infer *kernels, const sg_convert *how) { kernels-
 void sg_infer_pool(const sg_infer *kernels, const sg_pool *how) { kernels->pool(how); }
 void sg_infer_mean(const sg_infer *kernels, const sg_mean *how) { kernels->mean(how); }
 void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how) { kernels->convolution(how); }
-void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t count, void *bytes,
-                       float *scale) {
-    kernels->to_bytes(x, x_kind, count, bytes, scale);
+void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t rows, ptrdiff_t columns,
+                       ptrdiff_t row, void *bytes, float *scale) {
+    kernels->to_bytes(x, x_kind, rows, columns, row, bytes, scale);
 }
 double sg_infer_peak(const sg_infer *kernels, ptrdiff_t rounds) { return kernels->peak(rounds); }
 

@@ -131,6 +131,27 @@ static gathered gather_pixels(const sg_convolution *t) {
     return g;
 }
 
+// The outputs along one side whose windows' place `tap` lies inside the map, and the pixel under the first one's.
+typedef struct {
+    ptrdiff_t first, count, from;
+} strip;
+
+static strip strip_of(ptrdiff_t size, ptrdiff_t out, const sg_convolution *t, ptrdiff_t tap) {
+    const ptrdiff_t start = tap - t->padding;
+    const ptrdiff_t first = start < 0 ? (-start + t->stride - 1) / t->stride : 0;
+    const ptrdiff_t end = size > start ? (size - start + t->stride - 1) / t->stride : 0, last = end < out ? end : out;
+    return (strip){first, last > first ? last - first : 0, start + first * t->stride};
+}
+
+// Sums of all outputs of all images, which are their own places.
+static gathered all_places(const sg_convolution *t) {
+    const ptrdiff_t outputs = t->out_height * t->out_width * t->images;
+    gathered g = {.sums = t->scratch};
+    g.places = (int32_t *)(g.sums + 2 * outputs);
+    for (ptrdiff_t i = 0; i < outputs; i++) g.places[i] = (int32_t)i;
+    return g;
+}
+
 static void small_panel(const sg_convolution *t, const gathered *g, const words *panel, ptrdiff_t column,
                         int vectors) {
     const ptrdiff_t outputs = t->out_height * t->out_width, taps = t->side * t->side, depth = t->channels / GROUP;
@@ -149,22 +170,68 @@ static void small_panel(const sg_convolution *t, const gathered *g, const words 
     finish_places(t, &how, g->sums, (int)outputs, vectors, column, 0);
 }
 
+// MARK: Maps of several images, side by side in every pixel
+
+// A panel's sums of all images, place by place of the window. What lies under a place is read where it is, since the images'
+// pixels follow each other: a line of few pixels still fills tiles, and a place's weights serve all images.
+static void images_panel(const sg_convolution *t, const gathered *g, const words *panel, ptrdiff_t column, int vectors) {
+    const ptrdiff_t images = t->images, c = t->channels, depth = c / GROUP, line = t->out_width * images;
+    memset(g->sums, 0, sizeof(sum) * (size_t)(2 * t->out_height * line));
+    for (ptrdiff_t tap = 0; tap < t->side * t->side; tap++, panel += depth * vectors) {
+        const strip y = strip_of(t->height, t->out_height, t, tap / t->side);
+        const strip x = strip_of(t->width, t->out_width, t, tap % t->side);
+        // Outputs that follow each other as their pixels do: whole maps, lines, or single pixels.
+        const int lines_join = t->stride == 1 && x.count == t->out_width && x.count == t->width;
+        const ptrdiff_t down = lines_join ? 1 : y.count, across = t->stride == 1 ? 1 : x.count;
+        const ptrdiff_t rows = images * (lines_join ? y.count : 1) * (t->stride == 1 ? x.count : 1);
+        // The first tile asks for the next place's weights.
+        const words *ahead = panel + depth * vectors;
+        for (ptrdiff_t run = 0; run < down * across; run++) {
+            const ptrdiff_t oy = run / across, ox = run % across;
+            const ptrdiff_t pixel = (y.from + oy * t->stride) * t->width + x.from + ox * t->stride;
+            const value *a = (const value *)t->x + pixel * images * c;
+            const int32_t *place = g->places + (y.first + oy) * line + (x.first + ox) * images;
+            for (ptrdiff_t i = 0; i < rows;) {
+                const int count = tile_rows(rows - i);
+                const reach r = {.runs = 1, .run = depth, .ahead = ahead};
+                add_sums(count, vectors, r, (const uint32_t *)(const void *)(a + i * c), depth, panel, g->sums, place + i);
+                i += count;
+                ahead = NULL;
+            }
+        }
+    }
+    const ptrdiff_t outputs = t->out_height * t->out_width;
+    sg_linear how = finishing(t, 1);
+    if (SG_KIND != SG_KIND_U8) {
+        finish_places(t, &how, g->sums, (int)(outputs * images), vectors, column, 0);
+        return;
+    }
+    // The images' scales differ.
+    static const float zeros[SG_IMAGES_MAX];
+    how.scale_row = 1, how.a_zero = zeros;
+    for (ptrdiff_t place = 0; place < outputs; place++)
+        finish_places(t, &how, g->sums + 2 * place * images, (int)images, vectors, column, place * images);
+}
+
 // MARK: Choice
 
 // Below this many outputs along a side, rectangles leave tiles too small.
 enum { LARGE = 12 };
 
 static void convolution(const sg_convolution *t) {
-    const int small = t->out_height < LARGE || t->out_width < LARGE;
+    const int several = t->images > 1, small = several || t->out_height < LARGE || t->out_width < LARGE;
     span ys[2 * WINDOW_MAX], xs[2 * WINDOW_MAX];
     const int y_count = small ? 0 : find_spans(t->height, t->out_height, t, ys);
     const int x_count = small ? 0 : find_spans(t->width, t->out_width, t, xs);
     gathered g;
-    if (small) g = gather_pixels(t);
+    if (small) g = several ? all_places(t) : gather_pixels(t);
     const words *panel = t->w->panels;
     for (ptrdiff_t column = 0; column < t->w->columns; column += PANEL) {
         const int vectors = t->w->columns - column >= PANEL ? 2 : 1;
-        if (small) small_panel(t, &g, panel, column, vectors);
+        if (several)
+            images_panel(t, &g, panel, column, vectors);
+        else if (small)
+            small_panel(t, &g, panel, column, vectors);
         for (int y = 0; y < y_count; y++)
             for (int x = 0; x < x_count; x++) rectangle(t, ys[y], xs[x], panel, column, vectors);
         panel += vectors * (t->w->depth / GROUP);
@@ -172,16 +239,19 @@ static void convolution(const sg_convolution *t) {
 }
 
 #if SG_KIND == 2
-static void to_bytes(const void *x, int x_kind, ptrdiff_t count, void *bytes, float *scale) {
+static void to_bytes(const void *x, int x_kind, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row, void *bytes,
+                     float *scale) {
     vec high = {0};
-    for (ptrdiff_t j = 0; j < count; j += SG_LANES) high = larger(high, load_as(x_kind, x, j));
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = i * row; j < i * row + columns; j += SG_LANES) high = larger(high, load_as(x_kind, x, j));
     const float most = highest(high);
     const vec inverse = all(most > 0 ? 255.0f / most : 0);
-    for (ptrdiff_t j = 0; j < count; j += SG_LANES) {
-        const vec scaled = larger(load_as(x_kind, x, j) * inverse, (vec){0});
-        _mm_storeu_si128((__m128i *)(void *)((uint8_t *)bytes + j),
-                         _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32((__m512)scaled)));
-    }
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = i * row; j < i * row + columns; j += SG_LANES) {
+            const vec scaled = larger(load_as(x_kind, x, j) * inverse, (vec){0});
+            _mm_storeu_si128((__m128i *)(void *)((uint8_t *)bytes + j),
+                             _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32((__m512)scaled)));
+        }
     *scale = most / 255.0f;
 }
 #endif

@@ -21,7 +21,7 @@ struct sg_infer {
     void (*convert)(const sg_convert *);
     void (*pool)(const sg_pool *);
     void (*mean)(const sg_mean *);
-    void (*to_bytes)(const void *, int, ptrdiff_t, void *, float *);
+    void (*to_bytes)(const void *, int, ptrdiff_t, ptrdiff_t, ptrdiff_t, void *, float *);
     double (*peak)(ptrdiff_t);
 };
 

@@ -64,7 +64,8 @@ struct ClassifierPlan {
     /// Where one image goes before ``describe(_:_:)``.
     func room(_ arena: PlanArena) -> UnsafeMutablePointer<Float> { arena.floats(picture) }
 
-    /// Computes the features of the image in the room, as row `index` of those classified together.
+    /// Computes the features of the image in the room, or what comes before layers that several images pass at once, as row
+    /// `index` of those classified together.
     func describe(_ index: Int, _ arena: PlanArena) {
         let row = arena.raw(features) + index * layers[0].depth * kind.size
         switch body {
@@ -75,7 +76,7 @@ struct ClassifierPlan {
                 out: row, out_row: 0, scale: nil, zero: nil)
             withUnsafePointer(to: convert) { sg_infer_convert(layers[0].kernels, $0) }
         case .convolutions(let plan): plan.run(arena.floats(picture), into: row, arena)
-        case .residual(let plan): plan.run(arena.floats(picture), into: row, arena)
+        case .residual(let plan): plan.begin(arena.floats(picture), index, arena)
         case .transformer(let plan): plan.run(arena.floats(picture), into: row, arena)
         }
     }
@@ -87,12 +88,16 @@ struct ClassifierPlan {
         return (UnsafeRawPointer(input + index * layers[last].depth * kind.size), kind)
     }
 
-    /// The class probabilities of the described images, (count, classes), and where given their energies, (count).
+    /// The class probabilities of the described images, (count, classes), and where given their energies, (count); nothing of use
+    /// for the rows that are settled, which were not described.
     func classify(
-        _ count: Int, into probabilities: UnsafeMutablePointer<Float>,
+        _ count: Int, except settled: [Int], into probabilities: UnsafeMutablePointer<Float>,
         energies: UnsafeMutablePointer<Float>?, _ arena: PlanArena
     ) {
         var input = arena.raw(features)
+        if case .residual(let plan) = body {
+            plan.end(count, except: settled, into: input, row: layers[0].depth * kind.size, arena)
+        }
         for (index, layer) in layers.enumerated() {
             let isLast = index == layers.count - 1
             let to = arena.raw(between[index])

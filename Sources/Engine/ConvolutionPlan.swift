@@ -56,17 +56,21 @@ struct ConvolutionPlan {
     var columns: Int { layer.columns }
     /// The number of values of the output.
     var count: Int { output.pixels * columns }
-    /// The bytes of scratch that it needs.
-    var scratchBytes: Int { Int(sg_infer_convolution_scratch(output.pixels, sizes.side, channels)) }
+    /// The bytes of scratch that it needs for so many images at once.
+    func scratchBytes(images: Int) -> Int {
+        Int(sg_infer_convolution_scratch(images, output.pixels, sizes.side, channels))
+    }
 
     /// y = activation(convolution of x [+ addend]); `x` in the kernels' kind with its scale where that is bytes, `addend`
-    /// and `y` maps of a kind, which may be the same.
+    /// and `y` maps of a kind, which may be the same. The maps of several images lie side by side in every pixel, each with a
+    /// scale of its own.
     func run(
-        _ x: UnsafeRawPointer, scale: UnsafePointer<Float>?, into y: UnsafeMutableRawPointer, _ kind: Kind,
+        _ x: UnsafeRawPointer, images: Int, scale: UnsafePointer<Float>?, into y: UnsafeMutableRawPointer,
+        _ kind: Kind,
         adding addend: UnsafeRawPointer? = nil, activation: Int, scratch: UnsafeMutableRawPointer
     ) {
         let convolution = sg_convolution(
-            w: layer.packed, x: x, x_scale: scale, height: input.height, width: input.width,
+            w: layer.packed, images: images, x: x, x_scale: scale, height: input.height, width: input.width,
             channels: channels,
             side: sizes.side, stride: sizes.stride, padding: sizes.padding, out_height: output.height,
             out_width: output.width, addend: addend, y: y, y_kind: Int32(kind.rawValue),

@@ -167,7 +167,8 @@ package final class Plan: @unchecked Sendable {
         _ part: Range<Int>, _ settled: [Int], _ arena: PlanArena, _ results: PlanResults
     ) {
         classifier.classify(
-            part.count, into: results.probabilities + part.lowerBound * classes,
+            part.count, except: settled.map { $0 - part.lowerBound },
+            into: results.probabilities + part.lowerBound * classes,
             energies: results.energies + part.lowerBound, arena)
         guard let neighbours else { return }
         for row in part where !settled.contains(row) {

@@ -62,6 +62,26 @@ import Testing
         }
     }
 
+    @Test(
+        "maps of several images, side by side in every pixel, give bitwise what each gives alone",
+        arguments: InferenceKernelTests.tables, cases)
+    func several(table: InferenceKernelTests.Table, how: Case) {
+        let sample = ConvolutionSample(table, how)
+        var generator = RandomGenerator(seed: 20)
+        for images in [2, 5, SG_IMAGES_MAX] {
+            let maps = (0..<images).map { sample.another(Float($0 + 1) / Float(images)) }
+            let addends = maps.map { _ in generator.values(sample.count) }
+            let together = sample.run(
+                .interleaved(maps, pixel: how.channels),
+                addend: interleave(addends, pixel: sample.layer.columns), images: images,
+                activation: SG_ACTIVATION_ADD_RELU)
+            let alone = zip(maps, addends).map {
+                sample.run($0, addend: $1, images: 1, activation: SG_ACTIVATION_ADD_RELU)
+            }
+            #expect(together == interleave(alone, pixel: sample.layer.columns), "\(images) images")
+        }
+    }
+
     @Test("pooling with a border leaves it out", arguments: InferenceKernelTests.floating)
     func pool(table: InferenceKernelTests.Table) {
         let (height, width, channels) = (9, 6, 16)
@@ -108,6 +128,30 @@ import Testing
         }
     }
 
+    @Test("a map among others becomes the bytes that it becomes alone, and nothing beside it is touched")
+    func bytesAmongOthers() {
+        guard let table = InferenceKernelTests.tables.first(where: { $0.kind == .u8 }) else { return }
+        var generator = RandomGenerator(seed: 21)
+        let maps = (0..<3).map { image in generator.values(6 * 16).map { max(0, $0) * Float(image + 1) } }
+        let all = interleave(maps, pixel: 16)
+        for (image, map) in maps.enumerated() {
+            var (alone, among) = ([UInt8](repeating: 9, count: 96), [UInt8](repeating: 9, count: 3 * 96))
+            var scales: (Float, Float) = (.nan, .nan)
+            sg_infer_to_bytes(table.kernels, map, Int32(SG_KIND_F32), 1, 96, 96, &alone, &scales.0)
+            all.withUnsafeBufferPointer { all in
+                among.withUnsafeMutableBufferPointer {
+                    sg_infer_to_bytes(
+                        table.kernels, all.baseAddress! + 16 * image, Int32(SG_KIND_F32), 6, 16, 48,
+                        $0.baseAddress! + 16 * image, &scales.1)
+                }
+            }
+            var wanted = Array(repeating: [UInt8](repeating: 9, count: 96), count: 3)
+            wanted[image] = alone
+            #expect(among == interleave(wanted, pixel: 16))
+            #expect(scales.0 == scales.1)
+        }
+    }
+
     @Test("a map becomes bytes with one scale, zero stays zero")
     func bytes() {
         guard let table = InferenceKernelTests.tables.first(where: { $0.kind == .u8 }) else { return }
@@ -116,12 +160,27 @@ import Testing
         for zeros in [false, true] {
             if zeros { x = x.map { _ in 0 } }
             var (bytes, scale) = ([UInt8](repeating: 9, count: 96), Float.nan)
-            sg_infer_to_bytes(table.kernels, x, Int32(SG_KIND_F32), 96, &bytes, &scale)
+            sg_infer_to_bytes(table.kernels, x, Int32(SG_KIND_F32), 1, 96, 96, &bytes, &scale)
             for (value, byte) in zip(x, bytes) {
                 #expect(abs(scale * Float(byte) - value) <= 0.501 * scale)
                 if value == 0 { #expect(byte == 0) }
             }
         }
+    }
+}
+
+/// Maps side by side in every pixel.
+private func interleave<Value>(_ maps: [[Value]], pixel: Int) -> [Value] {
+    stride(from: 0, to: maps[0].count, by: pixel).flatMap { at in maps.flatMap { $0[at..<at + pixel] } }
+}
+
+extension Operand {
+    /// Maps side by side in every pixel of so many values, with a scale for each.
+    fileprivate static func interleaved(_ maps: [Operand], pixel: Int) -> Operand {
+        var all = Operand(maps[0].kind, rows: maps.count, columns: maps[0].columns)
+        all.bytes = interleave(maps.map(\.bytes), pixel: pixel * all.kind.size)
+        all.scale = maps.map { $0.scale[0] }
+        return all
     }
 }
 
@@ -169,17 +228,32 @@ private struct ConvolutionSample {
     /// Where a value of `wanted` lies in a result.
     func at(_ index: Int) -> Int { index / how.outputs * layer.columns + index % how.outputs }
 
+    /// Another map of the same size, up to `most`.
+    func another(_ most: Float) -> Operand {
+        var generator = RandomGenerator(seed: UInt64(1000 * most))
+        let values = (0..<map.count).map { _ in most * abs(generator.uniform(-1..<1)) }
+        return Operand(
+            table.kind, rows: 1, columns: map.count,
+            values: table.kind == .u8 ? [0, most] + values.dropFirst(2) : values)
+    }
+
     func run(addend: [Float]?, activation: Int) -> [Float] {
+        run(map, addend: addend, images: 1, activation: activation)
+    }
+
+    /// The convolution of the maps of so many images.
+    func run(_ map: Operand, addend: [Float]?, images: Int, activation: Int) -> [Float] {
         // With an addend the result takes its place.
         var y = addend ?? [Float](repeating: .nan, count: count)
-        let bytes = Int(sg_infer_convolution_scratch(how.out.height * how.out.width, how.side, how.channels))
+        let bytes = Int(
+            sg_infer_convolution_scratch(images, how.out.height * how.out.width, how.side, how.channels))
         let scratch = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
         defer { scratch.deallocate() }
         map.bytes.withUnsafeBytes { x in
             map.scale.withUnsafeBufferPointer { scale in
                 y.withUnsafeMutableBytes { y in
                     var convolution = sg_convolution(
-                        w: layer.packed, x: x.baseAddress, x_scale: scale.baseAddress,
+                        w: layer.packed, images: images, x: x.baseAddress, x_scale: scale.baseAddress,
                         height: how.size.height,
                         width: how.size.width, channels: how.channels, side: how.side, stride: how.stride,
                         padding: how.padding, out_height: how.out.height, out_width: how.out.width,

@@ -70,7 +70,9 @@ void sg_infer_linear(const sg_infer *kernels, const sg_linear *how);
 // depth is (side, side, channels); a place of the window outside the map costs nothing.
 typedef struct {
     const sg_packed *w;
-    // The table's kind. SG_KIND_U8: value = x_scale[0] * byte.
+    // The maps of so many images, side by side in every pixel: (height, width, images, channels), y likewise.
+    ptrdiff_t images;
+    // The table's kind. SG_KIND_U8: value = x_scale[image] * byte.
     const void *x;
     const float *x_scale;
     // The channels are the values of a pixel, a multiple of the group.
@@ -83,9 +85,9 @@ typedef struct {
     int y_kind, activation;
     void *scratch;
 } sg_convolution;
-enum { SG_WINDOW_MAX = 15 };
-// The bytes of scratch, aligned to 64, for so many outputs.
-size_t sg_infer_convolution_scratch(ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels);
+enum { SG_WINDOW_MAX = 15, SG_IMAGES_MAX = 16 };
+// The bytes of scratch, aligned to 64, for so many outputs of each image.
+size_t sg_infer_convolution_scratch(ptrdiff_t images, ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels);
 void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how);
 
 // y = ReLU(convolution of x + bias) with windows of 3x3 and a border of one pixel of zeros, over planes: channels first, each
@@ -112,10 +114,10 @@ void sg_infer_halve_planes(const sg_infer *kernels, const float *x, ptrdiff_t ch
 void sg_infer_sum_up_planes(const sg_infer *kernels, const float *x, ptrdiff_t channels, ptrdiff_t height,
                             ptrdiff_t width, float *means, float *peaks);
 
-// bytes = x / scale for a whole map of values that are not negative, so that 0 stays 0. For SG_KIND_U8 alone; count is
-// a multiple of SG_INFER_PAD.
-void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t count, void *bytes,
-                       float *scale);
+// bytes = x / scale for a whole map of values that are not negative, so that 0 stays 0: `rows` runs of `columns` values, in
+// x and bytes `row` values apart. For SG_KIND_U8 alone; columns is a multiple of SG_INFER_PAD.
+void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t rows, ptrdiff_t columns,
+                       ptrdiff_t row, void *bytes, float *scale);
 
 // out = softmax(scale * q k^T) v for each of the heads. Rows of qkv hold the queries of all heads, then the keys,
 // then the values, `channels` each; rows of out the heads side by side. qkv has the table's kind, F32 or BF16.
