@@ -97,13 +97,14 @@ INLINE vec gather(const float *x, ptrdiff_t columns, vec shift, const int square
 
 static void norm_rows(const sg_norm *t, ptrdiff_t row, int rows) {
     const ptrdiff_t padded = (t->columns + SG_INFER_PAD - 1) / SG_INFER_PAD * SG_INFER_PAD;
-    const float share = 1.0f / (float)t->columns;
+    // In double: an error of a share or a root would be the same for a whole row, and a share's for all rows.
+    const double share = 1.0 / (double)t->columns;
     const float *x = t->x + row * t->x_row;
     vec mean[NORM_ROWS], rstd[NORM_ROWS];
     for (int i = 0; i < rows; i++) mean[i] = gather(x + i * t->x_row, t->columns, (vec){0}, 0);
-    for (int i = 0; i < rows; i++) mean[i] = all(total(mean[i]) * share);
+    for (int i = 0; i < rows; i++) mean[i] = all((float)((double)total(mean[i]) * share));
     for (int i = 0; i < rows; i++) rstd[i] = gather(x + i * t->x_row, t->columns, mean[i], 1);
-    for (int i = 0; i < rows; i++) rstd[i] = all(1.0f / __builtin_sqrtf(total(rstd[i]) * share + t->epsilon));
+    for (int i = 0; i < rows; i++) rstd[i] = all((float)(1.0 / __builtin_sqrt((double)total(rstd[i]) * share + (double)t->epsilon)));
     for (int i = 0; i < rows; i++, row++, x += t->x_row) {
         const float *addend = t->addend ? t->addend + row * t->addend_row : NULL;
         value *out = (value *)t->out + row * t->out_row;
