@@ -128,13 +128,16 @@ INLINE vec look(const float *table, vec index) {
 
 INLINE vec gelu(vec x) {
 #if SG_KIND == 0
-    const vec size = (vec)((ints)x & 0x7fffffff);
-    const vec position = smaller(size, all(5.5f)) * 5.72727273f;
-    const vec shifted = position + 12582912.0f, t = position - (shifted - 12582912.0f);
-    vec p = FMA(look(gelu_fine[3], shifted), t, look(gelu_fine[2], shifted));
+    // |x|, held to where the tail is nothing beside x; its sign is cleared.
+    const vec size = (vec)_mm512_range_ps((__m512)x, (__m512)all(5.59375f), 10);
+    const vec shifted = FMA(size, all(5.625f), all(12582912.0f));
+    const vec t = FMA(size, all(5.625f), -(shifted - 12582912.0f));
+    vec p = FMA(look(gelu_fine[4], shifted), t, look(gelu_fine[3], shifted));
+    p = FMA(p, t, look(gelu_fine[2], shifted));
     p = FMA(p, t, look(gelu_fine[1], shifted));
     p = FMA(p, t, look(gelu_fine[0], shifted));
-    return FMA(size, p, 0.5f * x);
+    // In this order what is no number stays none.
+    return FMA(-size, p, larger((vec){0}, x));
 #else
     // The one nearer to 0 of |x| and the bound, with x's sign.
     const vec held = (vec)_mm512_range_ps((__m512)x, (__m512)all(3.874f), 2);
@@ -145,15 +148,17 @@ INLINE vec gelu(vec x) {
 #endif
 }
 #else
-// Phi by Abramowitz and Stegun 7.1.26 (error below 1.5e-7).
+// Phi(-|x|) in the form of Abramowitz and Stegun 7.1.26 with one power more, its error times |x| below 1e-8.
 INLINE vec gelu(vec x) {
     const vec size = (vec)((ints)x & 0x7fffffff);
-    const vec t = 1.0f / FMA(size, all(0.3275911f * 0.707106781f), all(1.0f));
-    vec p = FMA(t, all(1.061405429f), all(-1.453152027f));
-    p = FMA(p, t, all(1.421413741f));
-    p = FMA(p, t, all(-0.284496736f));
-    p = FMA(p, t, all(0.254829592f));
-    const vec tail = 0.5f * p * t * power(x * x * -0.72134752f);
-    return x * choose(x < 0, tail, 1.0f - tail);
+    const vec t = 1.0f / FMA(size, all(0.28f), all(1.0f));
+    vec p = FMA(t, all(-0.107146016f), all(0.395360451f));
+    p = FMA(p, t, all(-0.245937792f));
+    p = FMA(p, t, all(0.27615383f));
+    p = FMA(p, t, all(0.0645832218f));
+    p = FMA(p, t, all(0.116986275f));
+    const vec tail = p * t * power(x * x * -0.72134752f);
+    // In this order what is no number stays none.
+    return FMA(-size, tail, larger((vec){0}, x));
 }
 #endif
