@@ -35,12 +35,14 @@ typedef struct {
     const words *ahead;
 } reach;
 
-// left and right += rows of a times a panel; each step asks for `asked` vectors. rows, vectors and asked are constants
-// where this is inlined.
-INLINE void multiply(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row,
-                     const words *panel, sum *left, sum *right) {
+// left and right += rows of a times a panel; each step asks for `asked` vectors. Where it sums `apart`, every run's sum is
+// taken from 0 and then added to the others': what a sum loses grows with how much was added to it before. rows, vectors,
+// asked and apart are constants where this is inlined.
+INLINE void multiply_runs(const int rows, const int vectors, const int asked, const int apart, reach r, const uint32_t *a,
+                          ptrdiff_t a_row, const words *panel, sum *left, sum *right) {
     const uint32_t *third[(SG_TILE + 2) / 3];
     const words *ahead = r.ahead;
+    sum before[2 * SG_TILE];
     for (ptrdiff_t run = 0; run < r.runs; run++, a += r.stride, panel += r.skip) {
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i += 3) third[i / 3] = a + i * a_row;
@@ -59,7 +61,41 @@ INLINE void multiply(const int rows, const int vectors, const int asked, reach r
                 if (i % 3 == 2 || i == rows - 1) third[i / 3]++;
             }
         }
+        if (!apart || run == r.runs - 1) continue;
+#pragma clang loop unroll(full)
+        for (int i = 0; i < rows; i++) {
+            before[2 * i] = run == 0 ? left[i] : before[2 * i] + left[i];
+            if (vectors == 2) before[2 * i + 1] = run == 0 ? right[i] : before[2 * i + 1] + right[i];
+            left[i] = right[i] = (sum){0};
+        }
+        // These wait in memory: the next run's need every register.
+        __asm__ volatile("" : : "r"(before) : "memory");
     }
+    if (!apart || r.runs == 1) return;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; i++) {
+        left[i] += before[2 * i];
+        if (vectors == 2) right[i] += before[2 * i + 1];
+    }
+}
+
+INLINE void multiply(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row,
+                     const words *panel, sum *left, sum *right) {
+    multiply_runs(rows, vectors, asked, 0, r, a, a_row, panel, left, right);
+}
+
+// Whether runs are summed apart where it costs little for what it saves: in Float32, of what is added to the stream or
+// goes through memory. A run's end is a branch that is seldom foreseen.
+enum { APART = SG_KIND == 0 };
+
+// A long run as two halves or four quarters, by its length alone.
+INLINE reach parted(reach r) {
+    if (APART && r.runs == 1 && r.run >= 192 && r.run % 4 == 0) {
+        r.runs = r.run >= 384 ? 4 : 2;
+        r.run /= r.runs;
+        r.stride = r.run;
+    }
+    return r;
 }
 
 // sums[row * sums_row], and the vector after it, = rows of a times a panel.
@@ -68,7 +104,7 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
     sum left[SG_TILE], right[SG_TILE];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
-    multiply(rows, vectors, 0, r, a, a_row, panel, left, right);
+    multiply_runs(rows, vectors, 0, APART, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         sums[i * sums_row] = left[i];
@@ -216,7 +252,7 @@ INLINE void whole_tile(const int rows, const int activation, const int kind, con
         left[i] = first_terms.bias, right[i] = second_terms.bias;
 #endif
     }
-    multiply(rows, 2, asked, r, a, a_row, panel, left, right);
+    multiply_runs(rows, 2, asked, APART && adds, r, a, a_row, panel, left, right);
     const addition add = {adds ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
     ptrdiff_t at = column, add_at = column;
 #pragma clang loop unroll(full)
@@ -250,6 +286,7 @@ static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_
     const ptrdiff_t word = GROUP;
     const int vectors = t->w->columns - column >= PANEL ? 2 : 1;
     const int ending = vectors == 2 ? ending_of(t) : THROUGH_MEMORY;
+    if (ending == ADDING_ENDING || ending == THROUGH_MEMORY) r = parted(r);
     const value *a = (const value *)t->a + line * t->a_line;
     const size_t c_size = t->c_kind == SG_KIND_BF16 ? 2 : 4;
     // The next panel, which the first tiles ask for. After the last one comes what was packed next: the weights needed then.
