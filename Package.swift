@@ -14,6 +14,9 @@ let strict: [SwiftSetting] = [
 let loopConfined: [SwiftSetting] =
     strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+/// Whether AVX-512 is imitated lane by lane, so that its kernels' tests run on any processor: for `Scripts/test-imitated` alone.
+let imitates = Context.environment["SAMEGATE_IMITATE"] == "avx512"
+
 /// C kernels are optimised in debug builds too: training and scoring tests would crawl at -O0.
 let kernelFlags: [CSetting] = [
     // The last two take back what the package manager asks for after them: a register for the frame pointer, without which the
@@ -22,7 +25,7 @@ let kernelFlags: [CSetting] = [
         "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror",
         "-Xclang", "-mframe-pointer=none",
     ])
-]
+] + (imitates ? [.define("SG_IMITATED")] : [])
 
 let package = Package(
     name: "samegate",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel_table.h"
+#include "instructions.h"
 
 static _Thread_local int lowered = -1;
 static _Thread_local int hidden = 0;
@@ -51,8 +52,8 @@ static int processor_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return SG_PLAIN;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+    if (SG_PROCESSOR_HAS("avx512f") && SG_PROCESSOR_HAS("avx512dq") &&
+        SG_PROCESSOR_HAS("avx512bw") && SG_PROCESSOR_HAS("avx512vl"))
         return SG_AVX512;
     return SG_AVX2;
 #else

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "infer_table.h"
+#include "instructions.h"
 
 const sg_infer *sg_infer_find(int level, int kind) {
 #if defined(__x86_64__)
@@ -11,9 +12,9 @@ const sg_infer *sg_infer_find(int level, int kind) {
         return level >= SG_AVX512 ? &sg_infer_avx512 : level == SG_AVX2 ? &sg_infer_avx2 : &sg_infer_plain;
     if (level < SG_AVX512) return NULL;
     __builtin_cpu_init();
-    const int bf16 = __builtin_cpu_supports("avx512bf16") && !(sg_hidden() & SG_HIDE_BF16);
+    const int bf16 = SG_PROCESSOR_HAS("avx512bf16") && !(sg_hidden() & SG_HIDE_BF16);
     if (kind == SG_KIND_BF16) return bf16 ? &sg_infer_bf16 : NULL;
-    if (kind != SG_KIND_U8 || !__builtin_cpu_supports("avx512vnni") || sg_hidden() & SG_HIDE_VNNI) return NULL;
+    if (kind != SG_KIND_U8 || !SG_PROCESSOR_HAS("avx512vnni") || sg_hidden() & SG_HIDE_VNNI) return NULL;
     return bf16 ? &sg_infer_vnni_bf16 : &sg_infer_vnni;
 #else
     return level == SG_PLAIN && kind == SG_KIND_F32 ? &sg_infer_plain : NULL;

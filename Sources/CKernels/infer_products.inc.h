@@ -29,17 +29,20 @@ enum { PANEL = 2 * SG_LANES };
 
 // A row's runs; `run` and `stride` in words. `skip` vectors of the panel lie between two runs': the weights of what a
 // run leaves out. Where `ahead` is given, each step along a run asks for the next vectors of memory from there on: weights
-// that are needed soon are there in time, and never are so many asked for at once that loads have to wait.
+// that are needed soon are there in time, and never are so many asked for at once that loads have to wait. `apart`: the runs are
+// parts of one sum, each to be taken from 0.
 typedef struct {
     ptrdiff_t runs, run, stride, skip;
     const words *ahead;
+    int apart;
 } reach;
 
-// left and right += rows of a times a panel; each step asks for `asked` vectors. Where it sums `apart`, every run's sum is
-// taken from 0 and then added to the others': what a sum loses grows with how much was added to it before. rows, vectors,
-// asked and apart are constants where this is inlined.
-INLINE void multiply_runs(const int rows, const int vectors, const int asked, const int apart, reach r, const uint32_t *a,
+// left and right += rows of a times a panel; each step asks for `asked` vectors. Where it `may` and the reach is apart, every run's
+// sum is taken from 0 and then added to the others': what a sum loses grows with how much was added to it before. rows,
+// vectors, asked and may are constants where this is inlined.
+INLINE void multiply_runs(const int rows, const int vectors, const int asked, const int may, reach r, const uint32_t *a,
                           ptrdiff_t a_row, const words *panel, sum *left, sum *right) {
+    const int apart = may && r.apart;
     const uint32_t *third[(SG_TILE + 2) / 3];
     const words *ahead = r.ahead;
     sum before[2 * SG_TILE];
@@ -71,7 +74,7 @@ INLINE void multiply_runs(const int rows, const int vectors, const int asked, co
         // These wait in memory: the next run's need every register.
         __asm__ volatile("" : : "r"(before) : "memory");
     }
-    if (!apart || r.runs == 1) return;
+    if (!apart) return;
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         left[i] += before[2 * i];
@@ -94,6 +97,7 @@ INLINE reach parted(reach r) {
         r.runs = r.run >= 384 ? 4 : 2;
         r.run /= r.runs;
         r.stride = r.run;
+        r.apart = 1;
     }
     return r;
 }

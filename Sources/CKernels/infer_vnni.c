@@ -1,6 +1,6 @@
 // The scoring kernels for AVX-512 in 8-bit integers.
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "instructions.h"
 
 #define SG_LANES 16
 #define SG_TILE 12
@@ -13,7 +13,7 @@
 
 #include "infer_table.h"
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma,avx512vnni"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target(SG_TARGET("avx512f,avx512dq,avx512bw,avx512vl,fma,avx512vnni")))), apply_to = function)
 #include "infer.inc.h"
 #pragma clang attribute pop
 #endif

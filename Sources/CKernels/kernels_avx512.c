@@ -1,5 +1,7 @@
 // The kernels for AVX-512.
 #if defined(__x86_64__)
+#include "instructions.h"
+
 #define SG_LANES 16
 #define SG_ROWS 12
 #define SG_FUSED 1
@@ -8,7 +10,7 @@
 
 #include <string.h>
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target(SG_TARGET("avx512f,avx512dq,avx512bw,avx512vl,fma")))), apply_to = function)
 
 #include "gemm.inc.h"
 #include "rows.inc.h"
