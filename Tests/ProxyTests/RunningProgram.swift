@@ -6,6 +6,9 @@ import Glibc
 final class RunningProgram {
     private let process = Process()
 
+    /// Whether there is such a program: `Scripts/setup --test` installs those that tests run.
+    static func isThere(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }
+
     init(_ path: String, _ arguments: [String], output: Pipe? = nil) throws {
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
