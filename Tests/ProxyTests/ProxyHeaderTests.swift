@@ -10,8 +10,6 @@ import Transport
 
 @Suite("Connections that proxies in front pass on")
 struct ProxyHeaderTests {
-    private static let haproxy = "/usr/sbin/haproxy"
-
     /// A server whose listener asks for a PROXY header of these networks; it answers with who it takes the client for.
     private final class Server {
         let group: LoopGroup
@@ -85,7 +83,7 @@ struct ProxyHeaderTests {
 
     @Test(
         "HAProxy's headers name its client",
-        .enabled(if: RunningProgram.isThere(haproxy), "HAProxy is not installed"),
+        .enabled(if: RunningProgram.isThere(RunningProgram.haproxy), "HAProxy is not installed"),
         arguments: ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options unique-id,crc32c"])
     func haproxy(option: String) throws {
         let server = try Server()
@@ -111,7 +109,7 @@ struct ProxyHeaderTests {
 
             """.utf8
         ).write(to: URL(fileURLWithPath: folder + "/c"))
-        let haproxy = try RunningProgram(Self.haproxy, ["-db", "-f", folder + "/c"])
+        let haproxy = try RunningProgram(RunningProgram.haproxy, ["-db", "-f", folder + "/c"])
         defer { haproxy.stop() }
         let address = try #require(SocketAddress(host: "127.0.0.1", port: port))
         #expect(eventually("HAProxy listens") { BlockingSocket.canConnect(to: address) })

@@ -6,7 +6,11 @@ import Glibc
 final class RunningProgram {
     private let process = Process()
 
-    /// Whether there is such a program: `Scripts/setup --test` installs those that tests run.
+    /// What tests run where it is there; `Scripts/setup --test` installs both.
+    static let haproxy = "/usr/sbin/haproxy"
+    static let nginx = "/usr/sbin/nginx"
+
+    /// Whether there is such a program.
     static func isThere(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }
 
     init(_ path: String, _ arguments: [String], output: Pipe? = nil) throws {

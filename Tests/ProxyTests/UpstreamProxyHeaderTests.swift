@@ -8,8 +8,6 @@ import Transport
 
 @Suite("Connections that are passed on with a PROXY header")
 struct UpstreamProxyHeaderTests {
-    private static let nginx = "/usr/sbin/nginx"
-
     private static let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
     /// An upstream that tells the header of the connection in each answer.
@@ -72,7 +70,7 @@ struct UpstreamProxyHeaderTests {
 
     @Test(
         "nginx reads both versions as the client's address",
-        .enabled(if: RunningProgram.isThere(nginx), "nginx is not installed"),
+        .enabled(if: RunningProgram.isThere(RunningProgram.nginx), "nginx is not installed"),
         arguments: ProxyProtocolWriter.Version.allCases)
     func nginx(version: ProxyProtocolWriter.Version) throws {
         let folder = NSTemporaryDirectory() + "samegate-nginx-\(UUID().uuidString)"
@@ -91,7 +89,7 @@ struct UpstreamProxyHeaderTests {
             }
             """
         try Data(config.utf8).write(to: URL(fileURLWithPath: folder + "/c"))
-        let nginx = try RunningProgram(Self.nginx, ["-p", folder, "-c", folder + "/c"])
+        let nginx = try RunningProgram(RunningProgram.nginx, ["-p", folder, "-c", folder + "/c"])
         defer { nginx.stop() }
         let address = try #require(SocketAddress(host: "127.0.0.1", port: port))
         #expect(eventually("nginx listens") { BlockingSocket.canConnect(to: address) })
