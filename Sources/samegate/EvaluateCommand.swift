@@ -142,6 +142,9 @@ struct EvaluateCommand: ParsableCommand {
         _ url: String, _ sources: EvaluateDataOptions.Loaded, _ workspace: Workspace, _ stop: StopFlag,
         _ printer: ProgressPrinter
     ) throws {
+        guard !trials else {
+            throw ValidationError("--trials needs the models; a gateway tells nothing of them")
+        }
         guard seeds == 1, try budgets().count <= 1 else {
             throw ValidationError("with --url one seed and one --budget are run")
         }

@@ -21,7 +21,7 @@ extension Evaluation {
             "trials": Trial.allCases.map(\.rawValue).joined(separator: ";"),
         ]
         return try context.store.value("trials", parts) {
-            let bench = try makeTrialBench(context.store)
+            let bench = try makeTrialBench(context)
             let honest = context.pictures.rows(0..<min(context.pictures.rows, Self.trialQueriesMax.honest))
             let measure = try TrialMeasure(
                 honest: try queries(honest, context.benign, bench, named: "honest pictures"))
@@ -52,13 +52,13 @@ extension Evaluation {
     }
 
     /// The bench with what the bundle has not: an auxiliary model of labels, and honest features.
-    private func makeTrialBench(_ store: CellStore) throws -> TrialBench {
+    private func makeTrialBench(_ context: Context) throws -> TrialBench {
         let recipe = AuxiliaryRecipe(of: bundle.manifest.provenance)
         let images = data.material.own.images
         let indices = try recipe.trainingImages(of: images)
         let references = FitOptions.References()
         return TrialBench(
-            bundle: bundle, victim: victim, labelled: try labelled(recipe, indices, store),
+            bundle: bundle, victim: victim, labelled: try labelled(recipe, indices, context),
             references: try references.make(
                 images, at: Array(indices.prefix(references.count)), by: bundle.autoencoder, bundle.auxiliary,
                 workspace: workspace),
@@ -67,16 +67,16 @@ extension Evaluation {
 
     /// An auxiliary model like the bundle's that learns labels; nil where there are none.
     private func labelled(
-        _ recipe: AuxiliaryRecipe, _ indices: [Int], _ store: CellStore
+        _ recipe: AuxiliaryRecipe, _ indices: [Int], _ context: Context
     ) throws -> Classifier? {
         let (architecture, images) = (bundle.auxiliary.architecture, data.material.own.images)
         guard let labels = data.material.own.labels, labels.classes <= architecture.classes else {
             return nil
         }
         let parts = [
-            "bundle": benchDigest(materialDigest), "labels": labelsDigest(labels),
+            "bundle": context.benchDigest, "labels": labelsDigest(labels),
         ]
-        let (models, _) = try kept("labelled", parts, architecture, 1, store) { checkpoints in
+        let (models, _) = try kept("labelled", parts, architecture, 1, context.store) { checkpoints in
             var targets = Tensor(shape: [labels.values.count, architecture.classes])
             for (row, label) in labels.values.enumerated() {
                 targets.values[row * architecture.classes + label] = 1
