@@ -5,7 +5,9 @@
 // fine: Phi(-u) for 0 <= u < 5.6 in segments of width 8/45 centred on their multiples; error below 2e-8, that of rounding.
 // coarse: Phi(x) in segments of width 1/4 centred on i/4, where i > 15 stands for i - 32; error below 4e-5.
 // Segments 15 and -15 are 1 and 0, to which everything beyond them is held: off by 2e-4 where they begin.
-static const float gelu_fine[5][32] = {
+#define GELU_DEGREE 4
+#define GELU_PITCH 5.625f
+static const float gelu_fine[GELU_DEGREE + 1][32] = {
     {
         0.5f, 0.429448754f, 0.361086726f, 0.296901435f, 0.238507688f, 0.187031403f, 0.143061191f, 0.106668018f,
         0.077480875f, 0.0547992922f, 0.037720181f, 0.0252587665f, 0.0164486952f, 0.0104133589f, 0.00640715053f,

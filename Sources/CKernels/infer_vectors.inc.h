@@ -22,6 +22,8 @@ INLINE vec choose(ints mask, vec yes, vec no) { return (vec)((mask & (ints)yes) 
 INLINE vec larger(vec x, vec y) {
 #if SG_WIDE
     return (vec)_mm512_max_ps((__m512)x, (__m512)y);
+#elif SG_LANES == 8
+    return (vec)_mm256_max_ps((__m256)x, (__m256)y);
 #else
     return choose(x > y, x, y);
 #endif
@@ -30,6 +32,8 @@ INLINE vec larger(vec x, vec y) {
 INLINE vec smaller(vec x, vec y) {
 #if SG_WIDE
     return (vec)_mm512_min_ps((__m512)x, (__m512)y);
+#elif SG_LANES == 8
+    return (vec)_mm256_min_ps((__m256)x, (__m256)y);
 #else
     return choose(x < y, x, y);
 #endif
@@ -126,38 +130,51 @@ INLINE vec look(const float *table, vec index) {
     return (vec)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)index, _mm512_loadu_ps(table + 16));
 }
 
+// |x|, held to a bound: the one nearer to 0, its sign cleared.
+INLINE vec held_size(vec x, vec bound) { return (vec)_mm512_range_ps((__m512)x, (__m512)bound, 10); }
+#elif SG_LANES == 8
+#include "infer_gelu_avx2.inc.h"
+
+INLINE vec look(const float *table, vec index) {
+    return (vec)_mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
+}
+
+INLINE vec held_size(vec x, vec bound) { return smaller((vec)((ints)x & 0x7fffffff), bound); }
+#endif
+
+#if SG_WIDE && SG_KIND != 0
 INLINE vec gelu(vec x) {
-#if SG_KIND == 0
-    // |x|, held to where the tail is nothing beside x; its sign is cleared.
-    const vec size = (vec)_mm512_range_ps((__m512)x, (__m512)all(5.59375f), 10);
-    const vec shifted = FMA(size, all(5.625f), all(12582912.0f));
-    const vec t = FMA(size, all(5.625f), -(shifted - 12582912.0f));
-    vec p = FMA(look(gelu_fine[4], shifted), t, look(gelu_fine[3], shifted));
-    p = FMA(p, t, look(gelu_fine[2], shifted));
-    p = FMA(p, t, look(gelu_fine[1], shifted));
-    p = FMA(p, t, look(gelu_fine[0], shifted));
-    // In this order what is no number stays none.
-    return FMA(-size, p, larger((vec){0}, x));
-#else
     // The one nearer to 0 of |x| and the bound, with x's sign.
     const vec held = (vec)_mm512_range_ps((__m512)x, (__m512)all(3.874f), 2);
     const vec shifted = FMA(held, all(4.0f), all(12582912.0f));
     vec p = FMA(look(gelu_coarse[2], shifted), held, look(gelu_coarse[1], shifted));
     p = FMA(p, held, look(gelu_coarse[0], shifted));
     return p * x;
-#endif
+}
+#elif SG_LANES >= 8
+INLINE vec gelu(vec x) {
+    // Beyond the bound the tail is nothing beside x.
+    const vec size = held_size(x, all(5.59375f));
+    const vec shifted = FMA(size, all(GELU_PITCH), all(12582912.0f));
+    const vec t = FMA(size, all(GELU_PITCH), -(shifted - 12582912.0f));
+    vec p = look(gelu_fine[GELU_DEGREE], shifted);
+#pragma clang loop unroll(full)
+    for (int power = GELU_DEGREE - 1; power >= 0; power--) p = FMA(p, t, look(gelu_fine[power], shifted));
+    // In this order what is no number stays none.
+    return FMA(-size, p, larger((vec){0}, x));
 }
 #else
 // Phi(-|x|) in the form of Abramowitz and Stegun 7.1.26 with one power more, its error times |x| below 1e-8.
 INLINE vec gelu(vec x) {
-    const vec size = (vec)((ints)x & 0x7fffffff);
+    // Beyond the bound the tail is nothing beside x, and infinity times nothing would be no number.
+    const vec size = smaller((vec)((ints)x & 0x7fffffff), all(16.0f));
     const vec t = 1.0f / FMA(size, all(0.28f), all(1.0f));
     vec p = FMA(t, all(-0.107146016f), all(0.395360451f));
     p = FMA(p, t, all(-0.245937792f));
     p = FMA(p, t, all(0.27615383f));
     p = FMA(p, t, all(0.0645832218f));
     p = FMA(p, t, all(0.116986275f));
-    const vec tail = p * t * power(x * x * -0.72134752f);
+    const vec tail = p * t * power(size * size * -0.72134752f);
     // In this order what is no number stays none.
     return FMA(-size, tail, larger((vec){0}, x));
 }

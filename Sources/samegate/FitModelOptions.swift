@@ -73,7 +73,7 @@ struct FitModelOptions: ParsableArguments {
         options.seed = seed
         changeAutoencoder(&options.autoencoder)
         if let maskRatios { options.autoencoder.maskRatios = try Self.ratios(maskRatios) }
-        if network.isGiven { options.auxiliary = try network.choice.kind(width: 16) }
+        options.auxiliary = try network.kind(changing: options.auxiliary)
         if let auxiliaryEpochs {
             options.auxiliarySchedule.epochs = auxiliaryEpochs
             let warmup = options.auxiliarySchedule.warmupEpochs

@@ -67,6 +67,35 @@ struct NetworkChoice {
     }
 }
 
+extension NetworkChoice {
+    /// What asks for a kind with every size it has.
+    init(_ kind: FitOptions.AuxiliaryKind) {
+        switch kind {
+        case .conv3(let width): self.init(kind: .conv3, width: width)
+        case .mlp(let hidden): self.init(kind: .mlp, width: hidden)
+        case .resnet(let sizes):
+            let blocks = sizes.blocks.map(String.init).joined(separator: ",")
+            self.init(kind: .resnet, width: sizes.width, blocks: blocks, stem: sizes.stem)
+        case .vit(let sizes):
+            self.init(
+                kind: .vit, patch: sizes.patch, embedding: sizes.embedding, depth: sizes.depth,
+                heads: sizes.heads, pool: sizes.pool)
+        }
+    }
+
+    /// Sets the sizes that were not given to another choice's.
+    mutating func takeSizes(from other: NetworkChoice) {
+        width = width ?? other.width
+        blocks = blocks ?? other.blocks
+        stem = stem ?? other.stem
+        patch = patch ?? other.patch
+        embedding = embedding ?? other.embedding
+        depth = depth ?? other.depth
+        heads = heads ?? other.heads
+        pool = pool ?? other.pool
+    }
+}
+
 /// The victim's network.
 struct VictimNetworkOptions: ParsableArguments {
     @Option(
@@ -103,14 +132,16 @@ struct VictimNetworkOptions: ParsableArguments {
     }
 }
 
-/// The auxiliary model's network.
+/// The auxiliary model's network: what differs from the preset's.
 struct AuxiliaryNetworkOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The auxiliary model: \(NetworkKind.list).", valueName: "kind"))
+    @Option(
+        help: ArgumentHelp(
+            "The auxiliary model: \(NetworkKind.list) (default: the preset's).", valueName: "kind"))
     var auxiliary: NetworkKind?
     @Option(
-        help:
-            "Channels of its first layer (conv3 16, resnet18 and 34 64, resnet 16), or hidden units (mlp 256)."
-    )
+        help: ArgumentHelp(
+            "Channels of its first layer (of another kind than the preset's: conv3 16, resnet18 and 34 64, resnet 16), or hidden units (mlp 256)."
+        ))
     var auxiliaryWidth: Int?
     @Option(help: ArgumentHelp("Blocks of each stage of resnet (default: 3,3,3).", valueName: "n,…"))
     var auxiliaryBlocks: String?
@@ -127,21 +158,16 @@ struct AuxiliaryNetworkOptions: ParsableArguments {
     @Option(help: "What vit classifies: token or mean.")
     var auxiliaryPool: VisionTransformerSizes.Pool?
 
-    func validate() throws { _ = try choice.kind(width: 1) }
-
-    /// What was asked for, on top of Conv3.
-    var choice: NetworkChoice {
-        NetworkChoice(
-            kind: auxiliary ?? .conv3, width: auxiliaryWidth, blocks: auxiliaryBlocks, stem: auxiliaryStem,
-            patch: auxiliaryPatch, embedding: auxiliaryEmbedding, depth: auxiliaryDepth,
-            heads: auxiliaryHeads,
-            pool: auxiliaryPool)
-    }
-
-    /// Whether anything was asked for.
-    var isGiven: Bool {
-        let numbers = [auxiliaryWidth, auxiliaryPatch, auxiliaryEmbedding, auxiliaryDepth, auxiliaryHeads]
-        return auxiliary != nil || numbers.contains { $0 != nil } || auxiliaryBlocks != nil
-            || auxiliaryStem != nil || auxiliaryPool != nil
+    /// A kind with the changes that were asked for: sizes that were not given are those of `base`, or another kind's own.
+    ///
+    /// **Throws** `ValidationError` for a size that the kind does not have.
+    func kind(changing base: FitOptions.AuxiliaryKind) throws -> FitOptions.AuxiliaryKind {
+        let preset = NetworkChoice(base)
+        var choice = NetworkChoice(
+            kind: auxiliary ?? preset.kind, width: auxiliaryWidth, blocks: auxiliaryBlocks,
+            stem: auxiliaryStem, patch: auxiliaryPatch, embedding: auxiliaryEmbedding, depth: auxiliaryDepth,
+            heads: auxiliaryHeads, pool: auxiliaryPool)
+        if choice.kind == preset.kind { choice.takeSizes(from: preset) }
+        return try choice.kind(width: 16)
     }
 }
