@@ -1,7 +1,7 @@
 """Times steps of what `samegate fit --preset small` trains, and of the same networks in PyTorch, by turns.
 
 A step is the gradients of one batch of 28x28 images and the optimiser's update: of the masked autoencoder, its mask ratios
-by turns, and of the auxiliary model. Each round measures both once, in an order that alternates, so that whatever else the
+by turns, of the auxiliary model, and of the perturbation detector, to which reconstructions are given. Each round measures both once, in an order that alternates, so that whatever else the
 machine does meets both alike; ratios are taken within a round.
 """
 
@@ -50,6 +50,20 @@ def auxiliary_step(batch):
     return step, 1
 
 
+def perturbation_step(batch):
+    module = torch_models.PerturbationDetector(1, 8)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=1e-4, betas=(0.9, 0.999), weight_decay=1e-3, fused=True)
+    images, painted = (torch.rand(batch, *IMAGE) * 2 - 1 for _ in range(2))
+    wanted = (torch.arange(batch) >= batch // 2).float()
+
+    def step():
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(module(images, painted), wanted).backward()
+        optimizer.step()
+
+    return step, 1
+
+
 def milliseconds(step, turn, budget):
     """The mean over whole turns of a step, for at least so long, after one turn that does not count."""
     for _ in range(turn):
@@ -85,7 +99,8 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
-    steps = {"autoencoder": autoencoder_step(arguments.batch), "auxiliary": auxiliary_step(arguments.batch)}
+    steps = {"autoencoder": autoencoder_step(arguments.batch), "auxiliary": auxiliary_step(arguments.batch),
+             "perturbation": perturbation_step(arguments.batch)}
     own, theirs = {name: [] for name in steps}, {name: [] for name in steps}
     load = os.getloadavg()[0]
     for turn in range(arguments.rounds):

@@ -148,6 +148,10 @@ double sg_sum(const float *x, ptrdiff_t count) { return kernels()->sum(x, count)
 void sg_maxpool(const float *image, float *y, uint16_t *place, const sg_window *w) {
     kernels()->maxpool(image, y, place, w);
 }
+void sg_im2col(const float *image, float *columns, ptrdiff_t columns_row, const sg_window *w, ptrdiff_t first,
+               ptrdiff_t end) {
+    kernels()->im2col(image, columns, columns_row, w, first, end);
+}
 void sg_col2im(const float *columns, float *image, const sg_window *w) { kernels()->col2im(columns, image, w); }
 void sg_adamw_update(float *w, const float *g, float *m, float *v, ptrdiff_t count, const sg_adamw *how) {
     kernels()->adamw_update(w, g, m, v, count, how);

@@ -1,11 +1,14 @@
 // The matrix product: b is packed into panels of SG_PANEL columns, a is read where it lies (a broadcast needs no
 // packing), and a tile of SG_ROWS x SG_PANEL sums stays in registers over a block of k.
 //
+// Where no more columns than one vector are asked for, a tile has twice the rows: as many sums, which is what it takes to keep
+// the multipliers busy.
+//
 // k is cut at SG_DEPTH whatever the split over threads, and each sum is taken in order of k, so an element of c
 // does not depend on which tile or thread computed it.
 
 typedef float sg_vector __attribute__((vector_size(4 * SG_LANES), aligned(4)));
-enum { SG_PANEL = 2 * SG_LANES, SG_DEPTH = 256 };
+enum { SG_PANEL = 2 * SG_LANES, SG_DEPTH = 256, SG_NARROW_ROWS = 2 * SG_ROWS };
 
 #if SG_FUSED
 #define SG_MULTIPLY_ADD(x, y, z) __builtin_elementwise_fma(x, y, z)
@@ -34,17 +37,17 @@ static __attribute__((noinline)) void store(float *c, const float *sums, ptrdiff
 // rows and whole are constants where this is inlined.
 static inline __attribute__((always_inline)) void tile(
     const int rows, const int whole, ptrdiff_t depth, const float *a, ptrdiff_t a_row, ptrdiff_t a_column,
-    const float *panel, float *c, ptrdiff_t c_row, ptrdiff_t columns, finish how) {
-    sg_vector left[SG_ROWS], right[SG_ROWS];
-    const float *third[(SG_ROWS + 2) / 3];
+    const float *panel, ptrdiff_t panel_row, float *c, ptrdiff_t c_row, ptrdiff_t columns, finish how) {
+    sg_vector left[SG_NARROW_ROWS], right[SG_NARROW_ROWS];
+    const float *third[(SG_NARROW_ROWS + 2) / 3];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         left[i] = right[i] = (sg_vector){0};
         if (i % 3 == 0) third[i / 3] = a + i * a_row;
     }
     for (ptrdiff_t k = 0; k < depth; k++) {
-        const sg_vector b0 = *(const sg_vector *)panel, b1 = *(const sg_vector *)(panel + SG_LANES);
-        panel += SG_PANEL;
+        const sg_vector b0 = *(const sg_vector *)panel, b1 = whole ? *(const sg_vector *)(panel + SG_LANES) : b0;
+        panel += whole ? SG_PANEL : panel_row;
 #pragma clang loop unroll(full)
         for (int i = 0; i < rows; i++) {
             const float value = third[i / 3][(i % 3) * a_row];
@@ -89,31 +92,37 @@ static inline __attribute__((always_inline)) void tile(
 }
 
 #define SG_CASE(R, WHOLE) \
-    case R: tile(R, WHOLE, depth, a, a_row, a_column, panel, c, c_row, columns, how); break;
-#if SG_ROWS >= 12
-#define SG_CASES_OVER_6(WHOLE) \
-    SG_CASE(7, WHOLE) SG_CASE(8, WHOLE) SG_CASE(9, WHOLE) SG_CASE(10, WHOLE) SG_CASE(11, WHOLE) SG_CASE(12, WHOLE)
+    case R: tile(R, WHOLE, depth, a, a_row, a_column, panel, panel_row, c, c_row, columns, how); break;
+#define SG_CASES_TO_4(WHOLE) SG_CASE(1, WHOLE) SG_CASE(2, WHOLE) SG_CASE(3, WHOLE) SG_CASE(4, WHOLE)
+#define SG_CASES_TO_6(WHOLE) SG_CASES_TO_4(WHOLE) SG_CASE(5, WHOLE) SG_CASE(6, WHOLE)
+#define SG_CASES_TO_8(WHOLE) SG_CASES_TO_6(WHOLE) SG_CASE(7, WHOLE) SG_CASE(8, WHOLE)
+#define SG_CASES_TO_12(WHOLE) \
+    SG_CASES_TO_8(WHOLE) SG_CASE(9, WHOLE) SG_CASE(10, WHOLE) SG_CASE(11, WHOLE) SG_CASE(12, WHOLE)
+#define SG_CASES_TO_24(WHOLE)                                                                                   \
+    SG_CASES_TO_12(WHOLE) SG_CASE(13, WHOLE) SG_CASE(14, WHOLE) SG_CASE(15, WHOLE) SG_CASE(16, WHOLE)            \
+    SG_CASE(17, WHOLE) SG_CASE(18, WHOLE) SG_CASE(19, WHOLE) SG_CASE(20, WHOLE) SG_CASE(21, WHOLE)               \
+    SG_CASE(22, WHOLE) SG_CASE(23, WHOLE) SG_CASE(24, WHOLE)
+#if SG_ROWS == 12
+#define SG_WHOLE_CASES SG_CASES_TO_12(1)
+#define SG_NARROW_CASES SG_CASES_TO_24(0)
+#elif SG_ROWS == 6
+#define SG_WHOLE_CASES SG_CASES_TO_6(1)
+#define SG_NARROW_CASES SG_CASES_TO_12(0)
 #else
-#define SG_CASES_OVER_6(WHOLE)
+#define SG_WHOLE_CASES SG_CASES_TO_4(1)
+#define SG_NARROW_CASES SG_CASES_TO_8(0)
 #endif
-#if SG_ROWS >= 6
-#define SG_CASES_OVER_4(WHOLE) SG_CASE(5, WHOLE) SG_CASE(6, WHOLE) SG_CASES_OVER_6(WHOLE)
-#else
-#define SG_CASES_OVER_4(WHOLE)
-#endif
-#define SG_CASES(WHOLE) \
-    SG_CASE(1, WHOLE) SG_CASE(2, WHOLE) SG_CASE(3, WHOLE) SG_CASE(4, WHOLE) SG_CASES_OVER_4(WHOLE)
 
 static __attribute__((noinline)) void whole_tile(int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-                                                 ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
-                                                 ptrdiff_t columns, finish how) {
-    switch (rows) { SG_CASES(1) }
+                                                 ptrdiff_t a_column, const float *panel, ptrdiff_t panel_row, float *c,
+                                                 ptrdiff_t c_row, ptrdiff_t columns, finish how) {
+    switch (rows) { SG_WHOLE_CASES }
 }
 
 static __attribute__((noinline)) void half_tile(int rows, ptrdiff_t depth, const float *a, ptrdiff_t a_row,
-                                                ptrdiff_t a_column, const float *panel, float *c, ptrdiff_t c_row,
-                                                ptrdiff_t columns, finish how) {
-    switch (rows) { SG_CASES(0) }
+                                                ptrdiff_t a_column, const float *panel, ptrdiff_t panel_row, float *c,
+                                                ptrdiff_t c_row, ptrdiff_t columns, finish how) {
+    switch (rows) { SG_NARROW_CASES }
 }
 
 typedef float sg_four __attribute__((vector_size(16), aligned(4)));
@@ -164,19 +173,24 @@ static void pack(const float *b, ptrdiff_t b_row, ptrdiff_t b_column, float *pan
 static ptrdiff_t least(ptrdiff_t x, ptrdiff_t y) { return x < y ? x : y; }
 
 static void gemm_block(const sg_gemm *g, sg_block block, float *scratch) {
+    const ptrdiff_t width = block.n1 - block.n0, height = width > SG_LANES ? SG_ROWS : SG_NARROW_ROWS;
+    // A single vector of columns that lies as a panel would is read where it is.
+    const int in_place = width == SG_LANES && g->b_column == 1;
+    const ptrdiff_t panel_row = in_place ? g->b_row : SG_PANEL;
     for (ptrdiff_t k0 = 0; k0 == 0 || k0 < g->k; k0 += SG_DEPTH) {
         const ptrdiff_t depth = least(SG_DEPTH, g->k - k0);
-        for (ptrdiff_t j = block.n0; j < block.n1; j += SG_PANEL)
+        for (ptrdiff_t j = block.n0; j < block.n1 && !in_place; j += SG_PANEL)
             pack(g->b + k0 * g->b_row + j * g->b_column, g->b_row, g->b_column, scratch + (j - block.n0) * depth,
                  depth, least(SG_PANEL, block.n1 - j));
-        for (ptrdiff_t i = block.m0; i < block.m1; i += SG_ROWS) {
-            const int rows = (int)least(SG_ROWS, block.m1 - i);
+        for (ptrdiff_t i = block.m0; i < block.m1; i += height) {
+            const int rows = (int)least(height, block.m1 - i);
             for (ptrdiff_t j = block.n0; j < block.n1; j += SG_PANEL) {
                 const finish how = {g->alpha, g->bias && k0 == 0 ? g->bias + j : NULL, g->accumulate || k0 > 0};
                 const ptrdiff_t columns = least(SG_PANEL, block.n1 - j);
+                const float *panel = in_place ? g->b + k0 * g->b_row + j : scratch + (j - block.n0) * depth;
                 (columns > SG_LANES ? whole_tile : half_tile)(
-                    rows, depth, g->a + i * g->a_row + k0 * g->a_column, g->a_row, g->a_column,
-                    scratch + (j - block.n0) * depth, g->c + i * g->c_row + j, g->c_row, columns, how);
+                    rows, depth, g->a + i * g->a_row + k0 * g->a_column, g->a_row, g->a_column, panel, panel_row,
+                    g->c + i * g->c_row + j, g->c_row, columns, how);
             }
         }
     }

@@ -3,33 +3,6 @@
 
 #include "CKernels.h"
 
-void sg_im2col(const float *image, float *columns, ptrdiff_t columns_row, const sg_window *w, ptrdiff_t first,
-               ptrdiff_t end) {
-    const ptrdiff_t channels = w->channels, run = w->window_width * channels;
-    for (ptrdiff_t oy = first; oy < end; oy++)
-        for (ptrdiff_t ox = 0; ox < w->out_width; ox++, columns += columns_row) {
-            float *to = columns;
-            for (ptrdiff_t ky = 0; ky < w->window_height; ky++, to += run) {
-                const ptrdiff_t iy = oy * w->stride - w->padding + ky, left = ox * w->stride - w->padding;
-                const ptrdiff_t kx0 = left < 0 ? -left : 0;
-                const ptrdiff_t kx1 = left + w->window_width > w->width ? w->width - left : w->window_width;
-                if (iy < 0 || iy >= w->height || kx0 >= kx1) {
-                    memset(to, 0, sizeof(float) * (size_t)run);
-                    continue;
-                }
-                const ptrdiff_t before = kx0 * channels, inside = (kx1 - kx0) * channels;
-                if (before > 0) memset(to, 0, sizeof(float) * (size_t)before);
-                const float *from = image + (iy * w->width + left + kx0) * channels;
-                if (inside < 8)
-                    for (ptrdiff_t i = 0; i < inside; i++) to[before + i] = from[i];
-                else
-                    memcpy(to + before, from, sizeof(float) * (size_t)inside);
-                if (before + inside < run)
-                    memset(to + before + inside, 0, sizeof(float) * (size_t)(run - before - inside));
-            }
-        }
-}
-
 void sg_maxpool_backward(const float *dy, const uint16_t *place, float *dimage, const sg_window *w) {
     for (ptrdiff_t oy = 0; oy < w->out_height; oy++)
         for (ptrdiff_t ox = 0; ox < w->out_width; ox++)

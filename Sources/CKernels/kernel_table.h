@@ -24,6 +24,7 @@ typedef struct {
     double (*squared_distance)(const float *, const float *, ptrdiff_t);
     double (*sum)(const float *, ptrdiff_t);
     void (*maxpool)(const float *, float *, uint16_t *, const sg_window *);
+    void (*im2col)(const float *, float *, ptrdiff_t, const sg_window *, ptrdiff_t, ptrdiff_t);
     void (*col2im)(const float *, float *, const sg_window *);
     void (*adamw_update)(float *, const float *, float *, float *, ptrdiff_t, const sg_adamw *);
     void (*sgd_update)(float *, const float *, float *, ptrdiff_t, const sg_sgd *);

@@ -165,9 +165,25 @@ static void layernorm_backward(const float *x, const float *gamma, const float *
     }
 }
 
+// Four sums at a time stay in registers: of four vectors of columns, or of every fourth row where there are fewer.
 static void sum_rows(const float *x, ptrdiff_t x_row, float *restrict sum, ptrdiff_t rows, ptrdiff_t columns) {
-    for (ptrdiff_t row = 0; row < rows; row++)
-        for (ptrdiff_t j = 0; j < columns; j++) sum[j] += x[row * x_row + j];
+    ptrdiff_t j = 0;
+    for (; j + 4 * SG_LANES <= columns; j += 4 * SG_LANES) {
+        sg_vector sums[4] = {{0}, {0}, {0}, {0}};
+        for (ptrdiff_t row = 0; row < rows; row++)
+            for (int v = 0; v < 4; v++) sums[v] += *(const sg_vector *)(x + row * x_row + j + v * SG_LANES);
+        for (int v = 0; v < 4; v++) *(sg_vector *)(sum + j + v * SG_LANES) += sums[v];
+    }
+    for (; j + SG_LANES <= columns; j += SG_LANES) {
+        sg_vector sums[4] = {{0}, {0}, {0}, {0}};
+        ptrdiff_t row = 0;
+        for (; row + 4 <= rows; row += 4)
+            for (int v = 0; v < 4; v++) sums[v] += *(const sg_vector *)(x + (row + v) * x_row + j);
+        for (; row < rows; row++) sums[0] += *(const sg_vector *)(x + row * x_row + j);
+        *(sg_vector *)(sum + j) += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+    for (; j < columns; j++)
+        for (ptrdiff_t row = 0; row < rows; row++) sum[j] += x[row * x_row + j];
 }
 
 static void scale_shift(const float *x, const float *scale, const float *shift, float *y, ptrdiff_t rows,

@@ -17,6 +17,7 @@ const sg_kernels SG_TABLE = {
     .squared_distance = squared_distance,
     .sum = sum,
     .maxpool = maxpool,
+    .im2col = im2col,
     .col2im = col2im,
     .adamw_update = adamw_update,
     .sgd_update = sgd_update,

@@ -79,7 +79,7 @@ package final class BatchNorm: Module {
     ) {
         let mark = pass.workspace.arena.mark()
         let sums = pass.workspace.arena.zeros(2 * channels)
-        pass.reduce(rows: x.rows, into: sums, count: 2 * channels) { rows, partial in
+        pass.reduce(rows: x.rows, into: sums, count: 2 * channels) { rows, partial, _ in
             Kernels.moments(
                 x.values + rows.lowerBound * channels, shift: shift, sum: partial,
                 squares: partial + channels,
@@ -113,7 +113,7 @@ package final class BatchNorm: Module {
         let (slope, constant) = (arena.zeros(channels), arena.zeros(channels))
         if pass.trains {
             let (products, sums) = (arena.zeros(channels), arena.zeros(channels))
-            pass.reduce(rows: x.rows, into: products, count: channels) { rows, partial in
+            pass.reduce(rows: x.rows, into: products, count: channels) { rows, partial, _ in
                 let at = rows.lowerBound * channels
                 Kernels.sumProducts(x.values + at, dy + at, into: partial, rows.count, channels)
             }

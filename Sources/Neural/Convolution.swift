@@ -104,27 +104,58 @@ package final class Convolution: Module {
 }
 
 extension Convolution {
-    /// The values that are unrolled at a time for the weights' gradient, by all threads together.
-    private static let unrolledAtOnce = 1 << 21
-
     private func backward(_ x: FeatureMap, _ y: FeatureMap, _ window: Window, _ pass: Pass) {
         let dy = pass.gradient(of: y.activation)
         if pass.trains {
-            addWeightGradient(x, y, dy, window, pass)
+            if weight.count <= Self.partialMax {
+                addWeightGradientByParts(x, dy, window, pass)
+            } else {
+                addWeightGradient(x, dy, window, pass)
+            }
             if let bias { pass.sumRows(dy, y.activation.rows, outputs, into: bias.gradient) }
         }
         if x.activation.needsGradient { addInputGradient(x, y, dy, window, pass) }
     }
 
+    /// The most weights of which each part of the lines has a sum of its own.
+    private static let partialMax = 1 << 16
+    /// The parts that the lines are cut into at most, whatever the number of threads.
+    private static let partsMax = 64
+
+    /// Few weights: each part of the lines is unrolled a little at a time, multiplied while it is in the cache, and
+    /// added to a sum of its own; the sums are added in order.
+    private func addWeightGradientByParts(
+        _ x: FeatureMap, _ dy: UnsafeMutablePointer<Float>, _ window: Window, _ pass: Pass
+    ) {
+        let total = x.images * window.outHeight, atOnce = linesAtOnce(window)
+        let pieces = (total + atOnce - 1) / atOnce
+        let part = (pieces + Self.partsMax - 1) / Self.partsMax * atOnce
+        pass.reduce(rows: total, by: part, into: weight.gradient, count: weight.count) {
+            lines, sum, scratch in
+            let columns = scratch.allocate(atOnce * window.outWidth * rowStride(window))
+            for start in Swift.stride(from: lines.lowerBound, to: lines.upperBound, by: atOnce) {
+                let piece = start..<min(start + atOnce, lines.upperBound)
+                unroll(x, piece, window, into: columns)
+                let matrix = columnsMatrix(columns, piece.count, window)
+                let gradient = Matrix(dy + start * window.outWidth * outputs, matrix.rows, outputs)
+                Product(matrix.transposed, gradient, into: sum, accumulate: true).run(scratch: scratch)
+            }
+        }
+    }
+
+    /// The values that are unrolled at a time for the gradient of many weights, by all threads together.
+    private static let unrolledAtOnce = 1 << 21
+
+    /// Many weights: the threads share them, not the images, so that there are no partial sums, and one order of adding
+    /// whatever their number.
     private func addWeightGradient(
-        _ x: FeatureMap, _ y: FeatureMap, _ dy: UnsafeMutablePointer<Float>, _ window: Window, _ pass: Pass
+        _ x: FeatureMap, _ dy: UnsafeMutablePointer<Float>, _ window: Window, _ pass: Pass
     ) {
         let total = x.images * window.outHeight
         let stride = window.outWidth * rowStride(window)
         let size = max(1, min(total, Self.unrolledAtOnce / stride))
         let mark = pass.workspace.arena.mark()
         let columns = pass.workspace.arena.allocate(size * stride)
-        // The threads share the weights, not the images: no partial sums, and one order of adding whatever their number.
         for start in Swift.stride(from: 0, to: total, by: size) {
             let lines = start..<min(start + size, total)
             pass.workspace.forEachChunk(of: lines.count, by: linesAtOnce(window)) { part, _ in

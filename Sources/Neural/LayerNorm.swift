@@ -43,7 +43,7 @@ package final class LayerNorm: Module {
         let (dx, accumulate) = pass.sink(for: x)
         let mark = pass.workspace.arena.mark()
         let sums = pass.workspace.arena.zeros(2 * columns)
-        pass.reduce(rows: x.rows, into: sums, count: 2 * columns) { rows, partial in
+        pass.reduce(rows: x.rows, into: sums, count: 2 * columns) { rows, partial, _ in
             let offset = rows.lowerBound * columns
             Kernels.layerNormBackward(
                 x.values + offset, gamma: weight.values, mean: mean + rows.lowerBound,

@@ -77,7 +77,7 @@ extension Pass {
     func sumRows(
         _ x: UnsafePointer<Float>, _ rows: Int, _ columns: Int, into total: UnsafeMutablePointer<Float>
     ) {
-        reduce(rows: rows, into: total, count: columns) { slice, partial in
+        reduce(rows: rows, into: total, count: columns) { slice, partial, _ in
             Kernels.sumRows(x + slice.lowerBound * columns, into: partial, slice.count, columns)
         }
     }

@@ -106,16 +106,17 @@ extension Pass {
     /// Rows per partial sum where rows are summed: fixed, so that sums do not depend on the threads.
     static let sliceRows = 512
 
-    /// Sums over fixed slices of rows: each slice adds to zeros of its own, and these are added up in order.
+    /// Sums over slices of so many rows, whatever the number of threads: each slice adds to zeros of its own, and these are
+    /// added up in order. The arena given is the thread's own, released after each slice.
     func reduce(
-        rows: Int, into total: UnsafeMutablePointer<Float>, count: Int,
-        _ slice: (_ rows: Range<Int>, _ partial: UnsafeMutablePointer<Float>) -> Void
+        rows: Int, by sliceRows: Int = Pass.sliceRows, into total: UnsafeMutablePointer<Float>, count: Int,
+        _ slice: (_ rows: Range<Int>, _ partial: UnsafeMutablePointer<Float>, _ scratch: Arena) -> Void
     ) {
-        let slices = (rows + Self.sliceRows - 1) / Self.sliceRows
+        let slices = (rows + sliceRows - 1) / sliceRows
         let mark = workspace.arena.mark()
         let partials = workspace.arena.zeros(slices * count)
-        workspace.forEachChunk(of: rows, by: Self.sliceRows) { range, _ in
-            slice(range, partials + range.lowerBound / Self.sliceRows * count)
+        workspace.forEachChunk(of: rows, by: sliceRows) { range, scratch in
+            slice(range, partials + range.lowerBound / sliceRows * count, scratch)
         }
         for index in 0..<slices { Kernels.add(total, partials + index * count, into: total, count) }
         workspace.arena.release(to: mark)

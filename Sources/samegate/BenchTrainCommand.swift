@@ -12,7 +12,8 @@ struct BenchTrainCommand: ParsableCommand {
         abstract: "Measure steps of training: gradients and the optimiser's update of one batch.",
         discussion: """
             The networks of a preset for 28x28 grey images, with random weights, on random images that are the same in every \
-            run: how fast a step is does not depend on what is learnt. Scripts/bench-training does the same in PyTorch.
+            run: how fast a step is does not depend on what is learnt. The perturbation detector's reconstructions, which are \
+            no part of its step, are made as scoring makes them. Scripts/bench-training does the same in PyTorch.
             """)
 
     @Option(help: "The preset whose networks are trained.")
@@ -41,7 +42,8 @@ struct BenchTrainCommand: ParsableCommand {
         let bench = TrainBench(
             options: options, batch: batch ?? options.autoencoder.schedule.batch,
             threads: threads ?? Workspace.processorCount, seconds: Double(max(1, milliseconds)) / 1e3)
-        let phases = [("autoencoder", try bench.autoencoder()), ("auxiliary", try bench.auxiliary())]
+        var phases = [("autoencoder", try bench.autoencoder()), ("auxiliary", try bench.auxiliary())]
+        if options.detectsPerturbations { phases.append(("perturbation", try bench.perturbation())) }
         if json {
             let fields = phases.map { String(format: "\"%@\":%.4f", $0, 1e3 * $1) }
             return print("{\(fields.joined(separator: ","))}")
@@ -92,6 +94,18 @@ struct TrainBench {
             shape: [batch, Self.classes], values: Array(repeating: share, count: batch * Self.classes))
         return measure(model, options.auxiliarySchedule, every: 1) { _, workspace in
             _ = model.lossAndGradients(images, .squaredProbabilities(targets), workspace: workspace)
+        }
+    }
+
+    /// Seconds a step of the perturbation detector, half of the images taken for perturbed.
+    func perturbation() throws -> Double {
+        var generator = RandomGenerator(seed: 3)
+        let model = try PerturbationDetector(
+            options.detector.architecture(image: Self.image), generator: &generator)
+        let (images, painted) = (images(&generator), images(&generator))
+        let isPerturbed = (0..<batch).map { $0 >= batch / 2 }
+        return measure(model, options.detector.schedule, every: 1) { _, workspace in
+            _ = model.lossAndGradients(images, painted, isPerturbed: isPerturbed, workspace: workspace)
         }
     }
 

@@ -33,6 +33,53 @@ import Testing
         }
     }
 
+    /// The definition of the gradient, summed in double, is the oracle.
+    @Test(
+        "a convolution's weights get the sums over all places, few weights and many, whatever the threads",
+        arguments: [(3, 5, 60), (8, 8, 33), (96, 80, 2)])
+    func weightGradient(inputs: Int, outputs: Int, images: Int) {
+        let (height, width) = (6, 5)
+        let shape = ImageShape(channels: inputs, height: height, width: width)
+        let layer = Convolution("c", inputs, outputs, side: 3, padding: 1, bias: false)
+        var generator = RandomGenerator(seed: 12)
+        let x = (0..<images * shape.count).map { _ in generator.uniform(-1..<1) }
+        let slopes = (0..<images * height * width * outputs).map { _ in generator.uniform(-1..<1) }
+        func gradient(threads: Int) -> [Float] {
+            layer.zeroGradients()
+            let workspace = Workspace(threads: threads)
+            let pass = Pass(.training, workspace)
+            defer { pass.end() }
+            let room = workspace.arena.allocate(x.count)
+            room.update(from: x, count: x.count)
+            let input = Activation(room, images, shape.count, needsGradient: true)
+            let y = layer.forward(pass.featureMap(input, shape), pass).activation
+            y.gradient = workspace.arena.allocate(y.count)
+            y.gradient?.update(from: slopes, count: y.count)
+            pass.backward()
+            return Array(UnsafeBufferPointer(start: layer.weight.gradient, count: layer.weight.count))
+        }
+        let found = gradient(threads: 1)
+        #expect(gradient(threads: 3) == found)
+        for _ in 0..<300 {
+            let index = generator.integer(below: found.count)
+            let (output, from) = (index % outputs, index / outputs)
+            let (channel, kx, ky) = (from % inputs, from / inputs % 3, from / inputs / 3)
+            var exact = 0.0
+            for image in 0..<images {
+                for oy in max(0, 1 - ky)..<min(height, height + 1 - ky) {
+                    for ox in max(0, 1 - kx)..<min(width, width + 1 - kx) {
+                        let pixel = (oy + ky - 1) * width + ox + kx - 1
+                        let place = (image * height + oy) * width + ox
+                        exact +=
+                            Double(x[(image * inputs + channel) * height * width + pixel])
+                            * Double(slopes[place * outputs + output])
+                    }
+                }
+            }
+            #expect(abs(Double(found[index]) - exact) < 1e-4, "weight \(index)")
+        }
+    }
+
     @Test("BatchNorm in training")
     func batchNorm() {
         let norm = BatchNorm("b", 3)

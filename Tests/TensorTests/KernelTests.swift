@@ -60,7 +60,8 @@ import Testing
     func convolution(level: Int32) {
         Kernels.withLevel(level) {
             for (channels, outputs, side, stride, padding) in [
-                (1, 33, 3, 1, 0), (3, 5, 3, 2, 1), (17, 4, 5, 1, 2),
+                (1, 33, 3, 1, 0), (3, 5, 3, 2, 1), (17, 4, 5, 1, 2), (2, 3, 3, 1, 1), (8, 8, 3, 1, 1),
+                (5, 2, 1, 1, 0), (11, 3, 3, 2, 2),
             ] {
                 var generator = RandomGenerator(seed: 3)
                 let window = Window(
@@ -109,6 +110,44 @@ import Testing
                 #expect(abs(left - right) < 1e-4)
             }
         }
+    }
+
+    @Test("columns are summed whatever their number and the rows'", arguments: Kernels.levels)
+    func columnSums(level: Int32) {
+        var generator = RandomGenerator(seed: 7)
+        for (rows, columns) in [(1, 1), (3, 5), (4, 8), (50, 33), (7, 70), (257, 16), (1000, 12)] {
+            let (x, start) = (values(rows * columns, &generator), values(columns, &generator))
+            var found = start
+            Kernels.withLevel(level) { Kernels.sumRows(x, into: &found, rows, columns) }
+            for column in 0..<columns {
+                let exact = (0..<rows).reduce(Double(start[column])) { $0 + Double(x[$1 * columns + column]) }
+                #expect(abs(Double(found[column]) - exact) < 1e-4, "\(rows)x\(columns)")
+            }
+        }
+    }
+
+    @Test("a result may take an operand's place", arguments: Kernels.levels)
+    func inPlace(level: Int32) {
+        var generator = RandomGenerator(seed: 8)
+        let (x, y) = (values(1003, &generator), values(1003, &generator))
+        var (sum, positive, slopes) = (x, x, y)
+        Kernels.withLevel(level) {
+            sum.withUnsafeMutableBufferPointer {
+                let base = $0.baseAddress!
+                Kernels.add(base, y, into: base, x.count)
+            }
+            positive.withUnsafeMutableBufferPointer {
+                let base = $0.baseAddress!
+                Kernels.relu(base, into: base, x.count)
+            }
+            slopes.withUnsafeMutableBufferPointer {
+                let base = $0.baseAddress!
+                Kernels.reluBackward(x, base, into: base, x.count)
+            }
+        }
+        #expect(sum == zip(x, y).map(+))
+        #expect(positive == x.map { max($0, 0) })
+        #expect(slopes == zip(x, y).map { $0 > 0 ? $1 : 0 })
     }
 
     @Test("sums agree with double arithmetic, and bit for bit between levels")

@@ -10,6 +10,8 @@ import Testing
         (1, 1, 1), (1, 33, 7), (2, 50, 257), (3, 64, 64), (7, 50, 1), (12, 32, 16), (13, 31, 300),
         (50, 257, 7),
         (257, 50, 33), (25, 1, 513), (121, 64, 288), (4, 300, 0),
+        // As narrow as one vector of some level, or a little less.
+        (25, 4, 257), (50, 8, 72), (23, 16, 300), (11, 7, 9), (49, 15, 31),
     ]
 
     @Test("every level gives the naive product, with and without transposes", arguments: Kernels.levels)

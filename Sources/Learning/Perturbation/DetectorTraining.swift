@@ -32,7 +32,7 @@ struct DetectorTraining {
         let reconstructor = try Reconstructor(autoencoder, workspace: run.workspace)
         // One epoch of as many draws as the steps need.
         let loop = run.loop(
-            phase: "perturbation", module: model, schedule: schedule,
+            phase: "perturbation", module: model, schedule: options.schedule,
             imageCount: options.steps * options.batch, seed: seed,
             streams: (.detectorOrder, .detectorSteps), fingerprint: fingerprint)
         let loss = try loop.run(resume: run.resume) { positions, generator in
@@ -75,12 +75,6 @@ struct DetectorTraining {
             }
         }
         return Tensor(shape: genuine.shape, values: values)
-    }
-
-    private var schedule: TrainingSchedule {
-        TrainingSchedule(
-            epochs: 1, batch: options.batch, learningRate: options.learningRate, warmupEpochs: 0.25,
-            optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 1e-3))
     }
 
     private static func joined(_ a: Tensor, _ b: Tensor) -> Tensor {

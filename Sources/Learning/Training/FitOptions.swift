@@ -83,6 +83,13 @@ package struct FitOptions: Encodable, Hashable, Sendable {
         package func architecture(image: ImageShape) -> PerturbationDetectorArchitecture {
             PerturbationDetectorArchitecture(image: image, width: width, stages: stages)
         }
+
+        /// One epoch of as many draws as the steps need.
+        package var schedule: TrainingSchedule {
+            TrainingSchedule(
+                epochs: 1, batch: batch, learningRate: learningRate, warmupEpochs: 0.25,
+                optimizer: .adamW(beta1: 0.9, beta2: 0.999, weightDecay: 1e-3))
+        }
     }
 
     /// Whether a perturbation detector is trained: Eq. (6) has no place for its term.

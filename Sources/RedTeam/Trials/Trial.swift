@@ -52,6 +52,11 @@ package enum Trial: String, Codable, CaseIterable, Sendable {
 
     /// Where the reconstruction loss stands among honest queries of the class that V holds most probable.
     case lossOfClass = "L_rec, percentile in V's class"
+    /// The loss on a quarter of the patches, drawn for each query, of the reconstruction from all of them: what a score comes to
+    /// that does not finish the others.
+    case lossOfQuarter = "L_rec of 25 % of the patches"
+    /// The same of half of them.
+    case lossOfHalf = "L_rec of 50 % of the patches"
     /// The loss on the patches that one mask hides, a quarter of them.
     case hidden25 = "loss on 25 % hidden"
     /// The same with half of them hidden.

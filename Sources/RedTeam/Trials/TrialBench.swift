@@ -72,6 +72,7 @@ struct TrialBench {
                 loss: Double(Scorer.meanSquare(queries.row(row), painted.row(row))), answered: answered,
                 measured: found)
         }
+        addPartial(queries, painted, to: &rows)
         addMasked(queries, to: &rows)
         return rows
     }
@@ -117,6 +118,23 @@ struct TrialBench {
     private static func margin(_ logits: [Double], of chosen: Int) -> Double {
         let others = logits.indices.filter { $0 != chosen }.map { logits[$0] }
         return (others.max() ?? logits[chosen]) - logits[chosen]
+    }
+
+    // MARK: Parts of the reconstruction
+
+    /// The loss on some of the patches alone: those that a mask of as many would hide, though none is hidden.
+    private func addPartial(_ queries: Tensor, _ painted: Tensor, to rows: inout [TrialRow]) {
+        let architecture = bundle.autoencoder.architecture
+        let seeds = secret.seeds(queries, architecture.image)
+        for (trial, share) in [(Trial.lossOfQuarter, 0.25), (.lossOfHalf, 0.5)] {
+            let part = MaskedPass(ratio: share)
+            guard part.defect(architecture) == nil else { continue }
+            for row in rows.indices {
+                let others = part.visible(architecture, seed: seeds[row])
+                rows[row].measured[trial] = Double(
+                    MaskedPass.loss(queries.row(row), painted.row(row), visible: others, architecture))
+            }
+        }
     }
 
     // MARK: Masks

@@ -57,6 +57,22 @@ struct TrialTests {
         }
         #expect(rows.allSatisfy { $0.measured[.labelled] == nil && $0.measured[.neighbour] == nil })
         #expect(rows.allSatisfy { ($0.measured[.unsteadiness] ?? 0) > 0 })
+        let painted = bundle.autoencoder.reconstruct(pictures, workspace: workspace)
+        let architecture = bundle.autoencoder.architecture
+        for (index, seed) in MaskSecret(seed: 0).seeds(pictures, architecture.image).enumerated() {
+            // Of sixteen patches of 4×4, the ones that are not finished and the means of the others.
+            let others = Set(MaskedPass(ratio: 0.25).visible(architecture, seed: seed))
+            #expect(others.count == 12)
+            let means = Set(0..<16).subtracting(others).map { patch in
+                let pixels = (0..<16).map { (patch / 4 * 4 + $0 / 4) * 16 + patch % 4 * 4 + $0 % 4 }
+                return pixels.reduce(0) { sum, pixel in
+                    let at = index * 256 + pixel
+                    return sum + pow(Double(pictures.values[at]) - Double(painted.values[at]), 2) / 16
+                }
+            }
+            let found = rows[index].measured[.lossOfQuarter] ?? .nan
+            #expect(abs(found - means.reduce(0, +) / 4) < 1e-6 * max(1, found))
+        }
         let again = TrialBench(
             bundle: bundle, victim: victim, labelled: nil, references: nil, workspace: workspace)
         #expect(again.rows(pictures) { _ in } == rows, "masks and results do not depend on the threads")
