@@ -39,6 +39,14 @@ from torch.nn import functional as F
 
 # The presets of Sources/Learning/Training/FitOptions.swift.
 PRESETS = {
+    "tiny": {
+        "autoencoder": {"patch": 7, "embedding": 16, "depths": (1, 1), "heads": 2, "ratios": (0.75, 0.5, 0.25)},
+        "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
+        "auxiliary": "mlp",
+        "auxiliary_width": 64,
+        "perturbation": {"steps": 24000, "width": 6},
+        "auxiliary_schedule": {"epochs": 10, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
+    },
     "small": {
         "autoencoder": {"patch": 4, "embedding": 32, "depths": (2, 1), "heads": 4, "ratios": (0.75, 0.5, 0.25)},
         "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
@@ -305,9 +313,11 @@ def train_detector(images, image, classes, autoencoder, auxiliary, steps, width,
 
 def auxiliary_architecture(options, preset, image, classes):
     kind, width = options.auxiliary or preset["auxiliary"], options.auxiliary_width
+    if kind == preset["auxiliary"]:
+        width = width or preset["auxiliary_width"]
     fields = {"image": image, "classes": classes}
     if kind == "conv3":
-        return {"conv3": fields | {"width": width or preset["auxiliary_width"]}}
+        return {"conv3": fields | {"width": width or 16}}
     if kind == "mlp":
         return {"mlp": fields | {"hidden": width or 256}}
     if kind == "vit":
@@ -347,7 +357,7 @@ def parse():
     parser.add_argument("--preset", choices=PRESETS, default="small")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--patch", type=int)
+    parser.add_argument("--patch", type=int, help="the preset's, or the nearest that divides the images")
     parser.add_argument("--embedding", type=int)
     parser.add_argument("--depths", type=lambda text: tuple(map(int, text.split(","))), help="encoder,decoder")
     parser.add_argument("--heads", type=int)
@@ -366,11 +376,18 @@ def parse():
     return parser.parse_args()
 
 
+def nearest_patch(wanted, image):
+    """The patch nearest to the one wanted that divides the images, the larger of two; the one wanted where there is none."""
+    near = range(max(1, (wanted + 1) // 2), 2 * wanted + 1)
+    fitting = [patch for patch in near if image["height"] % patch == 0 and image["width"] % patch == 0]
+    return min(fitting, key=lambda patch: (abs(patch - wanted), -patch), default=wanted)
+
+
 def autoencoder_sizes(options, preset, image):
     given = preset["autoencoder"]
     heads, depths = options.heads or given["heads"], options.depths or given["depths"]
     return {
-        "image": image, "patch": options.patch or given["patch"], "embedding": options.embedding or given["embedding"],
+        "image": image, "patch": options.patch or nearest_patch(given["patch"], image), "embedding": options.embedding or given["embedding"],
         "encoderDepth": depths[0], "decoderDepth": depths[1], "encoderHeads": heads, "decoderHeads": heads,
     }  # fmt: skip
 
