@@ -120,6 +120,9 @@ let package = Package(
     ]
 )
 
+/// What the tests of several rooms use.
+package.targets.append(.target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict))
+
 /// One test target per room, named after it.
 let rooms = [
     "Tensor", "Neural", "SAME", "Engine", "Learning", "Digest", "Imaging", "Query", "HTTPWire", "Transport",
@@ -130,7 +133,8 @@ package.targets += rooms.map { room in
     let target = package.targets.first { $0.name == room }!
     return .testTarget(
         name: "\(room)Tests",
-        dependencies: [.target(name: room)] + target.dependencies + (room == "Gateway" ? ["Client"] : [])
+        dependencies: [.target(name: room), "TestSupport"] + target.dependencies
+            + (room == "Gateway" ? ["Client"] : [])
             + (room == "Secure" ? ["Proxy", "HTTPWire", "Client"] : [])
             + (room == "RedTeam"
                 ? [

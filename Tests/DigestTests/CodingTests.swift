@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Digest
@@ -18,7 +19,7 @@ struct CodingTests {
 
     @Test("base64url agrees with Foundation's base64 on random bytes", arguments: [1, 2, 3])
     func foundation(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         for count in 0..<200 {
             let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             let expected = Data(bytes).base64EncodedString()
@@ -41,18 +42,5 @@ struct CodingTests {
         #expect(Hex.decode(Hex.encode(bytes)) == bytes)
         #expect(Hex.decode("0aFf") == [10, 255])
         for bad in ["0", "0g", "0x", "+1", " 1", "١٢"] { #expect(Hex.decode(bad) == nil) }
-    }
-}
-
-/// A seeded generator, so that a failing case can be run again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

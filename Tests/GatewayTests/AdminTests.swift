@@ -1,6 +1,7 @@
 import Client
 import Foundation
 import HTTPWire
+import TestSupport
 import Testing
 import Transport
 

@@ -2,6 +2,7 @@ import Client
 import Coding
 import Foundation
 import HTTPWire
+import TestSupport
 import Testing
 
 @testable import Gateway

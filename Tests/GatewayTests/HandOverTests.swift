@@ -4,6 +4,7 @@ import Foundation
 import HTTPWire
 import Service
 import Store
+import TestSupport
 import Testing
 import Transport
 

@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import HTTPWire
 import Logging
+import TestSupport
 import Testing
 import Transport
 

@@ -1,20 +1,7 @@
 import Foundation
 import HTTPWire
+import TestSupport
 import Testing
-
-/// xorshift64*: small, seeded, the same everywhere.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 2_685_821_657_736_338_717
-    }
-}
 
 /// `SAMEGATE_FUZZ_CASES` sets how many cases run and `SAMEGATE_FUZZ_SEED` repeats a run.
 @Suite("Fuzz")

@@ -2,6 +2,7 @@ import Foundation
 import Learning
 import SAME
 import Tensor
+import TestSupport
 import Testing
 
 /// The oracles are Python's tarfile, Pillow and NumPy: see `Fixtures/make-fixtures.py`.

@@ -2,6 +2,7 @@ import Foundation
 import Learning
 import SAME
 import Tensor
+import TestSupport
 import Testing
 
 @Suite("Fit")

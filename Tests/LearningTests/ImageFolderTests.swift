@@ -3,6 +3,7 @@ import Imaging
 import Learning
 import SAME
 import Tensor
+import TestSupport
 import Testing
 
 @Suite("Image folders")

@@ -1,6 +1,7 @@
 import Foundation
 import SAME
 import Tensor
+import TestSupport
 import Testing
 
 @testable import Learning

@@ -3,6 +3,7 @@ import Foundation
 import Learning
 import SAME
 import Tensor
+import TestSupport
 
 /// Images that a model can learn in seconds: a bright bar, whose place is the class, over noise.
 enum Synthetic {
@@ -54,31 +55,8 @@ enum Synthetic {
     }
 }
 
-/// A folder that is gone when the test ends.
-final class ScratchFolder {
-    let path: String
-
-    init() throws {
-        path = NSTemporaryDirectory() + "samegate-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { path + "/" + name }
-
-    var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path))?.sorted() ?? [] }
-
-    func bytes(_ name: String) throws -> [UInt8] {
-        Array(try Data(contentsOf: URL(fileURLWithPath: file(name))))
-    }
-
-    @discardableResult
-    func write(_ bytes: [UInt8], to name: String) throws -> String {
-        try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
-        return file(name)
-    }
-
+extension ScratchFolder {
+    /// Writes a file into it, gzipped; its path.
     @discardableResult
     func writeGzip(_ bytes: [UInt8], to name: String) throws -> String {
         let handle = gzopen(file(name), "wb")

@@ -4,6 +4,7 @@ import Query
 import SAME
 import Synchronization
 import Tensor
+import TestSupport
 import Testing
 
 @Suite("Victim client")

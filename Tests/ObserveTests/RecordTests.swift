@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Observe
@@ -55,7 +56,7 @@ struct RecordTests {
 
     @Test("whatever a client sends is one line of valid JSON that reads back the same")
     func hostileText() throws {
-        var generator = SeededGenerator(state: 11)
+        var generator = SeededGenerator(seed: 11)
         for _ in 0..<500 {
             var text = ""
             for _ in 0..<Int.random(in: 0...20, using: &generator) {
@@ -115,7 +116,7 @@ struct RecordTests {
 
     @Test("numbers that are not finite are null, all others read back exactly")
     func numbers() throws {
-        var generator = SeededGenerator(state: 3)
+        var generator = SeededGenerator(seed: 3)
         for value in [Double.nan, .infinity, -.infinity] {
             #expect(try object(DecisionRecord.make(score: value, total: value).line())["score"] is NSNull)
         }

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Observe
@@ -197,7 +198,7 @@ struct RotatingTests {
             $0.rotateBytes = limit
             $0.keepFiles = 1_000
         }
-        var generator = SeededGenerator(state: 5)
+        var generator = SeededGenerator(seed: 5)
         var expected: [String] = []
         for index in 0..<200 {
             let line = "\(index) " + String(repeating: "x", count: Int.random(in: 0...80, using: &generator))
@@ -285,7 +286,7 @@ struct TidyingTests {
             $0.isCompressed = true
         }
         var text = ""
-        var generator = SeededGenerator(state: 9)
+        var generator = SeededGenerator(seed: 9)
         while text.utf8.count < 199_000 { text += "\(generator.next())\n" }
         bench.writer.append(line: Array(text.utf8))
         bench.manual.run()

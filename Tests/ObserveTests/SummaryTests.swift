@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Observe
@@ -107,7 +108,7 @@ struct SummaryTests {
 struct SketchTests {
     @Test("quantiles are within 1 % of the exact ones", arguments: [1, 2, 3])
     func quantiles(seed: UInt64) throws {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let values = (0..<5_000).map { _ in
             let sign = Bool.random(using: &generator) ? 1.0 : -1
             return sign * exp(Double.random(in: -20...20, using: &generator))
@@ -134,7 +135,7 @@ struct SketchTests {
 
     @Test("every name above its share is found, and no count is short by more than the error")
     func hitters() {
-        var generator = SeededGenerator(state: 2)
+        var generator = SeededGenerator(seed: 2)
         var exact: [String: Int] = [:]
         var hitters = HeavyHitters(capacity: 20)
         for _ in 0..<20_000 {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Observe
@@ -16,7 +17,7 @@ struct WallTimeTests {
 
     @Test("agrees with Foundation's calendar for moments between 1800 and 2500")
     func formatting() throws {
-        var generator = SeededGenerator(state: 7)
+        var generator = SeededGenerator(seed: 7)
         for _ in 0..<2_000 {
             let seconds = Int64.random(in: -5_364_662_400...16_725_225_600, using: &generator)
             let time = WallTime(milliseconds: seconds * 1_000)

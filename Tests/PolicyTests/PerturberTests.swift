@@ -1,21 +1,9 @@
 import Digest
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Policy
-
-/// A seeded generator, so that a failing case can be run again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 @Suite("Policy: perturbation")
 struct PerturberTests {
@@ -26,7 +14,7 @@ struct PerturberTests {
     }
 
     /// A random answer of `count` classes, of any sharpness up to one-hot after rounding.
-    static func answer(count: Int, _ random: inout SplitMix) -> [Float] {
+    static func answer(count: Int, _ random: inout SeededGenerator) -> [Float] {
         let sharpness = Double.random(in: 0...40, using: &random)
         let logits = (0..<count).map { _ in sharpness * Double.random(in: -1...1, using: &random) }
         let weights = logits.map { exp($0) }
@@ -50,7 +38,7 @@ struct PerturberTests {
         "the result lies on the simplex, within the budget, with the same class on top",
         arguments: 1...8 as ClosedRange<UInt64>)
     func properties(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         for index in 0..<400 {
             let count = Int.random(in: 2...(index % 20 == 0 ? 1000 : 30), using: &random)
             let budget = pow(10, Double.random(in: -7...0.3, using: &random))
@@ -71,7 +59,7 @@ struct PerturberTests {
 
     @Test("the budget is used: noise is not a formality")
     func effect() {
-        var random = SplitMix(state: 5)
+        var random = SeededGenerator(seed: 5)
         for index in 0..<100 {
             let y = Self.answer(count: 10, &random)
             let changed = Self.perturber.apply(.noise(l1: 0.2), to: y, row: SHA256.digest(of: "\(index)"))

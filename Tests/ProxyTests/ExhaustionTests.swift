@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import HTTPWire
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 

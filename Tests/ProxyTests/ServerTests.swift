@@ -1,5 +1,6 @@
 import Dispatch
 import HTTPWire
+import TestSupport
 import Testing
 import Transport
 

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPWire
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Query
@@ -12,7 +13,7 @@ struct FuzzTests {
     ]
     static let alphabet = Array("{}[],:\"\\ue.+-0123456789 \ntfnNI\u{0}é".utf8)
 
-    static func mutated(_ body: [UInt8], _ random: inout SplitMix) -> [UInt8] {
+    static func mutated(_ body: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         var body = body
         for _ in 0..<Int.random(in: 1...3, using: &random) where !body.isEmpty {
             let place = Int.random(in: 0..<body.count, using: &random)
@@ -49,7 +50,7 @@ struct FuzzTests {
         "a mutation never crashes, and what is accepted says what Foundation's tree says",
         arguments: 100..<112 as Range<UInt64>)
     func mutations(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let format = QueryFormat.make(low: -1, high: 1)
         var accepted = 0
         for _ in 0..<2000 {
@@ -78,7 +79,7 @@ struct FuzzTests {
 
     @Test("no mutation of an answer crashes its reader", arguments: 200..<204 as Range<UInt64>)
     func answers(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         let answer = Array(#"{"predictions":[[0.25,0.5,0.25],[1.0,0.0,0.0]],"model":{"v":[1]}}"#.utf8)
         for _ in 0..<2000 {
             let body = Self.mutated(answer, &random)

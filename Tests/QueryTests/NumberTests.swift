@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Query
@@ -48,7 +49,7 @@ struct NumberTests {
     @Test(
         "random decimals of any length round as strtof rounds them", arguments: 1...4 as ClosedRange<UInt64>)
     func randomDecimals(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<20_000 {
             var text = Bool.random(using: &random) ? "-" : ""
             text += String(Int.random(in: 0...(Bool.random(using: &random) ? 9 : 99_999), using: &random))
@@ -67,7 +68,7 @@ struct NumberTests {
         "decimals on and beside the midpoint of two Floats round as strtof rounds them",
         arguments: [11, 12] as [UInt64])
     func midpoints(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<4000 {
             let low = Float(bitPattern: UInt32.random(in: 0x3000_0000...0x4F00_0000, using: &random))
             let midpoint = (Double(low) + Double(low.nextUp)) / 2
@@ -83,7 +84,7 @@ struct NumberTests {
         "printing is the shortest text that reads back as the same Float, and is JSON",
         arguments: [21, 22] as [UInt64])
     func printing(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<5000 {
             let value = Float(bitPattern: UInt32.random(in: 0...0x7F7F_FFFF, using: &random))
             var text: [UInt8] = []

@@ -1,20 +1,8 @@
 import Tensor
+import TestSupport
 import Testing
 
 @testable import Query
-
-/// A seeded generator, so that a failing case can be run again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 extension QueryFormat {
     static func make(
@@ -134,7 +122,7 @@ struct QueryDecoderTests {
         "encoding and decoding give the batch again", arguments: [PixelLayout.hwc, .chw],
         QueryEncoder.Form.allCases)
     func encoder(layout: PixelLayout, form: QueryEncoder.Form) throws {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         let format = QueryFormat.make(layout: layout, low: -1, high: 1, shape: (3, 5, 4))
         let values = (0..<3 * 60).map { _ in Float.random(in: -1...1, using: &random) }
         let batch = QueryBatch(shape: format.shape, values: values)

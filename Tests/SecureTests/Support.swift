@@ -20,17 +20,6 @@ final class ClosureHandler: RequestHandler {
     }
 }
 
-/// Waits, within bounds, until another thread has brought something about.
-func eventually(_ what: String, _ condition: () -> Bool) -> Bool {
-    let end = DispatchTime.now() + .seconds(60)
-    while DispatchTime.now() < end {
-        if condition() { return true }
-        usleep(100)
-    }
-    Issue.record("never happened: \(what)")
-    return false
-}
-
 /// A server on loopback, in clear text where no security is given.
 final class TestServer {
     let group: LoopGroup

@@ -3,6 +3,7 @@ import Foundation
 import HTTPWire
 import Proxy
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Settings
@@ -217,16 +218,12 @@ struct LoadedSettingsTests {
 
 @Suite("Files")
 struct SettingsFileTests {
-    private let directory: URL
+    private let folder: ScratchFolder
 
-    init() throws {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent(
-            "settings-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-    }
+    init() throws { folder = try ScratchFolder() }
 
     private func write(_ name: String, _ data: Data, mode: Int = 0o600) throws -> String {
-        let path = directory.appendingPathComponent(name).path
+        let path = folder.file(name)
         #expect(
             FileManager.default.createFile(
                 atPath: path, contents: data, attributes: [.posixPermissions: mode]))
@@ -237,7 +234,7 @@ struct SettingsFileTests {
     func unreadable() throws {
         let latin = try write("latin.yaml", Data([0x61, 0xE4, 0x62]))
         for (path, words) in [
-            (directory.path + "/none.yaml", "cannot be opened"), (directory.path, "is a directory"),
+            (folder.path + "/none.yaml", "cannot be opened"), (folder.path, "is a directory"),
             (latin, "is not UTF-8"),
         ] {
             let error = #expect(throws: SettingsError.self) { try LoadedSettings(contentsOf: path) }

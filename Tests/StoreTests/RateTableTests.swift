@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Store
@@ -268,20 +269,6 @@ struct RateStoreConformanceTests {
 /// A class, because an array cannot hold atomics.
 private final class Counted: Sendable {
     let count = Atomic(0)
-}
-
-/// A generator whose numbers repeat (xorshift64*).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
 }
 
 @Suite("RateTable and its numbers")

@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Store
@@ -226,7 +227,7 @@ struct ExpiringTableTests {
     @Test(
         "a table agrees with a scanned dictionary over random operations", arguments: [1, 2, 3] as [UInt64])
     func naive(seed: UInt64) {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(seed: seed)
         var table = ExpiringTable<Int>()
         var naive: [StoreKey: (value: Int, end: Duration)] = [:]
         var now = Duration.zero
@@ -278,18 +279,5 @@ struct ExpiringTableTests {
         var swept: [Int] = []
         table.sweep(now: .seconds(102)) { swept.append($0) }
         #expect(swept == [1])
-    }
-}
-
-/// A seeded generator, so that a failing case can be run again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -2,6 +2,7 @@ import CPosix
 import Dispatch
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Transport

@@ -12,16 +12,6 @@ final class Log: Sendable {
     func add(_ line: String) { kept.withLock { $0.append(line) } }
 }
 
-/// Waits, within bounds, until another thread has brought something about.
-func eventually(_ condition: () -> Bool) -> Bool {
-    let end = DispatchTime.now() + .seconds(60)
-    while DispatchTime.now() < end {
-        if condition() { return true }
-        usleep(100)
-    }
-    return false
-}
-
 /// A channel that logs what happens to it and echoes what it reads.
 final class EchoChannel: StreamChannel, @unchecked Sendable {
     // because: confined to its loop.

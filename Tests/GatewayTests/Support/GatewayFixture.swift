@@ -6,6 +6,7 @@ import Logging
 import Policy
 import Query
 import SAME
+import TestSupport
 import Testing
 import Transport
 
@@ -55,7 +56,7 @@ final class GatewayFixture {
 
     /// A directory with a bundle, a key and a place for logs.
     static func prepareFolder(_ model: TinyModel) throws -> String {
-        let folder = NSTemporaryDirectory() + "samegate-gateway-\(UUID().uuidString)"
+        let folder = try ScratchFolder().path
         try FileManager.default.createDirectory(atPath: folder + "/logs", withIntermediateDirectories: true)
         try model.bundle.write(to: folder + "/m.bundle")
         try Data((0..<32).map { UInt8($0) }).write(to: URL(fileURLWithPath: folder + "/gateway.key"))

@@ -1,5 +1,6 @@
 import HTTPWire
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 

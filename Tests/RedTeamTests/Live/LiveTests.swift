@@ -10,6 +10,7 @@ import Proxy
 import Query
 import SAME
 import Tensor
+import TestSupport
 import Testing
 import Transport
 
