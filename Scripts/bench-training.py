@@ -1,8 +1,9 @@
 """Times steps of what `samegate fit --preset small` trains, and of the same networks in PyTorch, by turns.
 
 A step is the gradients of one batch of 28x28 images and the optimiser's update: of the masked autoencoder, its mask ratios
-by turns, of the auxiliary model, and of the perturbation detector, to which reconstructions are given. Each round measures both once, in an order that alternates, so that whatever else the
-machine does meets both alike; ratios are taken within a round.
+by turns, of the auxiliary model, and of the perturbation detector, to which reconstructions are given. Each round measures
+both once, in an order that alternates, so that whatever else the machine does meets both alike; ratios are taken within a
+round.
 """
 
 import argparse

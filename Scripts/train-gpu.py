@@ -39,14 +39,6 @@ from torch.nn import functional as F
 
 # The presets of Sources/Learning/Training/FitOptions.swift.
 PRESETS = {
-    "tiny": {
-        "autoencoder": {"patch": 7, "embedding": 16, "depths": (1, 1), "heads": 2, "ratios": (0.75, 0.5, 0.25)},
-        "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
-        "auxiliary": "mlp",
-        "auxiliary_width": 64,
-        "perturbation": {"steps": 24000, "width": 6},
-        "auxiliary_schedule": {"epochs": 10, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
-    },
     "small": {
         "autoencoder": {"patch": 4, "embedding": 32, "depths": (2, 1), "heads": 4, "ratios": (0.75, 0.5, 0.25)},
         "autoencoder_schedule": {"epochs": 40, "rate": 2e-3, "warmup": 2, "optimizer": "adamw", "betas": (0.9, 0.95), "decay": 0.05},
@@ -72,6 +64,13 @@ PRESETS = {
         "auxiliary_schedule": {"epochs": 80, "rate": 0.1, "warmup": 0, "optimizer": "sgd", "decay": 5e-4},
     },
 }  # fmt: skip
+# Smaller networks, taught as small's are.
+PRESETS["tiny"] = PRESETS["small"] | {
+    "autoencoder": PRESETS["small"]["autoencoder"] | {"patch": 7, "embedding": 16, "depths": (1, 1), "heads": 2},
+    "auxiliary": "mlp",
+    "auxiliary_width": 64,
+    "perturbation": {"steps": 24000, "width": 6},
+}
 LOSS_DIVISOR = 0.75
 
 
