@@ -200,9 +200,10 @@ def floats(folder, name, shape):
 
 
 def in_float64(network, images):
-    found = network.double()(torch.from_numpy(images.astype(np.float64))).numpy()
+    network.double()
+    found = [network(torch.from_numpy(images[i : i + 32].astype(np.float64))).numpy() for i in range(0, len(images), 32)]
     network.float()
-    return found
+    return np.concatenate(found)
 
 
 def spread(values):

@@ -68,20 +68,17 @@ static void rectangle(const sg_convolution *t, span y, span x, const words *pane
 
 // MARK: Small maps: place by place of the window, the sums of all outputs in the first cache
 
-// sums[place[i]] += rows of a times a panel.
+// sums[place[i]] += rows of a times a panel, taken from 0: what a sum loses grows with what was added to it before.
 INLINE void tile_more(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row,
                       const words *panel, sum *sums, const int32_t *place) {
     sum left[SG_TILE], right[SG_TILE];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < rows; i++) {
-        left[i] = sums[2 * place[i]];
-        if (vectors == 2) right[i] = sums[2 * place[i] + 1];
-    }
+    for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
     multiply(rows, vectors, asked, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
-        sums[2 * place[i]] = left[i];
-        if (vectors == 2) sums[2 * place[i] + 1] = right[i];
+        sums[2 * place[i]] += left[i];
+        if (vectors == 2) sums[2 * place[i] + 1] += right[i];
     }
 }
 
@@ -215,11 +212,9 @@ static void images_panel(const sg_convolution *t, const gathered *g, const words
 
 // MARK: Choice
 
-// Below this many outputs along a side, rectangles leave tiles too small.
-enum { LARGE = 12 };
-
+// Below SG_LARGE_SIDE outputs along a side, rectangles leave tiles too small.
 static void convolution(const sg_convolution *t) {
-    const int several = t->images > 1, small = several || t->out_height < LARGE || t->out_width < LARGE;
+    const int several = t->images > 1, small = t->out_height < SG_LARGE_SIDE || t->out_width < SG_LARGE_SIDE;
     span ys[2 * WINDOW_MAX], xs[2 * WINDOW_MAX];
     const int y_count = small ? 0 : find_spans(t->height, t->out_height, t, ys);
     const int x_count = small ? 0 : find_spans(t->width, t->out_width, t, xs);

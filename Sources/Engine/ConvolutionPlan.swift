@@ -56,6 +56,8 @@ struct ConvolutionPlan {
     var columns: Int { layer.columns }
     /// The number of values of the output.
     var count: Int { output.pixels * columns }
+    /// Whether several images may pass at once.
+    var isSmall: Bool { min(output.height, output.width) < SG_LARGE_SIDE }
     /// The bytes of scratch that it needs for so many images at once.
     func scratchBytes(images: Int) -> Int {
         Int(sg_infer_convolution_scratch(images, output.pixels, sizes.side, channels))
@@ -63,12 +65,13 @@ struct ConvolutionPlan {
 
     /// y = activation(convolution of x [+ addend]); `x` in the kernels' kind with its scale where that is bytes, `addend`
     /// and `y` maps of a kind, which may be the same. The maps of several images lie side by side in every pixel, each with a
-    /// scale of its own.
+    /// scale of its own; several only where ``isSmall``.
     func run(
         _ x: UnsafeRawPointer, images: Int, scale: UnsafePointer<Float>?, into y: UnsafeMutableRawPointer,
         _ kind: Kind,
         adding addend: UnsafeRawPointer? = nil, activation: Int, scratch: UnsafeMutableRawPointer
     ) {
+        precondition(images == 1 || isSmall)
         let convolution = sg_convolution(
             w: layer.packed, images: images, x: x, x_scale: scale, height: input.height, width: input.width,
             channels: channels,

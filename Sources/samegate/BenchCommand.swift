@@ -46,7 +46,7 @@ struct BenchScoreCommand: ParsableCommand {
     var json = false
     @Option(
         help: ArgumentHelp(
-            "Measure nothing, but write the weights, 64 images and each precision's reconstructions of them here.",
+            "Measure nothing, but write the weights, \(ScoringNetworks.exportCount) images and each precision's reconstructions of them here.",
             valueName: "directory"))
     var export: String?
 

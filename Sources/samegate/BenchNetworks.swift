@@ -79,9 +79,12 @@ extension ScoringNetworks {
         self.init(try MaskedAutoencoder(autoencoder, generator: &generator), classifier)
     }
 
+    /// Images that are exported: of 64 the mean error of two engines that round alike still differs by several per cent.
+    static let exportCount = 256
+
     /// Writes what another engine needs to compute the same, and what this one computes: `mae.safetensors`,
-    /// `auxiliary.safetensors`, `images.f32` and for each precision `reconstructions-….f32` (64, C·H·W) and
-    /// `probabilities-….f32` (64, classes).
+    /// `auxiliary.safetensors`, `images.f32` and for each precision `reconstructions-….f32` (N, C·H·W) and
+    /// `probabilities-….f32` (N, classes), N being `exportCount`.
     func export(to directory: String, _ precisions: [Plan.Precision]) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         func write(_ bytes: [UInt8], _ name: String) throws {
@@ -93,7 +96,7 @@ extension ScoringNetworks {
         try write(Safetensors(tensors: autoencoder.stateDict).bytes, "mae.safetensors")
         try write(Safetensors(tensors: auxiliary.stateDict).bytes, "auxiliary.safetensors")
         var generator = RandomGenerator(seed: 2)
-        let (count, pixels) = (64, autoencoder.architecture.image.count)
+        let (count, pixels) = (Self.exportCount, autoencoder.architecture.image.count)
         let images = (0..<count * pixels).map { _ in generator.uniform(-1..<1) }
         try write(images, "images.f32")
         for precision in precisions {

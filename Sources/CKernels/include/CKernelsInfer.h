@@ -70,7 +70,8 @@ void sg_infer_linear(const sg_infer *kernels, const sg_linear *how);
 // depth is (side, side, channels); a place of the window outside the map costs nothing.
 typedef struct {
     const sg_packed *w;
-    // The maps of so many images, side by side in every pixel: (height, width, images, channels), y likewise.
+    // The maps of so many images, side by side in every pixel: (height, width, images, channels), y likewise. More than one
+    // only where out_height or out_width < SG_LARGE_SIDE; each becomes bitwise what it becomes alone.
     ptrdiff_t images;
     // The table's kind. SG_KIND_U8: value = x_scale[image] * byte.
     const void *x;
@@ -85,7 +86,7 @@ typedef struct {
     int y_kind, activation;
     void *scratch;
 } sg_convolution;
-enum { SG_WINDOW_MAX = 15, SG_IMAGES_MAX = 16 };
+enum { SG_WINDOW_MAX = 15, SG_IMAGES_MAX = 16, SG_LARGE_SIDE = 12 };
 // The bytes of scratch, aligned to 64, for so many outputs of each image.
 size_t sg_infer_convolution_scratch(ptrdiff_t images, ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels);
 void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how);
