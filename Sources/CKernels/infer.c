@@ -22,6 +22,7 @@ const sg_infer *sg_infer_find(int level, int kind) {
 }
 
 const char *sg_infer_name(const sg_infer *kernels) { return kernels->name; }
+int sg_infer_kind(const sg_infer *kernels) { return kernels->kind; }
 ptrdiff_t sg_infer_group(const sg_infer *kernels) { return kernels->group; }
 
 size_t sg_infer_packed_bytes(const sg_infer *kernels, ptrdiff_t depth, ptrdiff_t columns) {
@@ -44,6 +45,20 @@ size_t sg_infer_convolution_scratch(ptrdiff_t images, ptrdiff_t outputs, ptrdiff
     const size_t sums = 4 * 32 * (size_t)(images * outputs), taps = (size_t)(outputs * side * side);
     if (images > 1) return sums + sizeof(int32_t) * (size_t)(images * outputs);
     return sums + (4 * taps + 64) + 4 * taps * (size_t)channels + 64;
+}
+
+ptrdiff_t sg_infer_winograd_squares(ptrdiff_t squares, ptrdiff_t channels) {
+    // Their transformed windows stay in the second cache, but for deep maps' if few squares would share a stream of weights.
+    enum { WINDOWS_BYTES = 96 << 10, WINDOW_BYTES = 16 * sizeof(float), LEAST = 16 };
+    const ptrdiff_t fitting = WINDOWS_BYTES / (WINDOW_BYTES * channels), most = fitting < LEAST ? LEAST : fitting;
+    return most < squares ? most : squares;
+}
+
+size_t sg_infer_winograd_scratch(ptrdiff_t images, ptrdiff_t out_height, ptrdiff_t out_width, ptrdiff_t channels) {
+    // Windows, and for the widest vectors products and the outputs of a row; between the windows' places a cache line or two.
+    const ptrdiff_t across = (out_width + 1) / 2, all = images * ((out_height + 1) / 2) * across;
+    const ptrdiff_t squares = sg_infer_winograd_squares(all, channels);
+    return sizeof(float) * (size_t)(16 * (squares * channels + 32) + 16 * 32 * squares + 4 * 32 * across);
 }
 
 size_t sg_infer_plane(ptrdiff_t height, ptrdiff_t width) {
@@ -73,6 +88,7 @@ void sg_infer_convert(const sg_infer *kernels, const sg_convert *how) { kernels-
 void sg_infer_pool(const sg_infer *kernels, const sg_pool *how) { kernels->pool(how); }
 void sg_infer_mean(const sg_infer *kernels, const sg_mean *how) { kernels->mean(how); }
 void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how) { kernels->convolution(how); }
+void sg_infer_winograd(const sg_infer *kernels, const sg_convolution *how) { kernels->winograd(how); }
 void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t rows, ptrdiff_t columns,
                        ptrdiff_t row, void *bytes, float *scale) {
     kernels->to_bytes(x, x_kind, rows, columns, row, bytes, scale);

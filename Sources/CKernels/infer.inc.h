@@ -10,6 +10,7 @@
 #endif
 #if SG_KIND == 0
 #include "infer_planes.inc.h"
+#include "infer_winograd.inc.h"
 #endif
 #include "infer_peak.inc.h"
 
@@ -29,6 +30,7 @@ const sg_infer SG_INFER = {
     .to_bytes = to_bytes,
 #endif
 #if SG_KIND == 0
+    .winograd = winograd,
     .planes = planes,
     .pack_planes = pack_planes,
     .halve_planes = halve_planes,

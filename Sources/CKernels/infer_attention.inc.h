@@ -81,7 +81,7 @@ static void weigh(const sg_attention *t, room r, int is_calm, const value *queri
     ptrdiff_t j = 0;
     if (!is_calm) {
         for (; j < t->tokens; j += PANEL)
-            tile_sums(rows, t->tokens - j > SG_LANES ? 2 : 1, over_channels, from, row,
+            tile_sums(rows, t->tokens - j > SG_LANES ? 2 : 1, &over_channels, from, row,
                       r.keys + j / SG_LANES * over_channels.run, (sum *)(void *)(r.scores + j), r.width / SG_LANES);
         softmax(r.scores, r.width, t->tokens, factor, rows, r.weights, inverse);
         return;
@@ -97,7 +97,7 @@ static void weigh(const sg_attention *t, room r, int is_calm, const value *queri
     } else if (rest > 0) {
         const int vectors = rest > SG_LANES ? 2 : 1;
         sum scores[2 * SG_TILE];
-        tile_sums(rows, vectors, over_channels, from, row, r.keys + j / SG_LANES * over_channels.run, scores, 2);
+        tile_sums(rows, vectors, &over_channels, from, row, r.keys + j / SG_LANES * over_channels.run, scores, 2);
         weights_rest(vectors, scores, rest, rows, all(factor), r.weights + j, r.width, sums);
     }
     for (int i = 0; i < rows; i++) inverse[i] = 1.0f / total(sums[i]);
@@ -115,7 +115,7 @@ static void average(const sg_attention *t, room r, int rows, const float *invers
     if (c == channels) return;
     const int vectors = channels - c > SG_LANES ? 2 : 1;
     sum sums[2 * SG_TILE];
-    tile_sums(rows, vectors, over_tokens, weights, row, panel, sums, 2);
+    tile_sums(rows, vectors, &over_tokens, weights, row, panel, sums, 2);
     put(sums, rows, vectors, inverse, out + c, t->out_row, channels - c);
 }
 

@@ -58,7 +58,7 @@ static void rectangle(const sg_convolution *t, span y, span x, const words *pane
         for (ptrdiff_t i = 0; i < rows;) {
             const int count = tile_rows(rows - i);
             const value *a = corner + l * (tall ? across : down) + i * (tall ? down : across);
-            tile_sums(count, vectors, r, (const uint32_t *)(const void *)a, (tall ? down : across) / GROUP, panel, sums,
+            tile_sums(count, vectors, &r, (const uint32_t *)(const void *)a, (tall ? down : across) / GROUP, panel, sums,
                       2);
             finish_places(t, &how, sums, count, vectors, column,
                           y.first * t->out_width + x.first + l * turn + i * step);
@@ -91,8 +91,9 @@ INLINE void tile_more(const int rows, const int vectors, const int asked, reach 
             tile_more(R, V, 0, r, a, a_row, panel, sums, place);                      \
         break;
 
-static __attribute__((noinline)) void add_sums(int rows, int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
+static __attribute__((noinline)) void add_sums(int rows, int vectors, const reach *how, const uint32_t *a, ptrdiff_t a_row,
                                                const words *panel, sum *sums, const int32_t *place) {
+    const reach r = *how;
     if (vectors == 2)
         switch (rows) { CASES(2) }
     else
@@ -160,7 +161,7 @@ static void small_panel(const sg_convolution *t, const gathered *g, const words 
             const words *ahead = i == g->first[tap] ? panel + depth * vectors : NULL;
             const reach r = {.runs = 1, .run = depth, .ahead = ahead};
             const uint32_t *a = (const uint32_t *)(const void *)(g->pixels + i * t->channels);
-            add_sums(rows, vectors, r, a, depth, panel, g->sums, g->places + i);
+            add_sums(rows, vectors, &r, a, depth, panel, g->sums, g->places + i);
             i += rows;
         }
     const sg_linear how = finishing(t, 1);
@@ -191,7 +192,7 @@ static void images_panel(const sg_convolution *t, const gathered *g, const words
             for (ptrdiff_t i = 0; i < rows;) {
                 const int count = tile_rows(rows - i);
                 const reach r = {.runs = 1, .run = depth, .ahead = ahead};
-                add_sums(count, vectors, r, (const uint32_t *)(const void *)(a + i * c), depth, panel, g->sums, place + i);
+                add_sums(count, vectors, &r, (const uint32_t *)(const void *)(a + i * c), depth, panel, g->sums, place + i);
                 i += count;
                 ahead = NULL;
             }

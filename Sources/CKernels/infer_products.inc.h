@@ -103,12 +103,12 @@ INLINE reach parted(reach r) {
 }
 
 // sums[row * sums_row], and the vector after it, = rows of a times a panel.
-INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel,
+INLINE void tile(const int rows, const int vectors, const int asked, reach r, const uint32_t *a, ptrdiff_t a_row, const words *panel,
                  sum *sums, ptrdiff_t sums_row) {
     sum left[SG_TILE], right[SG_TILE];
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) left[i] = right[i] = (sum){0};
-    multiply_runs(rows, vectors, 0, APART, r, a, a_row, panel, left, right);
+    multiply_runs(rows, vectors, asked, APART, r, a, a_row, panel, left, right);
 #pragma clang loop unroll(full)
     for (int i = 0; i < rows; i++) {
         sums[i * sums_row] = left[i];
@@ -116,8 +116,13 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
     }
 }
 
-#define CASE(R, V) \
-    case R: tile(R, V, r, a, a_row, panel, sums, sums_row); break;
+#define CASE(R, V)                                                      \
+    case R:                                                             \
+        if (r.ahead)                                                    \
+            tile(R, V, 1, r, a, a_row, panel, sums, sums_row);          \
+        else                                                            \
+            tile(R, V, 0, r, a, a_row, panel, sums, sums_row);          \
+        break;
 #if SG_TILE == 12
 #define CASES(V)                                                                                      \
     CASE(1, V) CASE(2, V) CASE(3, V) CASE(4, V) CASE(5, V) CASE(6, V) CASE(7, V) CASE(8, V) CASE(9, V) \
@@ -128,8 +133,10 @@ INLINE void tile(const int rows, const int vectors, reach r, const uint32_t *a, 
 #define CASES(V) CASE(1, V) CASE(2, V) CASE(3, V) CASE(4, V)
 #endif
 
-static __attribute__((noinline)) void tile_sums(int rows, int vectors, reach r, const uint32_t *a, ptrdiff_t a_row,
+// A reach goes by address to what is not inlined: copied whole, it would wait for the fields just written.
+static __attribute__((noinline)) void tile_sums(int rows, int vectors, const reach *how, const uint32_t *a, ptrdiff_t a_row,
                                                 const words *panel, sum *sums, ptrdiff_t sums_row) {
+    const reach r = *how;
     if (vectors == 2)
         switch (rows) { CASES(2) }
     else
@@ -271,9 +278,10 @@ INLINE void whole_tile(const int rows, const int activation, const int kind, con
     case R: whole_tile(R, activation, kind, adds, ASKED, r, a, a_row, panel, t, column, row, c); break;
 // With and without asking for memory: a request for what is there already takes as long as any other.
 #define WHOLE_TILE(NAME, ENDING)                                                                             \
-    static __attribute__((noinline)) void NAME(int rows, reach r, const uint32_t *a, ptrdiff_t a_row,         \
+    static __attribute__((noinline)) void NAME(int rows, const reach *how, const uint32_t *a, ptrdiff_t a_row, \
                                                const words *panel, const sg_linear *t, ptrdiff_t column,      \
                                                ptrdiff_t row, void *c) {                                      \
+        const reach r = *how;                                                                                \
         const int adds = ENDING == ADDING_ENDING, kind = adds ? SG_KIND_F32 : OWN_KIND;                       \
         const int activation = ENDING == GELU_ENDING ? SG_ACTIVATION_GELU : SG_ACTIVATION_NONE;               \
         if (r.ahead)                                                                                         \
@@ -304,12 +312,13 @@ static void panel_line(const sg_linear *t, reach r, const words *panel, ptrdiff_
         const uint32_t *from = (const uint32_t *)(const void *)(a + i * t->a_row);
         char *to = (char *)t->c + c_size * (size_t)(line * t->c_line + i * t->c_row);
         switch (ending) {
-            case PLAIN_ENDING: plain_tile(rows, r, from, t->a_row / word, panel, t, column, row, to); break;
-            case GELU_ENDING: gelu_tile(rows, r, from, t->a_row / word, panel, t, column, row, to); break;
-            case ADDING_ENDING: adding_tile(rows, r, from, t->a_row / word, panel, t, column, row, to); break;
+            case PLAIN_ENDING: plain_tile(rows, &r, from, t->a_row / word, panel, t, column, row, to); break;
+            case GELU_ENDING: gelu_tile(rows, &r, from, t->a_row / word, panel, t, column, row, to); break;
+            case ADDING_ENDING: adding_tile(rows, &r, from, t->a_row / word, panel, t, column, row, to); break;
             default: {
                 const addition add = {t->addend ? t->addend + row * t->addend_row : NULL, SG_KIND_F32, t->addend_row};
-                tile_sums(rows, vectors, r, from, t->a_row / word, panel, sums, 2);
+                r.ahead = NULL;
+                tile_sums(rows, vectors, &r, from, t->a_row / word, panel, sums, 2);
                 finish(sums, rows, vectors, t, column, row, add, to);
             }
         }

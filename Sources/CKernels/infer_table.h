@@ -12,6 +12,7 @@ struct sg_infer {
     void (*linear)(const sg_linear *);
     void (*convolution)(const sg_convolution *);
     // Of Float32 tables alone.
+    void (*winograd)(const sg_convolution *);
     void (*planes)(const sg_planes *);
     void (*pack_planes)(const float *, ptrdiff_t, ptrdiff_t, float *);
     void (*halve_planes)(const float *, ptrdiff_t, ptrdiff_t, ptrdiff_t, float *);

@@ -69,7 +69,11 @@ import Testing
         arguments: InferenceKernelTests.tables,
         cases.filter { min($0.out.height, $0.out.width) < SG_LARGE_SIDE })
     func several(table: InferenceKernelTests.Table, how: Case) {
-        let sample = ConvolutionSample(table, how)
+        compareSeveral(ConvolutionSample(table, how))
+    }
+
+    private func compareSeveral(_ sample: ConvolutionSample) {
+        let how = sample.how
         var generator = RandomGenerator(seed: 20)
         for images in [2, 5, SG_IMAGES_MAX] {
             let maps = (0..<images).map { sample.another(Float($0 + 1) / Float(images)) }
@@ -85,6 +89,36 @@ import Testing
             let isSame = together == interleave(alone, pixel: sample.layer.columns)
             #expect(isSame, "\(images) images")
         }
+    }
+
+    /// Maps for Winograd's way: odd sides, squares that are cut, few rows for many channels, columns that fill no panel.
+    static let transformed: [Case] = [
+        (1, 1, 16, 3), (2, 3, 16, 40), (7, 5, 32, 33), (8, 8, 528, 16), (13, 19, 48, 16), (16, 16, 64, 64),
+        (3, 70, 16, 18),
+        (40, 41, 16, 16),
+    ].map { Case(size: ($0.0, $0.1), channels: $0.2, outputs: $0.3, side: 3, stride: 1, padding: 1) }
+
+    static let float32 = InferenceKernelTests.tables.filter { $0.kind == .f32 }
+
+    @Test("transformed windows give what the definition gives", arguments: float32, transformed)
+    func transformedWindows(table: InferenceKernelTests.Table, how: Case) {
+        let sample = ConvolutionSample(table, how, isTransformed: true)
+        var generator = RandomGenerator(seed: 22)
+        let addend = generator.values(sample.count)
+        let plain = sample.run(addend: nil, activation: SG_ACTIVATION_NONE)
+        let added = sample.run(addend: addend, activation: SG_ACTIVATION_ADD_RELU)
+        for (index, wanted) in sample.wanted.enumerated() {
+            let at = sample.at(index)
+            let errors = (abs(plain[at] - wanted), abs(added[at] - max(0, wanted + addend[at])))
+            #expect(errors.0 < 5e-5 && errors.1 < 5e-5, "output \(index)")
+        }
+    }
+
+    @Test(
+        "transformed windows of several images give bitwise what each gives alone", arguments: float32,
+        transformed)
+    func transformedSeveral(table: InferenceKernelTests.Table, how: Case) {
+        compareSeveral(ConvolutionSample(table, how, isTransformed: true))
     }
 
     @Test("pooling with a border leaves it out", arguments: InferenceKernelTests.floating)
@@ -193,14 +227,17 @@ extension Operand {
 private struct ConvolutionSample {
     let table: InferenceKernelTests.Table
     let how: ConvolutionKernelTests.Case
+    /// Whether it is done in Winograd's way.
+    let isTransformed: Bool
     let map: Operand
     let layer: PackedLayer
     let store = WeightStore()
     /// (places, outputs), with the bias.
     private(set) var wanted: [Float]
 
-    init(_ table: InferenceKernelTests.Table, _ how: ConvolutionKernelTests.Case) {
-        (self.table, self.how) = (table, how)
+    init(_ table: InferenceKernelTests.Table, _ how: ConvolutionKernelTests.Case, isTransformed: Bool = false)
+    {
+        (self.table, self.how, self.isTransformed) = (table, how, isTransformed)
         var generator = RandomGenerator(seed: 15)
         let pixels = how.size.height * how.size.width
         // Bytes by one scale, from 0; weights that bfloat16 and 8-bit integers hold exactly.
@@ -215,9 +252,15 @@ private struct ConvolutionSample {
         }.map { table.kind == .bf16 ? Bfloat16.rounded($0) : $0 }
         let bias = generator.values(outputs)
         layer = PackedLayer(
-            table.kernels, depth: depth, outputs: outputs, bias: Tensor(shape: [outputs], values: bias),
-            in: store
-        ) { weight[$0 * outputs + $1] }
+            table.kernels, depth: isTransformed ? WinogradWeights.places * how.channels : depth,
+            outputs: outputs, bias: Tensor(shape: [outputs], values: bias), in: store
+        ) { row, column in
+            guard isTransformed else { return weight[row * outputs + column] }
+            let window = (0..<9).map {
+                weight[($0 * how.channels + row % how.channels) * outputs + column]
+            }
+            return WinogradWeights.value(window[...], row / how.channels, scale: 1)
+        }
         var window = sg_window(
             height: how.size.height, width: how.size.width, channels: how.channels, window_height: how.side,
             window_width: how.side, stride: how.stride, padding: how.padding, out_height: how.out.height,
@@ -250,8 +293,11 @@ private struct ConvolutionSample {
     func run(_ map: Operand, addend: [Float]?, images: Int, activation: Int) -> [Float] {
         // With an addend the result takes its place.
         var y = addend ?? [Float](repeating: .nan, count: count)
+        let (height, width) = how.out
         let bytes = Int(
-            sg_infer_convolution_scratch(images, how.out.height * how.out.width, how.side, how.channels))
+            isTransformed
+                ? sg_infer_winograd_scratch(images, height, width, how.channels)
+                : sg_infer_convolution_scratch(images, height * width, how.side, how.channels))
         let scratch = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
         defer { scratch.deallocate() }
         map.bytes.withUnsafeBytes { x in
@@ -264,7 +310,7 @@ private struct ConvolutionSample {
                         padding: how.padding, out_height: how.out.height, out_width: how.out.width,
                         addend: addend == nil ? nil : UnsafeRawPointer(y.baseAddress), y: y.baseAddress,
                         y_kind: Int32(SG_KIND_F32), activation: Int32(activation), scratch: scratch)
-                    sg_infer_convolution(table.kernels, &convolution)
+                    (isTransformed ? sg_infer_winograd : sg_infer_convolution)(table.kernels, &convolution)
                 }
             }
         }

@@ -23,6 +23,8 @@ typedef struct sg_infer sg_infer;
 const sg_infer *sg_infer_find(int level, int kind);
 // The instructions in use, for reports: "plain", "avx2", "avx512", "avx512-bf16" or "avx512-vnni".
 const char *sg_infer_name(const sg_infer *kernels);
+// Its precision: SG_KIND_F32 …
+int sg_infer_kind(const sg_infer *kernels);
 // Values of depth that one step of a product takes: 1, 2 or 4. Depths are multiples of it.
 ptrdiff_t sg_infer_group(const sg_infer *kernels);
 
@@ -90,6 +92,15 @@ enum { SG_WINDOW_MAX = 15, SG_IMAGES_MAX = 16, SG_LARGE_SIDE = 12 };
 // The bytes of scratch, aligned to 64, for so many outputs of each image.
 size_t sg_infer_convolution_scratch(ptrdiff_t images, ptrdiff_t outputs, ptrdiff_t side, ptrdiff_t channels);
 void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how);
+
+// The same by fewer products, for Float32 tables alone, with side 3, stride 1 and padding 1: the weights' depth is (16, channels),
+// the places of each 3x3 window's transformed one, G g G^T by rows. The channels are a multiple of SG_INFER_PAD; images pass maps of
+// any size together.
+void sg_infer_winograd(const sg_infer *kernels, const sg_convolution *how);
+// The bytes of its scratch, aligned to 64.
+size_t sg_infer_winograd_scratch(ptrdiff_t images, ptrdiff_t out_height, ptrdiff_t out_width, ptrdiff_t channels);
+// Of so many squares of 2x2 outputs how many are at work at a time.
+ptrdiff_t sg_infer_winograd_squares(ptrdiff_t squares, ptrdiff_t channels);
 
 // y = ReLU(convolution of x + bias) with windows of 3x3 and a border of one pixel of zeros, over planes: channels first, each
 // with its border in place, as sg_infer_plane says. Float32, and for Float32 tables alone; best for few channels.
