@@ -215,7 +215,8 @@ static void images_panel(const sg_convolution *t, const gathered *g, const words
 
 // Below SG_LARGE_SIDE outputs along a side, rectangles leave tiles too small.
 static void convolution(const sg_convolution *t) {
-    const int several = t->images > 1, small = t->out_height < SG_LARGE_SIDE || t->out_width < SG_LARGE_SIDE;
+    const int several = t->images > 1;
+    const int small = several || t->out_height < SG_LARGE_SIDE || t->out_width < SG_LARGE_SIDE;
     span ys[2 * WINDOW_MAX], xs[2 * WINDOW_MAX];
     const int y_count = small ? 0 : find_spans(t->height, t->out_height, t, ys);
     const int x_count = small ? 0 : find_spans(t->width, t->out_width, t, xs);

@@ -26,6 +26,9 @@ struct sg_infer {
     double (*peak)(ptrdiff_t);
 };
 
+// Of so many squares of 2x2 outputs how many Winograd's convolutions have at work at a time.
+ptrdiff_t sg_infer_winograd_squares(ptrdiff_t squares, ptrdiff_t channels);
+
 extern const sg_infer sg_infer_plain;
 #if defined(__x86_64__)
 extern const sg_infer sg_infer_avx2;

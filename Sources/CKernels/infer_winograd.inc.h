@@ -40,7 +40,7 @@ INLINE void transform_window(vec d[4][4]) {
     }
 }
 
-// d[a] B by its column, of a line's two pixels that it is made of.
+// One column of d B for one line of the window: a sum or a difference of two of the line's pixels.
 INLINE vec along_line(int column, const float *line, ptrdiff_t pixel) {
     const vec d1 = load(line + pixel), d2 = load(line + 2 * pixel);
     switch (column) {

@@ -99,8 +99,6 @@ void sg_infer_convolution(const sg_infer *kernels, const sg_convolution *how);
 void sg_infer_winograd(const sg_infer *kernels, const sg_convolution *how);
 // The bytes of its scratch, aligned to 64.
 size_t sg_infer_winograd_scratch(ptrdiff_t images, ptrdiff_t out_height, ptrdiff_t out_width, ptrdiff_t channels);
-// Of so many squares of 2x2 outputs how many are at work at a time.
-ptrdiff_t sg_infer_winograd_squares(ptrdiff_t squares, ptrdiff_t channels);
 
 // y = ReLU(convolution of x + bias) with windows of 3x3 and a border of one pixel of zeros, over planes: channels first, each
 // with its border in place, as sg_infer_plane says. Float32, and for Float32 tables alone; best for few channels.
