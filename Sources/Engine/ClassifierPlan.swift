@@ -64,6 +64,15 @@ struct ClassifierPlan {
     /// Where one image goes before ``describe(_:_:)``.
     func room(_ arena: PlanArena) -> UnsafeMutablePointer<Float> { arena.floats(picture) }
 
+    /// Puts an image of canonical values, channels first, into ``room(_:)``.
+    func put(_ pixels: UnsafePointer<Float>, _ arena: PlanArena) {
+        if channelsLast, image.channels > 1 {
+            Kernels.transpose(pixels, into: room(arena), image.channels, image.width * image.height)
+        } else {
+            room(arena).update(from: pixels, count: image.count)
+        }
+    }
+
     /// Computes the features of the image in the room, or what comes before layers that several images pass at once, as row
     /// `index` of those classified together.
     func describe(_ index: Int, _ arena: PlanArena) {
@@ -94,6 +103,19 @@ struct ClassifierPlan {
         _ count: Int, except settled: [Int], into probabilities: UnsafeMutablePointer<Float>,
         energies: UnsafeMutablePointer<Float>?, _ arena: PlanArena
     ) {
+        let (logits, columns) = logits(count, except: settled, arena)
+        for row in 0..<count {
+            let from = logits + row * columns
+            energies?[row] = Scorer.energy(UnsafeBufferPointer(start: from, count: classes))
+            Kernels.softmax(from, into: probabilities + row * classes, 1, classes)
+        }
+    }
+
+    /// The logits of the described images, row by row, and how far rows are apart; they stay in the arena until it is used
+    /// again. Nothing of use for the rows that are settled.
+    func logits(
+        _ count: Int, except settled: [Int] = [], _ arena: PlanArena
+    ) -> (UnsafePointer<Float>, row: Int) {
         var input = arena.raw(features)
         if case .residual(let plan) = body {
             plan.end(count, except: settled, into: input, row: layers[0].depth * kind.size, arena)
@@ -106,11 +128,7 @@ struct ClassifierPlan {
             layer.run(product)
             input = to
         }
-        let logits = arena.floats(between[layers.count - 1])
-        for row in 0..<count {
-            let from = logits + row * layers[layers.count - 1].columns
-            energies?[row] = Scorer.energy(UnsafeBufferPointer(start: from, count: classes))
-            Kernels.softmax(from, into: probabilities + row * classes, 1, classes)
-        }
+        let last = layers.count - 1
+        return (UnsafePointer(arena.floats(between[last])), layers[last].columns)
     }
 }

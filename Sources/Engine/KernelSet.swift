@@ -11,6 +11,15 @@ struct KernelSet {
     let inner: OpaquePointer
     let innerKind: Kind
 
+    /// Those in 32 bits, which every level has.
+    init(f32 level: Int32) {
+        guard let plain = sg_infer_find(level, Int32(SG_KIND_F32)) else {
+            preconditionFailure("a level without kernels in 32 bits")
+        }
+        (self.plain, main, mainKind) = (plain, plain, .f32)
+        (inner, innerKind) = (plain, .f32)
+    }
+
     init(_ precision: Plan.Precision, level: Int32) throws(PlanError) {
         guard let plain = sg_infer_find(level, Int32(SG_KIND_F32)),
             let main = Self.find(precision.kind, level)

@@ -10,6 +10,7 @@ struct MeasureBench {
     private let scorer: Scorer
     private let examiner: Examiner
     private let victim: Classifier
+    private let predictor: Predictor
     private let workspace: Workspace
 
     /// Queries that are scored between two words on the progress.
@@ -21,6 +22,7 @@ struct MeasureBench {
         scorer = Scorer(bundle, secret: secret)
         examiner = try Examiner(bundle.networks, secret: secret, workspace: workspace)
         self.victim = victim
+        predictor = Predictor(victim)
     }
 
     /// The score, then each term.
@@ -37,7 +39,7 @@ struct MeasureBench {
     /// The score of each query, with the victim's answer to it.
     func scores(_ queries: Tensor, _ name: String) -> [AnomalyScore] {
         portions(of: queries, "\(name): scored").flatMap { rows in
-            let answers = victim.probabilities(rows, workspace: workspace)
+            let answers = predictor.probabilities(rows, workspace: workspace)
             return examiner.examine(rows).enumerated().map { row, examination in
                 scorer.assess(examination, answer: Array(answers.row(row)))
             }

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Dispatch
+import Engine
 import Foundation
 import HTTPWire
 import Logging
 import Proxy
 import Query
 import SAME
-import Synchronization
 import Tensor
 import Transport
 
@@ -65,24 +65,21 @@ struct VictimCommand: ParsableCommand {
 
 /// Answers predict calls with a classifier's probabilities.
 final class VictimEndpoint: RequestHandler {
-    private let classifier: Classifier
+    private let predictor: Predictor
     private let decoder: QueryDecoder
     private let path: String
     private let name: String
     private let queue = DispatchQueue(label: "samegate.victim", attributes: .concurrent)
     private let slots: DispatchSemaphore
-    /// Workspaces that no prediction uses at the moment; as many in all as predictions run at once.
-    private let workspaces: Mutex<WorkspaceShelf>
 
     init(_ directory: ClassifierDirectory, name: String, threads: Int) {
-        classifier = directory.classifier
+        predictor = Predictor(directory.classifier)
         let image = directory.manifest.architecture.image
         decoder = QueryDecoder(
             QueryFormat(layout: .hwc, range: ValueRange(low: 0, high: 1), shape: image))
         path = "/v1/models/\(name)"
         self.name = name
         slots = DispatchSemaphore(value: threads)
-        workspaces = Mutex(WorkspaceShelf(count: threads))
     }
 
     func handle(_ exchange: Exchange) {
@@ -119,34 +116,11 @@ final class VictimEndpoint: RequestHandler {
             let body = (try? JSONEncoder().encode(["error": error.description])) ?? Data()
             return Response(status: 400, contentType: "application/json", body: Array(body))
         }
-        let workspace = workspaces.withLock { $0.take() }
-        defer { workspaces.withLock { $0.put(workspace) } }
         let rows = Tensor(shape: [batch.rows, batch.shape.count], values: batch.values)
-        let probabilities = classifier.probabilities(rows, workspace: workspace.workspace)
+        let probabilities = predictor.probabilities(rows)
         return Response(
             status: 200, contentType: "application/json",
             body: AnswerEncoder.tensorFlowServing(
-                probabilities.values, classes: classifier.architecture.classes, form: batch.form))
+                probabilities.values, classes: predictor.architecture.classes, form: batch.form))
     }
-}
-
-/// Workspaces on a shelf, for threads that come and go.
-///
-/// `@unchecked Sendable` because: a shelf is reached under its mutex alone, and a workspace taken from it belongs to the
-/// taker until it is put back.
-struct WorkspaceShelf: @unchecked Sendable {
-    /// A workspace that may change threads.
-    ///
-    /// `@unchecked Sendable` because: exactly one thread holds it between `take` and `put`.
-    struct Item: @unchecked Sendable {
-        let workspace: Workspace
-    }
-
-    private var items: [Item]
-
-    init(count: Int) { items = (0..<count).map { _ in Item(workspace: Workspace(threads: 1)) } }
-
-    mutating func take() -> Item { items.popLast() ?? Item(workspace: Workspace(threads: 1)) }
-
-    mutating func put(_ item: Item) { items.append(item) }
 }

@@ -1,4 +1,5 @@
 import Digest
+import Engine
 import Foundation
 import Neural
 import SAME
@@ -91,10 +92,11 @@ package struct VictimTraining {
     package static func answers(
         of model: Classifier, to images: ImageSet, workspace: Workspace
     ) -> Tensor {
+        let predictor = Predictor(model)
         var values: [Float] = []
         for start in stride(from: 0, to: images.count, by: 256) {
             let batch = images.canonical(start..<min(start + 256, images.count), range: .signed)
-            values += model.probabilities(batch, workspace: workspace).values
+            values += predictor.probabilities(batch, workspace: workspace).values
         }
         return Tensor(shape: [images.count, model.architecture.classes], values: values)
     }

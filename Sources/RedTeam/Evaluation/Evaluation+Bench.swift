@@ -17,7 +17,7 @@ extension Evaluation {
         var costs: [CostEntry] = []
         if plan.measures.contains(.costs) {
             costs.append(
-                cost("SAME", nil, accuracy: accuracy { victim.probabilities($0, workspace: workspace) }))
+                cost("SAME", nil, accuracy: accuracy { predictor.probabilities($0, workspace: workspace) }))
         }
         guard let outliers = plan.outliers else { return (bench, costs) }
         var training = plan.exposure

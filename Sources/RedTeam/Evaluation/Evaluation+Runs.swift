@@ -65,7 +65,8 @@ extension Evaluation {
         let unfinished = path + ".unfinished"
         let began = ContinuousClock.now
         let session = AttackSession(
-            oracle: InProcessOracle(victim, workspace: workspace), budget: key.budget, workspace: workspace,
+            oracle: InProcessOracle(predictor, workspace: workspace), budget: key.budget,
+            workspace: workspace,
             stop: stop, earlier: plan.resumes ? try AttackTrace.unfinished(unfinished) : nil,
             checkpoint: .init(path: unfinished)
         ) { asked, budget in

@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import Learning
 import SAME
@@ -79,6 +80,8 @@ package struct Evaluation {
     let plan: Plan
     let data: Data
     let victim: Classifier
+    /// The victim as it is asked.
+    let predictor: Predictor
     let bundle: ModelBundle
     let names: (victim: String, bundle: String)
     let workspace: Workspace
@@ -97,6 +100,7 @@ package struct Evaluation {
         self.plan = plan
         self.data = data
         self.victim = victim
+        predictor = Predictor(victim)
         self.bundle = bundle
         self.names = names
         self.workspace = workspace
@@ -170,7 +174,7 @@ package struct Evaluation {
         let (bench, costs) = try makeBench(store)
         let pictures = data.test.canonical(0..<data.test.count, range: .signed)
         let benign = bench.rows(pictures)
-        let answers = victim.probabilities(pictures, workspace: workspace)
+        let answers = predictor.probabilities(pictures, workspace: workspace)
         let opinions = (0..<answers.rows).map { answers.row($0).largest ?? 0 }
         guard benign.count >= 4 else {
             throw AttackError.unfit(attack: "evaluate", reason: "it needs at least four test pictures")

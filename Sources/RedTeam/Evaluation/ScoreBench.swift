@@ -36,7 +36,7 @@ package struct ScoreBench: Sendable {
     private let scorer: Scorer
     /// The bundle's networks as a gateway has them, in 32 bits.
     private let plan: Plan
-    private let victim: Classifier
+    private let victim: Predictor
     private let pixels: PixelStatistics
     private let components: PrincipalComponents
     private let alpha: Double
@@ -63,7 +63,7 @@ package struct ScoreBench: Sendable {
         var generator = RandomGenerator(seed: seed)
         scorer = Scorer(bundle)
         plan = try Plan(bundle, precision: .f32)
-        self.victim = victim
+        self.victim = Predictor(victim)
         self.alpha = alpha
         self.threads = max(1, threads)
         pixels = PixelStatistics(benign: reference, image: bundle.manifest.image)
@@ -112,7 +112,7 @@ package struct ScoreBench: Sendable {
     private func rows(_ queries: Tensor, _ workspace: Workspace, _ arena: PlanArena) -> [Row] {
         let examined = plan.examine(queries, seeds: scorer.seeds(queries), arena: arena)
         let logits = victim.logits(queries, workspace: workspace)
-        let answers = victim.probabilities(queries, workspace: workspace)
+        let answers = Classifier.probabilities(logits: logits)
         let exposed = exposed?.probabilities(queries, workspace: workspace)
         let disagreement = ensemble?.disagreement(queries, workspace: workspace)
         return (0..<queries.rows).map { index in

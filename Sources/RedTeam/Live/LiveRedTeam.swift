@@ -1,4 +1,5 @@
 import Digest
+import Engine
 import Foundation
 import Learning
 import Query
@@ -40,7 +41,7 @@ package struct LiveRedTeam {
     private let plan: Plan
     private let data: Evaluation.Data
     private let query: QueryFormat
-    private let reference: Classifier?
+    private let reference: Predictor?
     private let workspace: Workspace
     private let stop: StopFlag
     private let show: (TrainingProgress) -> Void
@@ -58,7 +59,7 @@ package struct LiveRedTeam {
         self.plan = plan
         self.data = data
         self.query = query
-        self.reference = reference
+        self.reference = reference.map { Predictor($0) }
         self.workspace = workspace
         self.stop = stop
         self.show = show

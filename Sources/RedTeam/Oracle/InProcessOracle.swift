@@ -1,15 +1,16 @@
+import Engine
 import SAME
 import Tensor
 
 /// A victim in this process, which answers every query.
 package final class InProcessOracle: VictimOracle {
-    private let model: Classifier
+    private let model: Predictor
     private let workspace: Workspace
     /// How many pictures it has been asked about.
     package private(set) var queryCount = 0
 
     /// The model as a black box, computed in `workspace`.
-    package init(_ model: Classifier, workspace: Workspace) {
+    package init(_ model: Predictor, workspace: Workspace) {
         self.model = model
         self.workspace = workspace
     }

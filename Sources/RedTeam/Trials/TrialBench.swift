@@ -1,3 +1,4 @@
+import Engine
 import Foundation
 import SAME
 import Tensor
@@ -15,7 +16,7 @@ struct TrialRow: Hashable, Sendable {
 /// Measures queries for the trials, with a bundle's networks as they are trained: nothing of it is in a plan.
 struct TrialBench {
     let bundle: ModelBundle
-    let victim: Classifier
+    let victim: Predictor
     /// An auxiliary model that learnt labels; without one its trial is left out.
     let labelled: Classifier?
     /// Features of honest reconstructions; without them their trial is left out.
@@ -29,7 +30,7 @@ struct TrialBench {
         workspace: Workspace
     ) {
         self.bundle = bundle
-        self.victim = victim
+        self.victim = Predictor(victim)
         self.labelled = labelled
         self.references = references
         self.workspace = workspace

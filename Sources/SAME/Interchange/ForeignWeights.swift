@@ -53,9 +53,8 @@ package struct ForeignWeights: Sendable {
         }
         try check(sizes.image, is: image)
         let model: MaskedAutoencoder
-        var generator = RandomGenerator(seed: 0)
         do throws(ArchitectureError) {
-            model = try MaskedAutoencoder(sizes, generator: &generator)
+            model = try MaskedAutoencoder(unfilled: sizes)
         } catch {
             throw .impossible(path: path, error)
         }
@@ -73,9 +72,8 @@ package struct ForeignWeights: Sendable {
         }
         try check(architecture.image, is: image)
         let model: Classifier
-        var generator = RandomGenerator(seed: 0)
         do throws(ArchitectureError) {
-            model = try Classifier(architecture, generator: &generator)
+            model = try Classifier(unfilled: architecture)
         } catch {
             throw .impossible(path: path, error)
         }
@@ -93,9 +91,8 @@ package struct ForeignWeights: Sendable {
         }
         try check(architecture.image, is: image)
         let model: PerturbationDetector
-        var generator = RandomGenerator(seed: 0)
         do throws(ArchitectureError) {
-            model = try PerturbationDetector(architecture, generator: &generator)
+            model = try PerturbationDetector(unfilled: architecture)
         } catch {
             throw .impossible(path: path, error)
         }

@@ -20,10 +20,8 @@ package final class Classifier: Module {
     package let architecture: ClassifierArchitecture
     private let network: any ClassifierNetwork
 
-    /// A model with initial weights drawn from the generator.
-    package init(
-        _ architecture: ClassifierArchitecture, generator: inout RandomGenerator
-    ) throws(ArchitectureError) {
+    /// A model whose weights are still to be filled in.
+    package init(unfilled architecture: ClassifierArchitecture) throws(ArchitectureError) {
         try architecture.validate()
         self.architecture = architecture
         switch architecture {
@@ -36,13 +34,19 @@ package final class Classifier: Module {
         case .vit(let image, let classes, let sizes):
             network = VisionTransformer(image: image, classes: classes, sizes: sizes)
         }
+    }
+
+    /// A model with initial weights drawn from the generator.
+    package convenience init(
+        _ architecture: ClassifierArchitecture, generator: inout RandomGenerator
+    ) throws(ArchitectureError) {
+        try self.init(unfilled: architecture)
         network.initialize(&generator)
     }
 
     /// A model with the weights of a state dict.
     package convenience init(_ architecture: ClassifierArchitecture, state: StateDict) throws {
-        var generator = RandomGenerator(seed: 0)
-        try self.init(architecture, generator: &generator)
+        try self.init(unfilled: architecture)
         try load(state, ignoring: ignores)
     }
 

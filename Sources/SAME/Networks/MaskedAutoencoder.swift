@@ -11,23 +11,27 @@ package final class MaskedAutoencoder: Module {
     private let encoder: MaskedEncoder
     private let decoder: MaskedDecoder
 
-    /// A model with initial weights drawn from the generator.
-    package init(
-        _ architecture: MaskedAutoencoderArchitecture, generator: inout RandomGenerator
-    ) throws(ArchitectureError) {
+    /// A model whose weights are still to be filled in.
+    package init(unfilled architecture: MaskedAutoencoderArchitecture) throws(ArchitectureError) {
         try architecture.validate()
         self.architecture = architecture
         encoder = MaskedEncoder(architecture)
         decoder = MaskedDecoder(architecture)
         parameters = encoder.parameters + decoder.parameters
+    }
+
+    /// A model with initial weights drawn from the generator.
+    package convenience init(
+        _ architecture: MaskedAutoencoderArchitecture, generator: inout RandomGenerator
+    ) throws(ArchitectureError) {
+        try self.init(unfilled: architecture)
         encoder.initialize(&generator)
         decoder.initialize(&generator)
     }
 
     /// A model with the weights of a state dict.
     package convenience init(_ architecture: MaskedAutoencoderArchitecture, state: StateDict) throws {
-        var generator = RandomGenerator(seed: 0)
-        try self.init(architecture, generator: &generator)
+        try self.init(unfilled: architecture)
         try load(state)
     }
 

@@ -15,24 +15,28 @@ package final class PerturbationDetector: Module {
     /// How much larger the residual is made than the image's own values: its usual size is a few hundredths.
     package static let residualScale: Float = 4
 
-    /// A model with initial weights drawn from the generator.
-    package init(
-        _ architecture: PerturbationDetectorArchitecture, generator: inout RandomGenerator
-    ) throws(ArchitectureError) {
+    /// A model whose weights are still to be filled in.
+    package init(unfilled architecture: PerturbationDetectorArchitecture) throws(ArchitectureError) {
         try architecture.validate()
         self.architecture = architecture
         layers = architecture.layers.map {
             (Convolution($0.name, $0.inputs, $0.outputs, side: 3, padding: 1), $0.isPooledBefore)
         }
         output = Linear("output", 2 * architecture.features, 1)
+    }
+
+    /// A model with initial weights drawn from the generator.
+    package convenience init(
+        _ architecture: PerturbationDetectorArchitecture, generator: inout RandomGenerator
+    ) throws(ArchitectureError) {
+        try self.init(unfilled: architecture)
         for layer in layers { layer.convolution.initialize(&generator) }
         output.initialize(&generator)
     }
 
     /// A model with the weights of a state dict.
     package convenience init(_ architecture: PerturbationDetectorArchitecture, state: StateDict) throws {
-        var generator = RandomGenerator(seed: 0)
-        try self.init(architecture, generator: &generator)
+        try self.init(unfilled: architecture)
         try load(state)
     }
 
