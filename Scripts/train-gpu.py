@@ -71,6 +71,10 @@ PRESETS["tiny"] = PRESETS["small"] | {
     "auxiliary_width": 64,
     "perturbation": {"steps": 24000, "width": 6},
 }
+PRESETS["natural-tiny"] = PRESETS["natural"] | {
+    "autoencoder": PRESETS["natural"]["autoencoder"] | {"embedding": 48, "depths": (2, 1), "heads": 3},
+    "auxiliary_blocks": [2, 2, 2],
+}
 LOSS_DIVISOR = 0.75
 
 
@@ -323,6 +327,8 @@ def auxiliary_architecture(options, preset, image, classes):
         sizes = {"patch": 4, "embedding": width or 192, "depth": 12, "heads": 3, "pool": "token"}
         return {"vit": fields | {"sizes": sizes}}
     blocks, usual = {"resnet": ([3, 3, 3], 16), "resnet18": ([2, 2, 2, 2], 64), "resnet34": ([3, 4, 6, 3], 64)}[kind]
+    if kind == preset["auxiliary"]:
+        blocks = preset.get("auxiliary_blocks", blocks)
     return {"resnet": fields | {"sizes": {"blocks": blocks, "width": width or usual, "stem": options.auxiliary_stem}}}
 
 

@@ -19,7 +19,7 @@ struct EvaluateModelOptions: ParsableArguments {
     var bundle: String?
     @Option(
         help:
-            "How a bundle is fitted: tiny, small (half an hour), natural (hours), or paper (days on two cores)."
+            "How a bundle is fitted: tiny, small (half an hour), natural or natural-tiny (hours), or paper (days on two cores)."
     )
     var preset: FitPreset?
     @Option(help: "Passes of the autoencoder through the images, instead of the preset's.")

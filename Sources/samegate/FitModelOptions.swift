@@ -6,7 +6,7 @@ import SAME
 struct FitModelOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "tiny, small (half an hour on two cores), natural (photographs in colour: hours), or paper (the authors' sizes: days)."
+            "tiny, small (half an hour on two cores), natural (photographs in colour: hours), natural-tiny, or paper (the authors' sizes: days)."
         ))
     var preset: FitPreset = .small
     @Option(help: "Passes of the autoencoder through the images.")
@@ -151,6 +151,7 @@ extension ScoreTerm {
 /// The presets that can be asked for.
 enum FitPreset: String, ExpressibleByArgument {
     case tiny, small, natural, paper
+    case naturalTiny = "natural-tiny"
 
     /// The preset of the options.
     var preset: FitOptions.Preset {
@@ -158,6 +159,7 @@ enum FitPreset: String, ExpressibleByArgument {
         case .tiny: .tiny
         case .small: .small
         case .natural: .natural
+        case .naturalTiny: .naturalTiny
         case .paper: .paper
         }
     }

@@ -143,7 +143,9 @@ struct AuxiliaryNetworkOptions: ParsableArguments {
             "Channels of its first layer (of another kind than the preset's: conv3 16, resnet18 and 34 64, resnet 16), or hidden units (mlp 256)."
         ))
     var auxiliaryWidth: Int?
-    @Option(help: ArgumentHelp("Blocks of each stage of resnet (default: 3,3,3).", valueName: "n,…"))
+    @Option(
+        help: ArgumentHelp(
+            "Blocks of each stage of resnet (default: the preset's, or 3,3,3).", valueName: "n,…"))
     var auxiliaryBlocks: String?
     @Option(help: "Stem of a ResNet: cifar (3x3) or imagenet (7x7 and a pool).")
     var auxiliaryStem: ResNetSizes.Stem?

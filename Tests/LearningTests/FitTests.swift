@@ -189,6 +189,20 @@ struct FitTests {
         #expect(options.autoencoder.patch == patch)
     }
 
+    @Test("what natural-tiny trains takes less than a tenth of a ResNet-18's operations")
+    func naturalTiny() {
+        let image = ImageShape(channels: 3, height: 32, width: 32)
+        let options = FitOptions(.naturalTiny)
+        #expect(options.problems.isEmpty && options.terms == FitOptions(.natural).terms)
+        let flops =
+            options.autoencoderArchitecture(image: image).flops
+            + options.auxiliary.architecture(image: image, classes: 10).flops
+            + options.detector.architecture(image: image).flops
+        let victim = ClassifierArchitecture.resnet(
+            image: image, classes: 10, sizes: .resnet18(stem: .cifar, width: 64))
+        #expect(10 * flops < victim.flops)
+    }
+
     @Test("a provenance has the options of what the score is made of, and no others")
     func provenance() throws {
         let text = { (options: FitOptions) in
