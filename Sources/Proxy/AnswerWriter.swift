@@ -14,11 +14,13 @@ struct AnswerWriter {
     var keepsTrailers = false
 
     /// Appends the head of an upstream's answer. `isBodiless` keeps its Content-Length, which then says what GET
-    /// would have brought (RFC 9110 §9.3.2, §15.4.5).
+    /// would have brought (RFC 9110 §9.3.2, §15.4.5); there is none to go with 204 (§8.6).
     func append(_ head: ResponseHead, framing: BodyFraming, isBodiless: Bool, to output: inout ByteBuffer) {
         appendStatusLine(head.status, head.reason, to: &output)
         appendFields(
-            head.fields, listsOptions: head.listsConnectionOptions, keepsLength: isBodiless, to: &output)
+            head.fields, listsOptions: head.listsConnectionOptions,
+            keepsLength: isBodiless && head.status != 204,
+            to: &output)
         appendEnd(framing: framing, to: &output)
     }
 

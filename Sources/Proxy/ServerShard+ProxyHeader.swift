@@ -30,7 +30,12 @@ extension ServerShard {
             }
         }
         unnamed[ObjectIdentifier(channel)] = channel
-        do throws(TransportError) { try channel.register() } catch { return }
+        do throws(TransportError) {
+            try channel.register()
+        } catch {
+            unnamed[ObjectIdentifier(channel)] = nil
+            return forgetUnnamed(source)
+        }
         channel.begin(timeout: intake.timeout)
     }
 

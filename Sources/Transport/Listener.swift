@@ -158,6 +158,8 @@ final class OwnedDescriptor: Sendable {
 package final class ListenerChannel: Channel, @unchecked Sendable {
     /// Connections taken per event, so that a burst is spread over the loops and over time.
     private static let batchMax = 16
+    /// Connections taken at the end: more than any queue holds, and yet an end where they keep coming.
+    private static let lastBatchMax = 1 << 16
     /// How long to leave the queue alone when no descriptor is left. **Units**: nanoseconds.
     private static let pauseNanoseconds: UInt64 = 250_000_000
 
@@ -181,7 +183,7 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
             let result = cposix_accept(raw, &peer)
             if result >= 0 {
                 accepted(result, SocketAddress(peer))
-            } else if Self.isExhausted(-result) {
+            } else if TransportError.isExhaustion(-result) {
                 return suspend()
             } else if !Self.isTransient(-result) {
                 return
@@ -193,11 +195,24 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
     /// the system would reset it with the last copy.
     package func stop() {
         guard isOpen else { return }
-        receivedEvent(.readable)
+        acceptWhatWaits()
         guard isOpen else { return }
         if let pause { loop.remove(pause) }
         if !isSuspended { suspendEvents() }
         close()
+    }
+
+    /// Without a pause when the descriptors run out: there is no later.
+    private func acceptWhatWaits() {
+        var peer = cposix_address()
+        for _ in 0..<Self.lastBatchMax where isOpen {
+            let result = cposix_accept(raw, &peer)
+            if result >= 0 {
+                accepted(result, SocketAddress(peer))
+            } else if !Self.isTransient(-result) {
+                return
+            }
+        }
     }
 
     /// Ends the events before the loop closes the copy.
@@ -217,10 +232,6 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
     private func resume() {
         guard isOpen else { return }
         if resumeEvents() { isSuspended = false } else { suspend() }
-    }
-
-    private static func isExhausted(_ code: Int32) -> Bool {
-        [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(code)
     }
 
     /// The connection was gone before it was taken; the next one may be there.

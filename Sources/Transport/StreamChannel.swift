@@ -140,6 +140,14 @@ open class StreamChannel: Channel, @unchecked Sendable {
         return true
     }
 
+    /// How many of the bytes sent the peer's system has taken: the socket holds the others still. It tells of a slow reader
+    /// what events do not, since a socket takes no more until a third of what it holds is gone. With TLS, what is held
+    /// counts as long as it is encrypted, so that it may say somewhat too little.
+    package final var bytesTaken: UInt64 {
+        let held = UInt64(max(0, cposix_unacknowledged(raw)))
+        return bytesSent - min(bytesSent, held)
+    }
+
     /// Throws away what has not been sent.
     package final func discardOutput() { output.consume(output.count, loop.buffers) }
 
@@ -212,8 +220,18 @@ open class StreamChannel: Channel, @unchecked Sendable {
         }
     }
 
-    /// Whether bytes have been taken from the socket that nobody has read, so that no event will tell of them.
-    package final var hasUnread: Bool { session?.hasUnread == true && !isQuiet() }
+    /// Whether nothing has come that nobody has read. The system is asked where that is not known; from then on an event
+    /// tells of whatever comes.
+    package final func confirmQuiet() -> Bool {
+        if let session {
+            guard canRead || session.hasUnread else { return true }
+            return isQuiet() && !canRead
+        }
+        guard canRead else { return true }
+        guard cposix_is_stale(raw) == 0 else { return false }
+        canRead = false
+        return true
+    }
 
     /// Ends the session before the socket goes.
     public final override func descriptorCloses(aborting: Bool) {

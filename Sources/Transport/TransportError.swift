@@ -15,6 +15,13 @@ package enum TransportError: Error, Equatable {
         if case .system(_, EADDRINUSE) = self { true } else { false }
     }
 
+    /// Whether it is this process, or this machine, that has nothing left for a socket: no fault of a peer.
+    package var isExhaustion: Bool {
+        if case .system(_, let code) = self { Self.isExhaustion(code) } else { false }
+    }
+
+    static func isExhaustion(_ code: Int32) -> Bool { [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(code) }
+
     /// `result` when it is not negative. **Throws** what the negated errno means otherwise.
     static func check(
         _ result: Int32, _ operation: @autoclosure () -> String

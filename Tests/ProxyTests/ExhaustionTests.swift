@@ -49,6 +49,63 @@ struct ExhaustionTests {
         }
     }
 
+    @Test("a server that drains while accepting pauses for want of descriptors ends in order")
+    func drainWithoutDescriptors() async {
+        await #expect(processExitsWith: .success) {
+            let server = try ServerUnderTest { $0.respond(plain("served")) }
+            let counters = server.server.counters
+            var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+            precondition(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+            let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            while dup(client) >= 0 {}
+            let waiting = BlockingSocket(connecting: client, to: server.address)
+            precondition(eventually { counters.acceptPauses.load(ordering: .relaxed) == 1 })
+            let done = DispatchSemaphore(value: 0)
+            server.server.drain(deadline: .seconds(5)) { @Sendable in done.signal() }
+            done.wait()
+            // A pause that outlived its listener would ring now.
+            for _ in 0..<3 {
+                server.clock.advance(by: .milliseconds(300))
+                server.group.loops[0].sync { @Sendable in }
+            }
+            waiting.close()
+        }
+    }
+
+    @Test("that no descriptor is left for a connection upstream is no fault of the upstream's")
+    func upstreamWithoutDescriptors() async {
+        await #expect(processExitsWith: .success) {
+            let fleet = Fleet([{ _ in ok("one") }, { _ in ok("two") }])
+            let upstream = fleet.upstream { $0.ejection?.failureCount = 2 }
+            let server = try ServerUnderTest { $0.stream(to: upstream) }
+            let kept = (0..<6).map { _ in server.connect() }
+            let counters = server.server.counters
+            precondition(eventually { counters.accepted.load(ordering: .relaxed) == 6 })
+            var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+            precondition(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+            let first = dup(0)
+            var taken = [first]
+            while true {
+                let copy = dup(first)
+                if copy < 0 { break }
+                taken.append(copy)
+            }
+            for client in kept {
+                client.send(ExhaustionTests.get)
+                precondition(client.answer()?.status == 503)
+            }
+            for server in upstream.servers {
+                precondition(server.counters.ejections.load(ordering: .relaxed) == 0)
+                precondition(server.counters.failures(.connect) == 0)
+            }
+            for copy in taken { close(copy) }
+            for client in kept {
+                client.send(ExhaustionTests.get)
+                precondition(client.answer()?.status == 200)
+            }
+        }
+    }
+
     @Test("a loop that is late sheds requests with 503 and Retry-After, counts them, and serves again after")
     func lag() throws {
         var limits = ProxyLimits()

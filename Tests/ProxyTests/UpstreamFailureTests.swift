@@ -12,13 +12,15 @@ struct UpstreamFailureTests {
     enum Way: String, CaseIterable { case stream, forward }
 
     /// A handler that goes one of the two ways.
-    static func handler(_ way: Way, _ upstream: Upstream) -> @Sendable (Exchange) -> Void {
+    static func handler(
+        _ way: Way, _ upstream: Upstream, bytesMax: Int = 1000
+    ) -> @Sendable (Exchange) -> Void {
         { exchange in
             switch way {
             case .stream: exchange.stream(to: upstream)
             case .forward:
                 exchange.collectBody(bytesMax: 1 << 20) { body in
-                    exchange.forward(body: body, to: upstream, answerBytesMax: 1000) { result in
+                    exchange.forward(body: body, to: upstream, answerBytesMax: bytesMax) { result in
                         switch result {
                         case .success(let answer): exchange.respond(answer.response)
                         case .failure(let error): exchange.respond(ProblemDocument(status: error.status))

@@ -163,5 +163,18 @@ final class RawSocket: @unchecked Sendable {
         }
     }
 
+    /// Text up to the first read that ends with `ending`, or nil when that does not come.
+    func receive(through ending: String) -> String? {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while !String(decoding: all, as: UTF8.self).hasSuffix(ending) {
+            let count = recv(raw, &buffer, buffer.count, 0)
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return nil }
+            all += buffer[..<count]
+        }
+        return String(decoding: all, as: UTF8.self)
+    }
+
     func shutdownWrite() { _ = Glibc.shutdown(raw, Int32(SHUT_WR)) }
 }

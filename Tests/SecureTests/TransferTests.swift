@@ -41,6 +41,29 @@ struct TransferTests {
         }
     }
 
+    @Test("answers that come while a burst of requests is being sent are taken for what they are")
+    func early() throws {
+        let origin = try TestServer(serving("plain")) { $0.respond(plain("answer")) }
+        var settings = ClientSecuritySettings(serverName: "localhost")
+        settings.authorityFile = PKI.shared.path("good-ca.pem")
+        let upstream = Upstream(
+            settings: UpstreamSettings(
+                name: "origin", endpoint: Endpoint(host: "127.0.0.1", port: origin.port)),
+            security: try ClientSecurity(settings))
+        defer { upstream.close() }
+        let server = try TestServer(nil) { $0.stream(to: upstream) }
+        let clients = (0..<32).map { _ in server.connect() }
+        for _ in 0..<20 {
+            // They are all there when the loops look for events.
+            let stand = DispatchSemaphore(value: 0)
+            for loop in server.group.loops { loop.execute { @Sendable in stand.wait() } }
+            for client in clients { client.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8)) }
+            for _ in server.group.loops { stand.signal() }
+            for client in clients { #expect(client.receive(through: "answer") != nil) }
+        }
+        #expect(upstream.retriedCount == 0 && upstream.failedCount == 0)
+    }
+
     @Test("a client that does not read holds its upstream back instead of filling memory")
     func pressure() throws {
         let sent = SentBytes()

@@ -56,6 +56,8 @@ int cposix_socket_error(int fd);
 int cposix_local_address(int fd, cposix_address *address);
 /// Whether the peer has closed or sent something: 1 when so, 0 when the connection is quiet.
 int cposix_is_stale(int fd);
+/// How many of the bytes sent the peer's system has not acknowledged.
+int cposix_unacknowledged(int fd);
 
 ssize_t cposix_receive(int fd, void *bytes, size_t count);
 /// As `cposix_receive`, but what is read stays to be read again.

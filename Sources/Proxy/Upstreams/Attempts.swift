@@ -116,7 +116,8 @@ extension UpstreamError {
         case .unresolved, .connectFailed, .handshakeFailed, .connectTimeout, .queueFull, .closedBeforeAnswer,
             .firstByteTimeout:
             true
-        case .queueTimeout, .closedInAnswer, .idleTimeout, .malformedAnswer, .unexpectedUpgrade, .noServer,
+        case .queueTimeout, .exhausted, .closedInAnswer, .idleTimeout, .malformedAnswer, .unexpectedUpgrade,
+            .noServer,
             .answerTooLarge, .requestTimeout, .downstreamGone, .shuttingDown:
             false
         }

@@ -18,6 +18,13 @@ package final class Upstream: Sendable {
     let retryBudget: RetryBudget
     let reporter = UpstreamReporter()
     private let keeper = Mutex<UpstreamKeeper?>(nil)
+    private let balancing = Mutex(Balancing())
+
+    /// The loops that choose among its servers, until it is closed.
+    private struct Balancing {
+        var loops: [EventLoop] = []
+        var isClosed = false
+    }
 
     /// An upstream nobody is connected to yet. `limits` bounds the heads of its answers; `securities` are the TLS
     /// towards each server, nil for clear text, or empty for clear text towards all.
@@ -78,6 +85,12 @@ package final class Upstream: Sendable {
         }
         if let keeper { keeper.loop.execute { @Sendable in keeper.end() } }
         for server in servers { server.close() }
+        let loops = balancing.withLock { balancing in
+            balancing.isClosed = true
+            defer { balancing.loops = [] }
+            return balancing.loops
+        }
+        for loop in loops { loop.execute { @Sendable [self] in loop.detach(self) } }
     }
 
     /// Whether requests of this method may be sent again when the server may have acted on them.
@@ -102,7 +115,12 @@ package final class Upstream: Sendable {
             return unsafeDowncast(kept, to: LoopBalancer.self)
         }
         let balancer = LoopBalancer(self, turn: loop.index)
-        loop.attach(balancer, for: self)
+        // What is still under way when it is closed leaves nothing behind.
+        let isKept = balancing.withLock { balancing in
+            if !balancing.isClosed { balancing.loops.append(loop) }
+            return !balancing.isClosed
+        }
+        if isKept { loop.attach(balancer, for: self) }
         return balancer
     }
 }

@@ -33,6 +33,12 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     private var requestIsComplete = false
     private var sentAtStart: UInt64 = 0
     private var receivedAtStart: UInt64 = 0
+    /// What had been received before the answer, interim ones included.
+    private var receivedBeforeAnswer: UInt64 = 0
+    /// What it had taken when it was last given time to take more.
+    private var takenBefore: UInt64 = 0
+    /// Whether the answer waits for the client to take what has come of it, so that silence is no fault.
+    private var isPaused = false
     /// The loop's batch of events in which the client's request came.
     private var startBatch: UInt64 = 0
     private var interimCount = 0
@@ -72,6 +78,8 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         requestIsComplete = false
         sentAtStart = bytesSent
         receivedAtStart = bytesReceived
+        receivedBeforeAnswer = bytesReceived
+        isPaused = false
         startBatch = loop.batch
         interimCount = 0
         if isReused { pool.server.counters.reused.wrappingAdd(1, ordering: .relaxed) }
@@ -103,7 +111,8 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
 
     /// Reads on after the client's other side has taken what it had.
     func resumeReading() {
-        if canRead, state == .active { loop.resumeLater(self) }
+        guard state == .active else { return }
+        if canRead { loop.resumeLater(self) } else if isPaused { updateDeadline() }
     }
 
     /// The client has no use for the answer any more; the connection has none either.
@@ -171,6 +180,10 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         case .bytes: break
         case .wouldBlock: return
         case .endOfFile, .failed: return connectFailed(.handshakeFailed(securityFailure ?? .truncated))
+        }
+        // Nobody has asked it for anything.
+        guard confirmQuiet() else {
+            return connectFailed(sawPeerClose ? .closedBeforeAnswer : .malformedAnswer(.unexpectedBytes))
         }
         if let timer { loop.disarm(timer) }
         state = .idle
@@ -254,6 +267,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
             switch step.event {
             case .needMoreBytes: return offset + step.consumed
             case .interimHead:
+                receivedBeforeAnswer = bytesReceived - UInt64(rest.count - step.consumed)
                 interimCount += 1
                 guard interimCount <= Self.interimMax else {
                     fail(.malformedAnswer(.tooManyInterimAnswers))
@@ -296,7 +310,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         guard let client else { return }
         let isReusable =
             requestIsComplete && outputCount == 0 && leftOver == 0 && parser.head.keepsAlive && !sawPeerClose
-            && writeError == nil && !hasUnread
+            && writeError == nil && confirmQuiet()
         self.client = nil
         if pool.server.isBalanced { pool.server.noteAnswer(status: parser.head.status, at: loop.now) }
         client.upstreamEnd(self)
@@ -331,15 +345,19 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     private func updateDeadline() {
         guard state == .active, let client else { return }
         let bounds = pool.bounds
+        isPaused = isAnswering && outputCount == 0 && !client.allowsUpstreamReading
         if outputCount > 0 {
+            takenBefore = bytesTaken
             arm(loop.now.advanced(byNanoseconds: bounds.answerIdle))
-        } else if bytesReceived > receivedAtStart {
-            let isPaused = !client.allowsUpstreamReading
+        } else if isAnswering {
             arm(isPaused ? .never : loop.now.advanced(byNanoseconds: bounds.answerIdle))
         } else {
             arm(requestIsComplete ? loop.now.advanced(byNanoseconds: bounds.firstByte) : .never)
         }
     }
+
+    /// Whether its answer, other than interim ones, has begun.
+    private var isAnswering: Bool { bytesReceived > receivedBeforeAnswer }
 
     private func arm(_ deadline: MonotonicTime) {
         if let timer { loop.arm(timer, at: deadline) }
@@ -349,9 +367,8 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         switch state {
         case .connecting: connectFailed(.connectTimeout)
         case .idle: close()
-        case .active:
-            let isAnswering = bytesReceived > receivedAtStart || outputCount > 0
-            fail(isAnswering ? .idleTimeout : .firstByteTimeout)
+        case .active where outputCount > 0 && bytesTaken > takenBefore: updateDeadline()
+        case .active: fail(isAnswering || outputCount > 0 ? .idleTimeout : .firstByteTimeout)
         case .tunnel, .closed: break
         }
     }

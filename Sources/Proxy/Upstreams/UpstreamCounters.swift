@@ -14,7 +14,7 @@ package enum UpstreamFailureKind: Int, CaseIterable, Sendable {
     case closed
     /// What it sent is no answer to the request.
     case malformed
-    /// No connection was free: too many requests wait, or one waited too long.
+    /// No connection was free: too many requests wait, one waited too long, or there is no descriptor left.
     case queue
     /// 502, 503 or 504 was its answer. Counted of upstreams with several servers.
     case gateway
@@ -33,7 +33,7 @@ extension UpstreamError {
         case .firstByteTimeout, .idleTimeout: .timeout
         case .closedBeforeAnswer, .closedInAnswer: .closed
         case .malformedAnswer, .unexpectedUpgrade: .malformed
-        case .queueFull, .queueTimeout: .queue
+        case .queueFull, .queueTimeout, .exhausted: .queue
         case .noServer, .answerTooLarge, .requestTimeout, .downstreamGone, .shuttingDown: nil
         }
     }

@@ -14,6 +14,8 @@ package struct UpstreamError: Error, Sendable, Equatable {
         case unresolved(String)
         /// No connection, with the errno.
         case connectFailed(Int32)
+        /// No connection, since this process has no descriptor or no memory left for one, with the errno.
+        case exhausted(Int32)
         /// No TLS, and why.
         case handshakeFailed(SecurityFailure)
         /// No connection in time.
@@ -61,7 +63,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
     package var source: Source {
         switch cause {
         case .downstreamGone: .downstream
-        case .queueFull, .queueTimeout, .requestTimeout, .shuttingDown: .internal
+        case .queueFull, .queueTimeout, .exhausted, .requestTimeout, .shuttingDown: .internal
         default: .upstream
         }
     }
@@ -69,7 +71,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
     /// The status a client is told.
     package var status: Int {
         switch cause {
-        case .noServer, .queueFull, .queueTimeout, .shuttingDown: 503
+        case .noServer, .queueFull, .queueTimeout, .exhausted, .shuttingDown: 503
         case .connectTimeout, .firstByteTimeout, .idleTimeout, .requestTimeout: 504
         default: 502
         }
@@ -81,6 +83,7 @@ package struct UpstreamError: Error, Sendable, Equatable {
         case .noServer: "no-server"
         case .unresolved: "unresolved"
         case .connectFailed: "connect-failed"
+        case .exhausted: "exhausted"
         case .handshakeFailed(let failure): "tls-\(failure.code)"
         case .connectTimeout: "connect-timeout"
         case .queueFull: "queue-full"
@@ -105,6 +108,8 @@ extension UpstreamError: CustomStringConvertible {
         switch cause {
         case .unresolved(let reason): "upstream \(upstream): \(reason)"
         case .connectFailed(let code): "upstream \(upstream): connect: \(TransportError.reason(code))"
+        case .exhausted(let code):
+            "upstream \(upstream): no connection to be had: \(TransportError.reason(code))"
         case .handshakeFailed(let failure): "upstream \(upstream): TLS: \(failure)"
         case .malformedAnswer(let error): "upstream \(upstream): its answer is not HTTP/1.1: \(error)"
         case .answerTooLarge(let limit): "upstream \(upstream): its answer exceeds \(limit) bytes"

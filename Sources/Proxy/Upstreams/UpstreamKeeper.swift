@@ -93,7 +93,8 @@ private final class ServerWatch {
             try probe.begin(timeout: settings.timeout)
         } catch {
             probe = nil
-            record("\(error)")
+            // A check that could not be made says nothing of the server.
+            if !error.isExhaustion { record("\(error)") }
         }
     }
 

@@ -69,9 +69,12 @@ final class UpstreamPool: @unchecked Sendable {
         let timer = LoopTimer { [unowned self, unowned waiter] in expired(waiter) }
         waiter.timer = timer
         waiters.append(waiter)
+        let wasStarving = isStarving
         if server.isBalanced { server.inFlight.wrappingAdd(1, ordering: .relaxed) }
         loop.arm(timer, at: loop.now.advanced(byNanoseconds: bounds.queue))
         openIfUseful()
+        // The others have given what they were asked for by those before it.
+        if wasStarving, isStarving { server.askForIdle(self) }
         return waiter
     }
 
@@ -173,6 +176,7 @@ final class UpstreamPool: @unchecked Sendable {
                 until: rest.isEmpty ? deadline : loop.now.advanced(byNanoseconds: part), atMost: deadline)
         } catch {
             guard case .system(_, let code) = error else { return attemptsEnded(last, for: origin) }
+            if error.isExhaustion { return attemptsEnded(.exhausted(code), for: origin) }
             server.noteFailure(of: address, on: loop)
             attempt(rest, for: origin, deadline: deadline, last: .connectFailed(code))
         }

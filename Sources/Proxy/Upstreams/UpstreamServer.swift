@@ -119,8 +119,12 @@ final class UpstreamServer: Sendable {
             return unsafeDowncast(kept, to: UpstreamPool.self)
         }
         let pool = UpstreamPool(server: self, loop: loop)
-        loop.attach(pool, for: self)
-        shared.withLock { $0.pools.append(pool) }
+        // One that is asked for after the end is for one request, which it refuses.
+        let isKept = shared.withLock { shared in
+            if !shared.isClosed { shared.pools.append(pool) }
+            return !shared.isClosed
+        }
+        if isKept { loop.attach(pool, for: self) }
         return pool
     }
 
@@ -161,9 +165,14 @@ final class UpstreamServer: Sendable {
     /// True while some loop has requests waiting and no way to open a connection.
     var isStarving: Bool { starving.load(ordering: .relaxed) > 0 }
 
-    /// Asks the other loops for an unused connection.
+    /// Some loop has requests waiting and no way to open a connection.
     func starve(_ pool: UpstreamPool) {
         starving.wrappingAdd(1, ordering: .relaxed)
+        askForIdle(pool)
+    }
+
+    /// Asks the other loops for an unused connection.
+    func askForIdle(_ pool: UpstreamPool) {
         let pools = shared.withLock(\.pools)
         for other in pools where other !== pool { other.loop.execute { @Sendable in other.shedIdle() } }
     }

@@ -17,7 +17,8 @@ package struct UpstreamSettings: Sendable, Equatable {
     package enum Retry: Sendable, Equatable {
         /// None.
         case never
-        /// Those of an idempotent method (RFC 9110 §9.2.2), and others that no byte of had been sent.
+        /// Those of an idempotent method (RFC 9110 §9.2.2), others that no byte of had been sent, and once whatever an idle
+        /// connection ended on before a byte of its answer.
         case idempotent
         /// All: the owner knows that the upstream's requests have no effect, as a prediction has none.
         case anyMethod

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import HTTPWire
 import Synchronization
@@ -136,6 +137,178 @@ struct UpstreamBoundTests {
         server.stop()
         upstream.close()
         origin.stop()
+    }
+
+    @Test("an upstream that falls silent while its client takes what has come is timed out all the same")
+    func silentAfterPause() throws {
+        let counters = Mutex<ProxyCounters?>(nil)
+        let sent = Atomic<Int>(0)
+        let origin = ScriptedUpstream { connection, _ in
+            _ = connection.receive(through: "\r\n\r\n")
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(1 << 30)\r\n\r\n")
+            let piece = [UInt8](repeating: 120, count: 8 << 10)
+            while counters.withLock({ $0?.bufferedBytes ?? 0 }) < 64 << 10 {
+                sent.add(max(0, connection.sendWithoutWaiting(piece)), ordering: .relaxed)
+            }
+            sent.add(1 << 40, ordering: .relaxed)
+            _ = connection.receive()
+        }
+        let upstream = origin.upstream { $0.answerIdleTimeout = .seconds(4) }
+        let server = try ServerUnderTest { $0.stream(to: upstream) }
+        counters.withLock { $0 = server.server.counters }
+        let client = server.connect(receiveBuffer: 4096)
+        client.send(Chain.get)
+        #expect(client.receive(through: "\r\n\r\n") != nil)
+        try #require(eventually { sent.load(ordering: .relaxed) >= 1 << 40 })
+        let total = sent.load(ordering: .relaxed) - 1 << 40
+        #expect(client.receive(exactly: total)?.count == total)
+        #expect(
+            eventually {
+                server.clock.advance(by: .milliseconds(500))
+                return !server.outcomes.isEmpty
+            })
+        #expect(server.outcomes.first?.upstreamError?.code == "idle-timeout")
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
+
+    @Test("an interim answer does not hold the client's own upload to the upstream's time")
+    func interim() throws {
+        let isHinted = Atomic<Int>(0)
+        let origin = ScriptedUpstream { connection, _ in
+            _ = connection.receive(through: "\r\n\r\n")
+            connection.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+            isHinted.add(1, ordering: .relaxed)
+            _ = connection.receive(exactly: 4)
+            connection.send(ok("done"))
+        }
+        let upstream = origin.upstream { $0.answerIdleTimeout = .seconds(2) }
+        let server = try ServerUnderTest { $0.stream(to: upstream) }
+        let client = server.connect()
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        #expect(client.receive(through: "\r\n\r\n")?.hasPrefix("HTTP/1.1 103") == true)
+        server.clock.advance(by: .seconds(5))
+        client.send("body")
+        #expect(client.answer()?.body == "done")
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
+
+    @Test(
+        "bytes behind an answer that fills a read to its last byte are nobody's answer (RFC 9112 §9.2)",
+        arguments: Way.allCases)
+    func behindFullRead(way: Way) throws {
+        let start = "HTTP/1.1 200 OK\r\nContent-Length: "
+        let length = EventLoop.scratchBytes - start.utf8.count - "65000\r\n\r\n".utf8.count
+        let whole = start + "\(length)\r\n\r\n" + String(repeating: "a", count: length)
+        #expect(whole.utf8.count == EventLoop.scratchBytes)
+        let isAsked = Atomic<Int>(0)
+        let (mayAnswer, isSent) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let origin = ScriptedUpstream { connection, number in
+            while connection.receive(through: "\r\n\r\n") != nil {
+                guard number == 0 else {
+                    connection.send(ok("right"))
+                    continue
+                }
+                isAsked.add(1, ordering: .relaxed)
+                mayAnswer.wait()
+                connection.send(whole + ok("wrong"))
+                isSent.signal()
+            }
+        }
+        let upstream = origin.upstream { $0.retry = .anyMethod }
+        let server = try ServerUnderTest(UpstreamFailureTests.handler(way, upstream, bytesMax: 1 << 20))
+        let client = server.connect()
+        client.send(Chain.get)
+        #expect(eventually { isAsked.load(ordering: .relaxed) == 1 })
+        server.group.loops[0].sync { @Sendable in
+            mayAnswer.signal()
+            isSent.wait()
+        }
+        #expect(client.answer()?.body.utf8.count == length)
+        client.send(Chain.get)
+        #expect(client.answer()?.body == "right")
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
+
+    /// Takes a connection and keeps it.
+    private final class Keeper: UpstreamClient {
+        private(set) var connection: UpstreamConnection?
+        private let isReady = Atomic<Bool>(false)
+        /// **Runs on** any thread.
+        var hasConnection: Bool { isReady.load(ordering: .acquiring) }
+        var origin: ConnectionOrigin? { nil }
+        var allowsUpstreamReading: Bool { true }
+
+        func upstreamReady(_ upstream: UpstreamConnection) {
+            connection = upstream
+            isReady.store(true, ordering: .releasing)
+        }
+        func upstreamWritable() {}
+        func upstreamInterim(_ head: ResponseHead) {}
+        func upstreamHead(_ upstream: UpstreamConnection) {}
+        func upstreamBody(_ bytes: UnsafeRawBufferPointer) {}
+        func upstreamPaused() {}
+        func upstreamEnd(_ upstream: UpstreamConnection) {}
+        func upstreamFailed(_ error: UpstreamError, reused: Bool) {}
+    }
+
+    @Test("each request that starves on one loop gets an idle connection's place of another loop")
+    func starving() throws {
+        let group = try LoopGroup(count: 2, clock: ManualClock())
+        let origin = ScriptedUpstream { connection, _ in _ = connection.receive() }
+        let upstream = origin.upstream { $0.connectionsMax = 2 }
+        let server = upstream.servers[0]
+        let (idle, busy) = (group.loops[0], group.loops[1])
+        nonisolated(unsafe) let clients = (0..<4).map { _ in Keeper() }
+        func acquire(_ index: Int, on loop: EventLoop) {
+            loop.sync { @Sendable in
+                let acquired = server.pool(on: loop).acquire(for: clients[index], verifying: false)
+                if case .connection(let connection) = acquired { clients[index].upstreamReady(connection) }
+            }
+        }
+        for index in 0..<2 {
+            acquire(index, on: idle)
+            #expect(eventually { clients[index].hasConnection })
+        }
+        idle.sync { @Sendable in
+            for client in clients[..<2] {
+                if let kept = client.connection { server.pool(on: idle).release(kept) }
+            }
+        }
+        #expect(server.idleCount == 2)
+        for index in 2..<4 { acquire(index, on: busy) }
+        #expect(eventually { clients[2].hasConnection && clients[3].hasConnection })
+        upstream.close()
+        let done = DispatchSemaphore(value: 0)
+        group.shutdown { @Sendable in done.signal() }
+        done.wait()
+        origin.stop()
+    }
+
+    @Test("an upstream that is closed leaves nothing on the loops", arguments: [1, 2])
+    func closed(servers: Int) throws {
+        let fleet = Fleet((0..<servers).map { _ in named("x") })
+        let upstream = fleet.upstream()
+        let server = try ServerUnderTest { $0.stream(to: upstream) }
+        #expect(server.ask(Chain.get)?.status == 200)
+        upstream.close()
+        let loop = server.group.loops[0]
+        loop.sync { @Sendable in }
+        #expect(loop.sync { @Sendable in loop.attachment(for: upstream) == nil })
+        // A request that was under way meanwhile is refused, and leaves nothing either.
+        #expect(server.ask(Chain.get)?.status == 503)
+        let isClean = loop.sync { @Sendable in
+            loop.attachment(for: upstream) == nil
+                && upstream.servers.allSatisfy { loop.attachment(for: $0) == nil }
+        }
+        #expect(isClean)
+        server.stop()
+        fleet.stop()
     }
 
     @Test(
