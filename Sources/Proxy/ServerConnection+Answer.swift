@@ -10,7 +10,9 @@ extension ServerConnection {
             sendPending()
             guard phase == .exchanging, exchange.isAnswerComplete else { break }
             endExchange(.answered)
-            guard phase == .reading, !held.isEmpty, outputCount < limits.pressureBytes else { break }
+            guard phase == .reading, !held.isEmpty else { break }
+            awaitsRoom = outputCount >= limits.pressureBytes
+            if awaitsRoom { break }
             parseHeld()
         }
         guard isOpen else { return }
@@ -65,8 +67,14 @@ extension ServerConnection {
         if closesAfterAnswer { return linger() }
         phase = .reading
         changeGeneration()
+        awaitHead()
+    }
+
+    /// The client's time for its next request runs from now.
+    func awaitHead() {
         let idle = shard.isDraining ? shard.idleGrace : limits.keepAliveTimeout
-        headDeadline = loop.now.advanced(by: held.isEmpty ? idle : limits.headTimeout)
+        let isBegun = !held.isEmpty || !parser.isBetweenMessages
+        headDeadline = loop.now.advanced(by: isBegun ? limits.headTimeout : idle)
     }
 
     func releaseExchange() {

@@ -102,19 +102,19 @@ extension ServerConnection {
     /// How fast the client takes what is sent is measured from here.
     func beginAnswerWindow() {
         guard limits.answerBytesPerSecondMin > 0 else { return }
-        sentBeforeWindow = bytesSent
+        takenBeforeWindow = bytesTaken
         answerRateDeadline = loop.now.advanced(by: limits.answerRateWindow)
     }
 
     /// Whether the client has taken nothing, or too little, of what has been waiting for it; a window that has not ended is
     /// no reason. Begins the next.
     var takesTooLittle: Bool {
-        if writeDeadline <= loop.now {
+        if writeDeadline <= loop.now, takesNothing {
             shard.counters.timeouts.count(.answerIdle)
             return true
         }
         guard answerRateDeadline <= loop.now else { return false }
-        if bytesSent - sentBeforeWindow < UInt64(limits.answerWindowBytesMin) {
+        if bytesTaken < takenBeforeWindow + UInt64(limits.answerWindowBytesMin) {
             shard.counters.timeouts.count(.answerRate)
             return true
         }

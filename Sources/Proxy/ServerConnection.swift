@@ -35,6 +35,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     var parser: RequestParser
     /// Bytes read but not done with.
     var held: [UInt8] = []
+    /// What is held is a request whose turn comes when the client has taken more of what is queued for it.
+    var awaitsRoom = false
     var isParsing = false
     private(set) var isReading = false
     /// Counts exchanges, so that an answer to an earlier one is told apart.
@@ -55,10 +57,12 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// When the present window of the body's rate ends.
     var rateDeadline = MonotonicTime.never
     var writeDeadline = MonotonicTime.never
+    /// What the client had taken when it was set.
+    private var takenBefore: UInt64 = 0
     /// When the present window of the rate at which the client takes an answer ends.
     var answerRateDeadline = MonotonicTime.never
-    /// What had been sent when it began.
-    var sentBeforeWindow: UInt64 = 0
+    /// What had been taken when it began.
+    var takenBeforeWindow: UInt64 = 0
     private var lingerDeadline = MonotonicTime.never
 
     init(
@@ -165,13 +169,16 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         return made
     }
 
-    /// Finishes what is under way, then closes. A connection between requests is closed at once unless it may bring one
-    /// more; a request that has arrived and was not read yet is answered in any case. An answer whose head has gone out without
-    /// a word of closing is followed by the grace: its client may be sending already.
+    /// Finishes what is under way, then closes. A connection between requests is closed unless it may bring one
+    /// more, at once where its last answer has been sent; a request that has arrived and was not read yet is answered in any
+    /// case. An answer whose head has gone out without a word of closing is followed by the grace: its client may be sending
+    /// already.
     func drain(keepingIdle: Bool) {
         let isIdle = phase == .reading && held.isEmpty && parser.isBetweenMessages && !isHandshaking
         if isIdle, !keepingIdle, !isStale {
-            close()
+            if outputCount == 0 { return close() }
+            linger()
+            updateDeadline()
         } else if phase != .exchanging || !exchange.isHeadSent {
             closesAfterAnswer = true
         }
@@ -267,22 +274,44 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         if isEmpty {
             writeDeadline = .never
             answerRateDeadline = .never
-            drained()
+            drained(ofSome: before > 0)
         } else {
-            if outputCount < before || writeDeadline == .never {
-                writeDeadline = loop.now.advanced(by: limits.answerIdleTimeout)
-            }
+            if outputCount < before || writeDeadline == .never { awaitTaking() }
             if answerRateDeadline == .never { beginAnswerWindow() }
         }
         guard isOpen else { return }
         account()
         guard isOpen else { return }
-        if outputCount < limits.pressureBytes { exchange.upstream?.resumeReading() }
+        if outputCount < limits.pressureBytes { roomMade() }
         updateDeadline()
     }
 
-    private func drained() {
+    /// The client has to take something of what waits for it from now on.
+    private func awaitTaking() {
+        takenBefore = bytesTaken
+        writeDeadline = loop.now.advanced(by: limits.answerIdleTimeout)
+    }
+
+    /// Whether it has not; if it has, its time begins anew.
+    var takesNothing: Bool {
+        guard bytesTaken <= takenBefore else {
+            awaitTaking()
+            return false
+        }
+        return true
+    }
+
+    private func roomMade() {
+        exchange.upstream?.resumeReading()
+        guard awaitsRoom else { return }
+        awaitsRoom = false
+        loop.resumeLater(self)
+    }
+
+    private func drained(ofSome: Bool) {
         if phase == .lingering, !saidFarewell { sayFarewell() }
+        // Until here it was the client's time for taking its answer.
+        if phase == .reading, ofSome, !isHandshaking { awaitHead() }
         // A read had been put off because of what was queued.
         if phase == .reading, canRead, !isReading { loop.resumeLater(self) }
     }
@@ -313,7 +342,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private var nextDeadline: MonotonicTime {
         let writeDeadline = min(writeDeadline, answerRateDeadline)
         return switch phase {
-        case .reading: min(headDeadline, writeDeadline)
+        // A client that is still taking an answer has its time for that.
+        case .reading: outputCount > 0 ? writeDeadline : min(headDeadline, writeDeadline)
         case .exchanging:
             min(
                 requestDeadline,
@@ -331,9 +361,11 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private func deadlinePassed() {
         guard !takesTooLittle else { return clientGone(.slowReader) }
         switch phase {
-        case .reading: headTimedOut()
+        case .reading where outputCount == 0 && headDeadline <= loop.now: headTimedOut()
         case .exchanging: exchangeTimedOut()
-        case .lingering: close()
+        case .lingering where lingerDeadline <= loop.now: close()
+        // A window of the rate has ended well.
+        case .reading, .lingering: updateDeadline()
         case .tunnel: break
         }
     }
