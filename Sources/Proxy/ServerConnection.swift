@@ -218,6 +218,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     override func channelResumed() {
         if let tunnel { return tunnel.pump() }
+        if outputCount < limits.pressureBytes { awaitsRoom = false }
         if !held.isEmpty || exchange.wantsBody { parseHeldAndSettle() }
         if isOpen { readInput() }
     }
@@ -225,7 +226,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Whether a read could be of use now.
     var wantsRead: Bool {
         switch phase {
-        case .reading: outputCount < limits.pressureBytes
+        case .reading: outputCount < limits.pressureBytes && !awaitsRoom
         case .exchanging: exchange.wantsBody && !isUpstreamFull
         case .lingering: true
         case .tunnel: false
@@ -303,9 +304,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     private func roomMade() {
         exchange.upstream?.resumeReading()
-        guard awaitsRoom else { return }
-        awaitsRoom = false
-        loop.resumeLater(self)
+        if awaitsRoom { loop.resumeLater(self) }
     }
 
     private func drained(ofSome: Bool) {

@@ -46,6 +46,28 @@ struct TakingTests {
         server.stop()
     }
 
+    @Test("whoever sends requests and takes no answers is not read from, and has all of them in the end")
+    func sendingOnly() throws {
+        let server = try Self.server { _ in }
+        let counters = server.server.counters
+        let client = server.connect(receiveBuffer: 4096)
+        let count = 40_000
+        Thread.detachNewThread { @Sendable in client.send(String(repeating: Self.get, count: count)) }
+        #expect(eventually { counters.bufferedBytes >= 64 << 10 })
+        var most = 0
+        for _ in 0..<2000 {
+            server.group.loops[0].sync { @Sendable in }
+            most = max(most, counters.bufferedBytes)
+        }
+        // A read, what it was answered with, and the room that arrays double to.
+        #expect(most <= 6 * EventLoop.scratchBytes)
+        var bytes = 0
+        let one = try #require(server.ask(Self.get)).head.utf8.count + "small".utf8.count
+        while bytes < count * one, let some = client.receive() { bytes += some.count }
+        #expect(bytes == count * one)
+        server.stop()
+    }
+
     @Test("a request behind an answer that is taken slowly has its turn afterwards, and no 408 before")
     func pipelinedBehindLarge() throws {
         let server = try Self.server { $0.headTimeout = .seconds(5) }
