@@ -45,13 +45,19 @@ final class BlockingSocket: @unchecked Sendable {
 
     /// A listening socket on a free port.
     static func listening(backlog: Int32 = 64) -> (BlockingSocket, port: UInt16) {
+        let (socket, port) = bound()
+        _ = Glibc.listen(socket.raw, backlog)
+        return (socket, port)
+    }
+
+    /// A socket that has a port and refuses whoever comes there.
+    static func bound() -> (BlockingSocket, port: UInt16) {
         let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var name = loopback(0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         withUnsafeMutablePointer(to: &name) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 _ = Glibc.bind(raw, $0, length)
-                _ = Glibc.listen(raw, backlog)
                 _ = getsockname(raw, $0, &length)
             }
         }

@@ -216,8 +216,8 @@ struct UpstreamFailureTests {
 
     @Test("nobody listening gives 502", arguments: Way.allCases)
     func refused(way: Way) throws {
-        let (listener, port) = BlockingSocket.listening()
-        listener.close()
+        let (grave, port) = BlockingSocket.bound()
+        defer { grave.close() }
         let upstream = Upstream(
             settings: UpstreamSettings(name: "victim", endpoint: Endpoint(host: "127.0.0.1", port: port)))
         let server = try ServerUnderTest(Self.handler(way, upstream))

@@ -12,6 +12,8 @@ final class Fleet: Sendable {
 
     let servers: [ScriptedUpstream]
     private let log: Log
+    /// Ports where nobody listens, kept so that no other test gets one.
+    private let graves = Mutex<[BlockingSocket]>([])
 
     /// A server for each behaviour. One that gives an empty answer keeps silent.
     init(_ behaviours: [Behaviour]) {
@@ -63,12 +65,9 @@ final class Fleet: Sendable {
     func upstream(
         dead: Int = 0, resolver: Resolver = Resolver(), _ change: (inout UpstreamSettings) -> Void = { _ in }
     ) -> Upstream {
-        let graves = (0..<dead).map { _ in
-            let (listener, port) = BlockingSocket.listening()
-            listener.close()
-            return port
-        }
-        let servers = (graves + servers.map(\.port)).map {
+        let graves = (0..<dead).map { _ in BlockingSocket.bound() }
+        self.graves.withLock { $0 += graves.map(\.0) }
+        let servers = (graves.map(\.port) + servers.map(\.port)).map {
             UpstreamServerSettings(endpoint: Endpoint(host: "127.0.0.1", port: $0))
         }
         var settings = UpstreamSettings(name: "victim", servers: servers)
