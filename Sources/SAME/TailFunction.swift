@@ -4,14 +4,17 @@ import Foundation
 ///
 /// Up to the 98th percentile of the calibration sample it is the empirical tail, kept as quantile knots and
 /// joined by lines in surprise. Past it a generalised Pareto tail is fitted to the excesses by
-/// probability-weighted moments, so that a score far past the data keeps growing instead of saturating at
-/// 1/n. A negative shape would give the tail an end point and an infinite surprise behind it; it is read as
+/// probability-weighted moments; it starts at the surprise of there being one at all. So a score far past the
+/// data keeps growing instead of saturating at 1/n. A negative shape would give the tail an end point and an infinite surprise behind it; it is read as
 /// an exponential instead, which is the cautious choice.
 package struct TailFunction: Codable, Hashable, Sendable {
     /// Ascending values at which the surprise is stored.
     package let values: [Double]
     /// Strictly ascending surprises, one a value.
     package let surprises: [Double]
+    /// The surprise right above the last knot, where it is not the last knot's own: of values that tie with it, as many as
+    /// there are lie neither below nor above. Bundles that were calibrated without it are judged as they were.
+    package let tailStart: Double?
     /// Scale of the excesses over the last knot. Units: those of the value.
     package let tailScale: Double
     /// Shape of the tail: 0 is exponential, larger is heavier.
@@ -48,9 +51,12 @@ package struct TailFunction: Codable, Hashable, Sendable {
             values.append(sorted[index])
             surprises.append(surprise)
         }
-        let (scale, shape) = Self.paretoFit(excesses: sorted[(last + 1)...].map { $0 - sorted[last] })
+        let excesses = sorted[(last + 1)...].map { $0 - sorted[last] }.filter { $0 > 0 }
+        let (scale, shape) = Self.paretoFit(excesses: excesses)
+        let start = -log((Double(excesses.count) + 0.5) / Double(count))
         self.values = values
         self.surprises = surprises
+        tailStart = start > surprises[surprises.count - 1] ? start : nil
         self.tailScale = scale
         self.tailShape = shape
         self.sampleCount = count
@@ -61,7 +67,9 @@ package struct TailFunction: Codable, Hashable, Sendable {
     package func surprise(_ value: Double) -> Double {
         guard !value.isNaN else { return Self.surpriseMax }
         guard value >= values[0] else { return 0 }
-        guard value < values[values.count - 1] else { return tailSurprise(value) }
+        let last = values.count - 1
+        guard value != values[last] else { return surprises[last] }
+        guard value < values[last] else { return tailSurprise(value) }
         let right = Self.firstIndex(in: values, above: value)
         let share = (value - values[right - 1]) / (values[right] - values[right - 1])
         return surprises[right - 1] + share * (surprises[right] - surprises[right - 1])
@@ -71,11 +79,17 @@ package struct TailFunction: Codable, Hashable, Sendable {
     package func value(surprise: Double) -> Double {
         guard surprise > surprises[0] else { return values[0] }
         let last = surprises.count - 1
-        guard surprise < surprises[last] else {
-            let excess = min(surprise, Self.surpriseMax) - surprises[last]
-            let steps = tailShape > 0 ? expm1(min(tailShape * excess, 600)) / tailShape : excess
-            return values[last] + tailScale * steps
-        }
+        guard surprise > surprises[last] else { return bodyValue(surprise) }
+        guard surprise > start else { return values[last].nextUp }
+        let excess = min(surprise, Self.surpriseMax) - start
+        let steps = tailShape > 0 ? expm1(min(tailShape * excess, 600)) / tailShape : excess
+        return values[last] + tailScale * steps
+    }
+
+    /// That value where it is not past the last knot.
+    private func bodyValue(_ surprise: Double) -> Double {
+        let last = surprises.count - 1
+        guard surprise < surprises[last] else { return values[last] }
         let right = Self.firstIndex(in: surprises, above: surprise)
         let share = (surprise - surprises[right - 1]) / (surprises[right] - surprises[right - 1])
         return values[right - 1] + share * (values[right] - values[right - 1])
@@ -84,8 +98,11 @@ package struct TailFunction: Codable, Hashable, Sendable {
     private func tailSurprise(_ value: Double) -> Double {
         let steps = (value - values[values.count - 1]) / tailScale
         let excess = tailShape > 0 ? log1p(tailShape * steps) / tailShape : steps
-        return min(surprises[surprises.count - 1] + excess, Self.surpriseMax)
+        return min(start + excess, Self.surpriseMax)
     }
+
+    /// The surprise right above the last knot.
+    private var start: Double { tailStart ?? surprises[surprises.count - 1] }
 
     /// Which order statistics become knots: evenly spaced over the body, all distinct, the last one included.
     private static func knotIndices(last: Int) -> [Int] {
@@ -99,7 +116,7 @@ package struct TailFunction: Codable, Hashable, Sendable {
     /// **Source** Hosking and Wallis, Technometrics 29 (1987), the estimators from a₀ and a₁.
     private static func paretoFit(excesses: [Double]) -> (scale: Double, shape: Double) {
         let count = Double(excesses.count)
-        let mean = excesses.reduce(0, +) / count
+        let mean = excesses.isEmpty ? 0 : excesses.reduce(0, +) / count
         guard mean > 0 else { return (Double.leastNormalMagnitude.squareRoot(), 0) }
         var weighted = 0.0
         for (index, excess) in excesses.enumerated() {
@@ -129,12 +146,13 @@ extension TailFunction {
     package var defect: String? {
         if values.isEmpty || values.count != surprises.count { return "knots and surprises differ in number" }
         if values.count > 4096 { return "more than 4096 knots" }
-        let finite = (values + surprises + [tailScale, tailShape]).allSatisfy(\.isFinite)
+        let finite = (values + surprises + [tailScale, tailShape, start]).allSatisfy(\.isFinite)
         if !finite { return "a knot is not finite" }
         for index in values.indices.dropFirst() {
             if values[index] <= values[index - 1] { return "values do not ascend" }
             if surprises[index] <= surprises[index - 1] { return "surprises do not ascend" }
         }
+        if start < surprises[surprises.count - 1] { return "the tail starts below the last knot" }
         if surprises[0] < 0 || tailScale <= 0 { return "a surprise or the tail's scale is not positive" }
         if tailShape < 0 || tailShape > 0.5 { return "the tail's shape is outside 0…0.5" }
         if sampleCount < Self.sampleCountMin { return "made from fewer than \(Self.sampleCountMin) values" }

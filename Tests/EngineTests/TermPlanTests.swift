@@ -65,9 +65,24 @@ import Testing
             #expect(abs((found.maskedLoss ?? 0) - (wanted.maskedLoss ?? 0)) < 2e-6)
             #expect(abs((found.energy ?? .nan) - (wanted.energy ?? .nan)) < 1e-5)
             #expect(abs((found.neighbour ?? .nan) - (wanted.neighbour ?? .nan)) < 2e-3)
-            #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-3)
-            #expect(abs((found.frame ?? .nan) - (wanted.frame ?? .nan)) < 1e-3)
+            #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-5)
+            #expect(abs((found.frame ?? .nan) - (wanted.frame ?? .nan)) < 1e-5)
         }
+    }
+
+    @Test(
+        "what a reference has too is at no distance from it, at every level", arguments: Models.all,
+        Models.levels)
+    func exact(models: Models, level: Int32) throws {
+        let (autoencoder, auxiliary) = try models.networks()
+        let benign = models.images(50, seed: 11)
+        let image = models.autoencoder.image
+        let networks = ScoringNetworks(
+            autoencoder, auxiliary,
+            statistics: ReferenceStatistics(benign, .statistics, of: image, neighbours: 1),
+            frames: ReferenceStatistics(benign, .frame, of: image, neighbours: 1))
+        let plan = try Plan(networks, precision: .f32, level: level)
+        #expect(Self.examine(plan, benign).allSatisfy { $0.statistics == 0 && $0.frame == 0 })
     }
 
     @Test(
@@ -84,8 +99,8 @@ import Testing
                 abs((found.maskedLoss ?? 0) - (wanted.maskedLoss ?? 0)) <= share * (wanted.maskedLoss ?? 0))
             #expect(abs((found.energy ?? .nan) - (wanted.energy ?? .nan)) < 0.05)
             #expect(abs((found.neighbour ?? .nan) - (wanted.neighbour ?? .nan)) < 0.05)
-            #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-3)
-            #expect(abs((found.frame ?? .nan) - (wanted.frame ?? .nan)) < 1e-3)
+            #expect(abs((found.statistics ?? .nan) - (wanted.statistics ?? .nan)) < 1e-5)
+            #expect(abs((found.frame ?? .nan) - (wanted.frame ?? .nan)) < 1e-5)
         }
     }
 

@@ -46,7 +46,12 @@ struct TailFunctionTests {
         for step in 1...400 {
             let surprise = max(Double(step) / 20, tail.surprises[0])
             let back = tail.surprise(tail.value(surprise: surprise))
-            #expect(abs(back - surprise) < 1e-6 * max(1, surprise))
+            // No value has a surprise between that of a last knot with ties and that right above it.
+            var wanted = surprise
+            if let start = tail.tailStart, let last = tail.surprises.last, last < surprise {
+                wanted = max(surprise, start)
+            }
+            #expect(abs(back - wanted) < 1e-6 * max(1, surprise))
         }
     }
 
@@ -77,6 +82,43 @@ struct TailFunctionTests {
         #expect(tail.surprise(0.5) < 0.01)
         #expect(tail.surprise(0.6) > 20)
         #expect(tail.defect == nil)
+    }
+
+    @Test(
+        "where most values tie, those above are as rare as they are",
+        arguments: [0.5, 0.9, 0.97, 0.985, 0.995])
+    func ties(share: Double) throws {
+        let count = 20_000
+        let law = Law.exponential.sample(count, seed: 8)
+        let sample = law.enumerated().map { Double($0.offset) < share * Double(count) ? 0 : 1 + $0.element }
+        let tail = try TailFunction(sample: sample)
+        #expect(tail.defect == nil)
+        // P(value > 1 + x) is (1 − share) e^−x.
+        for x: Float in [0.1, 0.5, 1, 2] {
+            let truth = -log(1 - share) + Double(x)
+            // The fit begins at the tie, and knows nothing of the gap above it.
+            #expect(abs(tail.surprise(Double(1 + x)) - truth) < 0.6, "\(x)")
+        }
+        #expect(tail.surprise(0) < 0.1)
+        // The inverse is the least value at least as surprising.
+        for surprise in stride(from: 0.1, to: 9, by: 0.3) {
+            let value = tail.value(surprise: surprise)
+            #expect(tail.surprise(value) >= surprise - 1e-9)
+            #expect(tail.surprise(value - 1e-3 * max(1, value)) <= surprise)
+        }
+        let json = try JSONEncoder().encode(tail)
+        #expect(try JSONDecoder().decode(TailFunction.self, from: json) == tail)
+    }
+
+    @Test("a tail that was written before it had a start of its own is judged as it was")
+    func oldTail() throws {
+        let old = try JSONDecoder().decode(
+            TailFunction.self,
+            from: Data(
+                #"{"values":[0,1],"surprises":[0.1,2],"tailScale":0.5,"tailShape":0,"sampleCount":500}"#.utf8)
+        )
+        #expect(old.defect == nil)
+        #expect(old.surprise(1) == 2 && old.surprise(1.5) == 3 && old.value(surprise: 3) == 1.5)
     }
 
     @Test("a value that is no number is as surprising as can be, an infinite one too")
