@@ -3,13 +3,19 @@ import Foundation
 
 /// Changes answers, always in the same way for the same query.
 ///
-/// The change is a keyed function of the query and of nothing about the client: asking again, from any account,
-/// gives the same answer, so that nothing can be averaged away.
+/// The change is a keyed function of the query and of the answer, and of nothing about the client: asking again, from any
+/// account, gives the same answer. Half of it is drawn for the query, half for the answer in coarse steps. Whoever asks about
+/// many pictures that hardly differ averages the first half away, but not the second, which is theirs all; whoever learns what
+/// is common to many answers of a kind learns the second half, but not the first.
 package struct Perturber: Sendable {
-    private let key: HMACKey
+    private let queries: HMACKey
+    private let answers: HMACKey
 
     /// A perturber under `secret`; replicas that share the secret answer alike.
-    package init(secret: HMACKey) { key = secret.derived(for: "samegate perturbation 1") }
+    package init(secret: HMACKey) {
+        queries = secret.derived(for: "samegate perturbation 2")
+        answers = secret.derived(for: "samegate perturbation 2, by answer")
+    }
 
     /// `probabilities` changed as `plan` says, for the query with canonical digest `row`.
     ///
@@ -20,7 +26,8 @@ package struct Perturber: Sendable {
         }
     }
 
-    /// Moves `y` toward a keyed random point `t` of the simplex whose largest component is y's most probable class.
+    /// Moves `y` toward a keyed random point `t` of the simplex whose largest component is y's most probable class: the middle
+    /// of the query's point and the answer's.
     ///
     /// y′ = y + α(t − y) with α = min(1, l1 / ‖t − y‖₁). Both ends lie on the simplex and have the same first
     /// maximum, so every point between does, ties included: of equal classes the first stays the answer and
@@ -30,8 +37,12 @@ package struct Perturber: Sendable {
         let y = probabilities.map(Double.init)
         let sum = y.reduce(0, +)
         guard sum.isFinite, sum > 0 else { return probabilities }
-        var target = simplexPoint(count: y.count, row: row).map { $0 * sum }
-        if let largest = Self.argmax(target) { target.swapAt(top, largest) }
+        let cell = y.map { UInt8(clamping: Int(($0 / sum * Self.steps).rounded())) }
+        let points = [
+            Self.point(under: queries, of: row.bytes, count: y.count, top: top),
+            Self.point(under: answers, of: cell, count: y.count, top: top),
+        ]
+        let target = zip(points[0], points[1]).map { ($0 + $1) / 2 * sum }
         let distance = zip(y, target).reduce(0) { $0 + abs($1.0 - $1.1) }
         // The last bits of Float are kept out of the budget, so that rounding cannot exceed it.
         let budget = l1 - Self.roundingAllowance * sum
@@ -41,6 +52,9 @@ package struct Perturber: Sendable {
         Self.restoreMaximum(at: top, in: &changed)
         return changed
     }
+
+    /// The steps of a probability within which answers are of one kind.
+    private static let steps = 32.0
 
     /// More than the sum of all roundings to Float of a row that sums to 1.
     static let roundingAllowance = 0x1p-20
@@ -60,20 +74,23 @@ package struct Perturber: Sendable {
         }
     }
 
-    /// A point drawn uniformly from the simplex by normalised exponentials (Dirichlet with all parameters 1).
-    private func simplexPoint(count: Int, row: SHA256Digest) -> [Double] {
-        let exponentials = uniforms(count: count, row: row).map { -log($0) }
+    /// A point drawn uniformly from the simplex by normalised exponentials (Dirichlet with all parameters 1), its largest
+    /// component at `top`.
+    private static func point(under key: HMACKey, of seed: [UInt8], count: Int, top: Int) -> [Double] {
+        let exponentials = uniforms(under: key, of: seed, count: count).map { -log($0) }
         let sum = exponentials.reduce(0, +)
-        return exponentials.map { $0 / sum }
+        var point = exponentials.map { $0 / sum }
+        if let largest = argmax(point) { point.swapAt(top, largest) }
+        return point
     }
 
-    /// `count` numbers in (0, 1) with 52 random bits each, from HMAC in counter mode over the row digest.
-    private func uniforms(count: Int, row: SHA256Digest) -> [Double] {
+    /// `count` numbers in (0, 1) with 52 random bits each, from HMAC in counter mode over the seed.
+    private static func uniforms(under key: HMACKey, of seed: [UInt8], count: Int) -> [Double] {
         var numbers: [Double] = []
         numbers.reserveCapacity(count + 3)
         var block: UInt32 = 0
         while numbers.count < count {
-            let bytes = key.authenticate(row.bytes, withUnsafeBytes(of: block.bigEndian) { [UInt8]($0) })
+            let bytes = key.authenticate(seed, withUnsafeBytes(of: block.bigEndian) { [UInt8]($0) })
             bytes.withUnsafeBytes { buffer in
                 for offset in stride(from: 0, to: buffer.count, by: 8) {
                     let word = UInt64(

@@ -78,12 +78,46 @@ struct PerturberTests {
         #expect(Self.perturber.apply(plan, to: y, row: SHA256.digest(of: "b")) != changed)
     }
 
-    @Test("over many queries the noise has no favourite class but the top one")
+    /// The mean of what many answers that hardly differ become, to queries that hardly differ.
+    private static func mean(_ perturber: Perturber, of y: [Float], l1: Double) -> [Float] {
+        var sums = [Double](repeating: 0, count: y.count)
+        for index in 0..<2000 {
+            var near = y
+            near[0] += Float(index) * 1e-8
+            let row = SHA256.digest(of: "variant \(index)")
+            for (place, value) in perturber.apply(.noise(l1: l1), to: near, row: row).enumerated() {
+                sums[place] += Double(value) / 2000
+            }
+        }
+        return sums.map(Float.init)
+    }
+
+    @Test("asking about thousands of nearly equal pictures does not average the noise away")
+    func variants() {
+        let y: [Float] = [0.55, 0.2, 0.1, 0.08, 0.05, 0.02]
+        // What remains after averaging is not known without the key: it differs from key to key.
+        let means = (0..<8).map { Self.mean(Perturber(secret: HMACKey([$0, 9])), of: y, l1: 0.2) }
+        let common = y.indices.map { place in means.reduce(0) { $0 + $1[place] } / 8 }
+        let left = means.reduce(0) { $0 + Self.l1($1, common) } / 8
+        #expect(left > 0.03, "\(left)")
+    }
+
+    @Test("what answers of a kind have in common is not all of their noise")
+    func kinds() {
+        let y: [Float] = [0.97, 0.01, 0.01, 0.01]
+        let plan = PerturbationPlan.noise(l1: 0.2)
+        let changed = (0..<200).map { Self.perturber.apply(plan, to: y, row: SHA256.digest(of: "\($0)")) }
+        let common = y.indices.map { place in changed.reduce(0) { $0 + $1[place] } / 200 }
+        #expect(changed.reduce(0) { $0 + Self.l1($1, common) } / 200 > 0.02)
+    }
+
+    @Test("over many keys the noise has no favourite class but the top one")
     func fairness() {
         let y: [Float] = [0.4, 0.2, 0.2, 0.2]
         var sums = [Double](repeating: 0, count: 4)
         for index in 0..<4000 {
-            let changed = Self.perturber.apply(.noise(l1: 0.1), to: y, row: SHA256.digest(of: "\(index)"))
+            let perturber = Perturber(secret: HMACKey(Array("\(index)".utf8)))
+            let changed = perturber.apply(.noise(l1: 0.1), to: y, row: SHA256.digest(of: "x"))
             for (place, value) in changed.enumerated() { sums[place] += Double(value) }
         }
         let means = sums.map { $0 / 4000 }
