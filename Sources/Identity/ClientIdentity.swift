@@ -39,8 +39,16 @@ package struct ClientIdentity: Hashable, Sendable {
     /// The name for accounts and for binding challenges. Kinds are kept apart, and tokens of different issuers, so
     /// that nobody can take another's account by choosing the same name.
     package var account: String {
-        guard kind == .jwt, let issuer = attributes["iss"] else { return "\(kind.rawValue):\(name)" }
+        guard kind == .jwt, let issuer = attributes["iss"] ?? (beginsWithLength ? "" : nil) else {
+            return "\(kind.rawValue):\(name)"
+        }
         // The length makes the joint unambiguous whatever the issuer contains.
         return "\(kind.rawValue):\(issuer.utf8.count):\(issuer):\(name)"
+    }
+
+    /// Whether the name, without an issuer before it, could be taken for one with it.
+    private var beginsWithLength: Bool {
+        let digits = name.utf8.prefix { (0x30...0x39).contains($0) }
+        return !digits.isEmpty && name.utf8.dropFirst(digits.count).first == 0x3A
     }
 }

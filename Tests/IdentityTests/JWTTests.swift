@@ -36,6 +36,18 @@ struct JWTSignatureTests {
         #expect(identity.account == "jwt:22:https://issuer.example:acme")
     }
 
+    @Test("no subject of a token without an issuer makes the account of one with it")
+    func accounts() {
+        func account(_ name: String, issuer: String? = nil) -> String {
+            ClientIdentity(kind: .jwt, name: name, attributes: issuer.map { ["iss": $0] } ?? [:]).account
+        }
+        #expect(account("bob", issuer: "https://a") == "jwt:9:https://a:bob")
+        #expect(account("9:https://a:bob") == "jwt:0::9:https://a:bob")
+        #expect(account("9:https://a:bob") == account("9:https://a:bob", issuer: ""))
+        #expect(account("bob") == "jwt:bob" && account("42") == "jwt:42" && account(":x") == "jwt::x")
+        #expect(account("0::9:https://a:bob") != account("9:https://a:bob"))
+    }
+
     @Test("a token changed at any one character is refused", arguments: openssl)
     func tampered(name: String) throws {
         let token = Array(try #require(Fixture.openssl().tokens[name]).utf8)
