@@ -6,8 +6,9 @@ import Transport
 ///
 /// With a token file whoever knows the token may, from anywhere. Without one only programs on the same machine may: a
 /// request must come from a loopback address, and must not be one that a web page has made a browser send. Browsers name
-/// the page in `Origin` with every request but plain GETs (Fetch §3.2) and say in `Sec-Fetch-Site` where it comes from; a
-/// page whose own name was made to resolve to this machine betrays itself by that name in `Host`.
+/// the page in `Origin` with every request but plain GETs (Fetch §3.2) and say in `Sec-Fetch-Site` where it comes from, though
+/// not to a place that they do not trust (Fetch Metadata §2), as one in clear text; a page whose own name was made to resolve
+/// to this machine betrays itself by that name in `Host`.
 struct AdminGate: Sendable {
     enum Verdict {
         case proceed
@@ -25,17 +26,31 @@ struct AdminGate: Sendable {
         return !(fields.value("host").map(Self.isOwnName) ?? false)
     }
 
+    /// Whether the configuration may be shown: to who knows the token, and to who asks this machine by address and so is no
+    /// web page.
+    func mayShowConfiguration(_ fields: HeaderList) -> Bool {
+        if let token, holds(token, fields) { return true }
+        return fields.value("host").map(Self.isOwnName) ?? false
+    }
+
     /// What is to be done with a request for change from `peer`.
     func judge(_ fields: HeaderList, from peer: SocketAddress) -> Verdict {
         if fields.contains("origin") || fields.contains("sec-fetch-site") {
             return refuse(403, "a web page may change nothing here")
         }
         guard let token else { return judgeByPlace(fields, peer) }
-        let given = fields.values("authorization")
-        guard given.count == 1, let value = given.first, value.lowercased().hasPrefix("bearer "),
-            SecretBytes.equal(Array(value.dropFirst(7).utf8), token)
-        else { return refuse(401, "send the token of admin.token_file: Authorization: Bearer TOKEN") }
+        guard holds(token, fields) else {
+            return refuse(401, "send the token of admin.token_file: Authorization: Bearer TOKEN")
+        }
         return .proceed
+    }
+
+    private func holds(_ token: [UInt8], _ fields: HeaderList) -> Bool {
+        let given = fields.values("authorization")
+        guard given.count == 1, let value = given.first, value.lowercased().hasPrefix("bearer ") else {
+            return false
+        }
+        return SecretBytes.equal(Array(value.dropFirst(7).utf8), token)
     }
 
     private func judgeByPlace(_ fields: HeaderList, _ peer: SocketAddress) -> Verdict {

@@ -89,7 +89,7 @@ final class AdminHandler: RequestHandler {
                 Response(
                     status: 200, contentType: format.contentType, body: Array(metrics.exposition(format).utf8)
                 ))
-        case "/config": exchange.respond(text(200, shown.withLock(\.configuration)))
+        case "/config": showConfiguration(exchange)
         case "/log-level":
             guard let controls = controls.withLock({ $0 }) else { return exchange.respond(Self.uncontrolled) }
             exchange.respond(text(200, "\(controls.level.level)\n"))
@@ -100,6 +100,16 @@ final class AdminHandler: RequestHandler {
                     status: 404,
                     detail: "there are /healthz, /readyz, /metrics, /config, /log-level and /reload"))
         }
+    }
+
+    private func showConfiguration(_ exchange: Exchange) {
+        guard shown.withLock(\.gate).mayShowConfiguration(exchange.request.fields) else {
+            return exchange.respond(
+                ProblemDocument(
+                    status: 403,
+                    detail: "Host must be an address or localhost, or send the token of admin.token_file"))
+        }
+        exchange.respond(text(200, shown.withLock(\.configuration)))
     }
 
     private func refuseMethod(_ path: String, _ exchange: Exchange) {
