@@ -47,7 +47,8 @@ package struct RateSettings: Sendable, Equatable {
             "The time in which `cells` are refilled, evenly.")
         burst = section.optional(
             "burst", .integer(in: 1...1_000_000_000), absent: "as many as `cells`",
-            "Cells that may be used at once.")
+            "Cells that may be used at once. What costs more, as a batch may, waits for all of them and owes the rest."
+        )
         by = section.value(
             "by", .choice(), default: .client,
             "Whose requests share a quota; an anonymous client shares that of its network.")

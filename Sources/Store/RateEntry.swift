@@ -14,19 +14,20 @@ struct RateEntry {
     var end: Int64 { held > 0 ? max(refilledAt, heldUntil) : refilledAt }
 
     /// Lets time pass: what is refilled is forgotten, and reservations that nobody settled. A clock that was set back must
-    /// not lock a key out for as long, so nothing owes more than settled work can: two bursts.
+    /// not lock a key out for as long, so nothing owes more than work can.
     mutating func advance(to now: Int64, _ quota: RateQuota) {
         if heldUntil <= now { held = 0 }
-        refilledAt = min(max(refilledAt, now), now + 2 * quota.burstNanoseconds)
+        refilledAt = min(max(refilledAt, now), now + quota.debtNanoseconds)
     }
 
-    /// Uses or holds `cost` if it fits. To be called after `advance`.
+    /// Uses or holds `cost` if it fits, or if the whole burst is there. To be called after `advance`.
     mutating func take(_ cost: RateCost, _ quota: RateQuota, now: Int64, holdUntil: Int64?) -> RateAnswer {
         let increment = quota.increment(cost)
-        let excess = refilledAt - now + held + increment - quota.burstNanoseconds
+        let excess =
+            refilledAt - now + held + min(increment, quota.burstNanoseconds) - quota.burstNanoseconds
         guard excess <= 0 else { return answer(.denied, quota, now: now, excess: excess) }
         if let holdUntil {
-            held += increment
+            held = min(held + increment, quota.debtNanoseconds)
             heldUntil = max(heldUntil, holdUntil)
         } else {
             refilledAt += increment
@@ -38,7 +39,7 @@ struct RateEntry {
     mutating func settle(_ reserved: RateCost, _ cost: RateCost, _ quota: RateQuota, now: Int64) -> RateAnswer
     {
         held = max(0, held - quota.increment(reserved))
-        refilledAt = min(refilledAt + quota.increment(cost), now + 2 * quota.burstNanoseconds)
+        refilledAt = min(refilledAt + quota.increment(cost), now + quota.debtNanoseconds)
         return answer(.allowed, quota, now: now, excess: 0)
     }
 

@@ -1,11 +1,16 @@
 /// How much one key may use: the numbers of a GCRA limit in nanoseconds, ready for the hot path.
 ///
 /// GCRA keeps one time for each key: the theoretical arrival time, at which everything used so far would have been
-/// refilled. A request of cost c is let in when adding c cells to it leaves it at most a burst ahead of now.
+/// refilled. A request of cost c is let in when adding c cells to it leaves it at most a burst ahead of now. One that costs
+/// more than a burst, as a batch of many rows may, is let in when the whole burst is there, and owes the rest: whoever
+/// sends his queries in batches gets no more of them through than whoever sends them one by one.
 /// Source: ITU-T I.371 Annex A, virtual scheduling; costs other than one cell as in a token bucket of the same rate.
 package struct RateQuota: Hashable, Sendable {
     /// The longest time that refilling may take. **Units**: a year.
     package static let refillMax = Duration.seconds(366 * 86400)
+
+    /// What a key can owe, in bursts: as many as a request has rows, since a row is seldom dearer than a burst.
+    package static let burstsOwedMax: Int64 = 1024
 
     /// Cells that are refilled in `period`.
     package let cells: Int
@@ -17,6 +22,8 @@ package struct RateQuota: Hashable, Sendable {
     private let periodNanoseconds: Int64
     /// The time in which a whole burst is refilled.
     let burstNanoseconds: Int64
+    /// The longest time in which all that a key owes is refilled.
+    let debtNanoseconds: Int64
 
     /// The time in which a whole burst is refilled.
     package var refillTime: Duration { .nanoseconds(burstNanoseconds) }
@@ -35,13 +42,16 @@ package struct RateQuota: Hashable, Sendable {
         let refill = Self.increment(burst, nanoseconds, cells)
         guard refill <= Self.nanoseconds(Self.refillMax) else { return nil }
         burstNanoseconds = refill
+        let (debt, overflow) = refill.multipliedReportingOverflow(by: Self.burstsOwedMax)
+        let most = 2 * Self.nanoseconds(Self.refillMax)
+        debtNanoseconds = overflow ? most : min(debt, most)
     }
 
     /// The time in which `cost` is refilled, rounded up. So is a burst, once: however many the charges, rounding lets in no more
-    /// than the quota and what one nanosecond refills. Costs beyond a burst count as a burst, so that what one request can owe
-    /// is bounded, and that a query dearer than the burst waits for all of it rather than for ever.
+    /// than the quota and what one nanosecond refills. No cost is more than a key can owe.
     func increment(_ cost: RateCost) -> Int64 {
-        cost >= burst ? burstNanoseconds : Self.increment(cost, periodNanoseconds, cells)
+        cost == burst
+            ? burstNanoseconds : min(Self.increment(cost, periodNanoseconds, cells), debtNanoseconds)
     }
 
     /// The cells that `nanoseconds` of refilling give, rounded down.

@@ -27,7 +27,7 @@ package final class RateTable: RateStore {
     ///   - keysMax: keys remembered at once.
     ///   - holdFor: when a reservation is let go of that nobody settled: longer than any request lasts.
     ///   - shards: how many locks, at least 1.
-    ///   - now: the time since the start of the Unix era; a step back costs no key more than two bursts.
+    ///   - now: the time since the start of the Unix era; a step back costs no key more than it could owe.
     package init(
         keysMax: Int, holdFor: Duration = .seconds(300), shards: Int = 16,
         now: @escaping @Sendable () -> Duration

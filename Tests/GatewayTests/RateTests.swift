@@ -59,6 +59,19 @@ struct RateTests {
         #expect(fixture.victim.seen.count == 2)
     }
 
+    @Test("a batch of more rows than the burst is paid for row by row")
+    func largeBatch() throws {
+        let (fixture, clock) = try Self.make("{cells: 2, per: 60s}")
+        let picture = try fixture.model.picture(5..<45)
+        #expect(try fixture.ask(picture, picture, picture, picture, picture, picture).status == 200)
+        let denied = try fixture.ask(picture)
+        #expect(denied.status == 429 && denied.fields.value("retry-after") == "150")
+        clock.advance(by: .seconds(149))
+        #expect(try fixture.ask(picture).status == 429)
+        clock.advance(by: .seconds(2))
+        #expect(try fixture.ask(picture).status == 200)
+    }
+
     @Test("a strange query costs its surprise once it is scored, whatever its verdict")
     func surprise() throws {
         // The benign tail beyond p99 has at least −ln 0.01 = 4.6 nats: 8 cells a nat are over the 30 at hand.
