@@ -61,7 +61,8 @@ struct FitVictimOptions: ParsableArguments {
     func answers(to images: ImageSet, run: TrainingRun) async throws -> AnswerSet {
         if let answers { return try AnswerSet(contentsOf: answers, for: images) }
         let client = try client(images.shape)
-        var journal = try AnswerJournal(run.journalPath, imagesDigest: images.digest, victim: client.name)
+        var journal = try AnswerJournal(
+            run.journalPath, imagesDigest: images.digest, victim: client.name, asked: client.conventions)
         let set = try await client.ask(images, journal: &journal, stop: run.stop, show: run.show)
         if let recordAnswers { try set.write(to: recordAnswers) }
         return set

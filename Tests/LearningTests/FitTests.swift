@@ -107,6 +107,43 @@ struct FitTests {
         #expect(throws: Never.self) { try run(folder, resume: true).prepare() }
     }
 
+    @Test("checkpoints are removed from a folder that holds other things, and those are left alone")
+    func sharedFolder() throws {
+        let folder = try ScratchFolder()
+        let run = run(folder)
+        try run.prepare()
+        for name in [
+            "autoencoder", "auxiliary", "thief-12", "perturbation", "classifier", "weights", "thief-x",
+        ] {
+            try folder.write([1], to: "checkpoint/\(name).safetensors")
+        }
+        try folder.write([1], to: "checkpoint/photographs.tar")
+        try FileManager.default.createDirectory(
+            atPath: folder.file("checkpoint/mine.bundle"), withIntermediateDirectories: true)
+        try folder.write([1], to: "checkpoint/mine.bundle/manifest.json")
+        run.discardCheckpoints()
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.file("checkpoint")).sorted()
+                == ["mine.bundle", "photographs.tar", "thief-x.safetensors", "weights.safetensors"])
+        #expect(try folder.bytes("checkpoint/mine.bundle/manifest.json") == [1])
+        // A bundle is no place for them.
+        let inBundle = TrainingRun(
+            workspace: Workspace(threads: 1), checkpoints: folder.file("checkpoint/mine.bundle"),
+            resume: true,
+            stop: StopFlag(), show: { _ in })
+        #expect(throws: TrainingError.self) { try inBundle.prepare() }
+    }
+
+    @Test("the folder goes with the checkpoints where it holds nothing else")
+    func ownFolder() throws {
+        let folder = try ScratchFolder()
+        let run = run(folder)
+        try run.prepare()
+        try folder.write([1], to: "checkpoint/autoencoder.safetensors")
+        run.discardCheckpoints()
+        #expect(!FileManager.default.fileExists(atPath: folder.file("checkpoint")))
+    }
+
     @Test("a damaged checkpoint is refused by name")
     func damagedCheckpoint() throws {
         let folder = try ScratchFolder()

@@ -33,7 +33,7 @@ package struct TrainingRun {
     }
 
     /// Makes the folder of checkpoints. One that holds checkpoints already is refused unless the run resumes:
-    /// they may be hours of work.
+    /// they may be hours of work. So is a finished bundle.
     package func prepare() throws(TrainingError) {
         guard let checkpoints else { return }
         let held = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
@@ -45,6 +45,10 @@ package struct TrainingRun {
                 reason:
                     "it is left from an earlier run; continue that one with --resume, or remove the folder")
         }
+        if held.contains(BundleManifest.fileName) {
+            throw .unusable(
+                path: checkpoints, reason: "it is a bundle; give checkpoints a folder of their own")
+        }
         do {
             try FileManager.default.createDirectory(
                 atPath: checkpoints, withIntermediateDirectories: true)
@@ -53,9 +57,24 @@ package struct TrainingRun {
         }
     }
 
-    /// Removes the checkpoints: to be called once the result is on the disk.
+    /// Removes the checkpoints: to be called once the result is on the disk. Whatever else lies in their folder stays there,
+    /// the folder too then.
     package func discardCheckpoints() {
-        if let checkpoints { try? FileManager.default.removeItem(atPath: checkpoints) }
+        guard let checkpoints else { return }
+        let held = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
+        for name in held where Self.isOwn(name) {
+            try? FileManager.default.removeItem(atPath: checkpoints + "/" + name)
+        }
+        rmdir(checkpoints)
+    }
+
+    /// Whether a file of this name is one that training leaves in the folder.
+    private static func isOwn(_ name: String) -> Bool {
+        if name == journalName || name == journalName + ".before" { return true }
+        guard name.hasSuffix(".safetensors") else { return false }
+        let phase = name.dropLast(".safetensors".count)
+        if ["autoencoder", "auxiliary", "classifier", "perturbation"].contains(phase) { return true }
+        return phase.hasPrefix("thief-") && Int(phase.dropFirst("thief-".count)) != nil
     }
 
     /// The victim's answers so far, among the checkpoints.

@@ -3,12 +3,14 @@ import SAME
 
 /// The answers received so far, appended batch by batch so that an interruption costs no question twice.
 ///
-/// One JSON object a line: first `{"images":DIGEST,"victim":URL}`, then `{"row":N,"answer":[…]}`. A last line
+/// One JSON object a line: first `{"asked":HOW,"images":DIGEST,"victim":URL}`, then `{"row":N,"answer":[…]}`. A last line
 /// torn by a crash is dropped.
 package struct AnswerJournal {
     private struct Head: Codable, Equatable {
         var images: String
         var victim: String
+        /// How the victim is asked and its answers are read; journals of earlier programs do not say it.
+        var asked: String?
     }
     private struct Line: Codable {
         var row: Int
@@ -20,11 +22,11 @@ package struct AnswerJournal {
     /// The answers by row.
     package private(set) var answers: [Int: [Float]] = [:]
 
-    /// Opens the journal at `path`, or begins one; a journal about other images or another victim is begun
-    /// anew.
-    package init(_ path: String, imagesDigest: String, victim: String) throws(FileError) {
+    /// Opens the journal at `path`, or begins one. One about other images or another victim, or whose victim was asked in
+    /// another way, is begun anew; the answers that it holds are kept beside it, as `path.before`.
+    package init(_ path: String, imagesDigest: String, victim: String, asked: String = "") throws(FileError) {
         self.path = path
-        let head = Head(images: imagesDigest, victim: victim)
+        let head = Head(images: imagesDigest, victim: victim, asked: asked)
         if FileManager.default.fileExists(atPath: path) {
             let bytes = try FileBytes.read(path, bytesMax: Self.bytesMax)
             let whole = bytes.lastIndex(of: UInt8(ascii: "\n")).map { bytes[...$0] } ?? []
@@ -32,6 +34,7 @@ package struct AnswerJournal {
                 if whole.count < bytes.count { try FileBytes.replace(path, with: Array(whole)) }
                 return
             }
+            if Self.holdsAnswers(path) { try FileBytes.replace(path + ".before", with: bytes) }
         }
         try FileBytes.replace(path, with: Self.encoded([head]))
     }

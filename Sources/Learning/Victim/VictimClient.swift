@@ -29,6 +29,8 @@ package struct VictimClient: Sendable {
 
     /// The endpoint's name in messages and journals.
     package let name: String
+    /// How it is asked and its answers are read, as far as an answer depends on it.
+    package let conventions: String
     private let encoder: QueryEncoder
     private let reader: AnswerReader
     private let manner: Manner
@@ -44,6 +46,9 @@ package struct VictimClient: Sendable {
         let connections = try VictimConnections(
             text, timeout: manner.timeout, answerBytesMax: manner.answerBytesMax)
         name = text
+        conventions =
+            "\(query.layout) pixels from \(query.range.low) to \(query.range.high) as \(query.inputName ?? "instances"), "
+            + "\(answer.kind) of \(answer.classes ?? 0) classes from \(answer.outputName ?? "predictions")"
         self.manner = manner
         encoder = QueryEncoder(query)
         reader = AnswerReader(answer)
