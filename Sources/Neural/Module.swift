@@ -71,6 +71,19 @@ package enum StateDictError: Error, Equatable {
     case unexpected(String)
     case shapeMismatch(String, found: [Int], expected: [Int])
     case notFinite(String)
+    /// Far fewer values than an architecture has parameters.
+    case tooFew(values: Int, parameters: Int)
+}
+
+extension [String: Tensor] {
+    /// Throws where an architecture of so many parameters cannot be what these values are of: before memory is taken for it,
+    /// which a file of a few hundred bytes could else ask for without end. Where it is but somewhat larger, what does not
+    /// fit is better told tensor by tensor.
+    package func requireRoom(parameters: Int) throws(StateDictError) {
+        let count = values.reduce(0) { $0 + $1.count }
+        guard parameters / 2 > count + 1 << 22 else { return }
+        throw .tooFew(values: count, parameters: parameters)
+    }
 }
 
 extension StateDictError: CustomStringConvertible {
@@ -82,6 +95,8 @@ extension StateDictError: CustomStringConvertible {
         case .shapeMismatch(let name, let found, let expected):
             "“\(name)” has shape \(found), but this architecture needs \(expected)"
         case .notFinite(let name): "“\(name)” holds a value that is not a finite number"
+        case .tooFew(let values, let parameters):
+            "the weights are \(values) numbers, and this architecture has \(parameters) parameters"
         }
     }
 }

@@ -87,6 +87,14 @@ package struct BundleManifest: Codable, Hashable, Sendable {
 
     /// What contradicts something else, or nil.
     package var defect: String? {
+        // First: sizes that are out of bounds are nothing to compute with.
+        do throws(ArchitectureError) {
+            try autoencoder.validate()
+            try auxiliary.validate()
+            try perturbation?.validate()
+        } catch {
+            return error.description
+        }
         if autoencoder.image != image {
             return "the autoencoder is for images of \(autoencoder.image), not \(image)"
         }
@@ -108,13 +116,6 @@ package struct BundleManifest: Codable, Hashable, Sendable {
         if statistics != nil { expected.append(Self.statisticsFile) }
         if frame != nil { expected.append(Self.frameFile) }
         if Set(files.keys) != Set(expected) { return "files must be \(expected.joined(separator: " and "))" }
-        do throws(ArchitectureError) {
-            try autoencoder.validate()
-            try auxiliary.validate()
-            try perturbation?.validate()
-        } catch {
-            return error.description
-        }
         for (name, shift) in (precisions ?? [:]).sorted(by: { $0.key < $1.key }) {
             if let defect = shift.defect { return "precisions.\(name): \(defect)" }
         }

@@ -226,13 +226,15 @@ extension Scorer {
         return Float(sum / Double(shape.channels * (height - 2) * (width - 2)))
     }
 
-    /// KL(V ‖ A) / K in nats, with the auxiliary's probabilities floored at 1e-12 so that it stays finite.
+    /// KL(V ‖ A) / K in nats, with the auxiliary's probabilities floored at 1e-12 so that it stays finite. Not a number where
+    /// one of them is none.
     ///
     /// **Source** the authors' code: the divergence averaged over the K classes.
     package static func deviation(_ victim: [Double], _ auxiliary: [Float]) -> Float {
         var sum = 0.0
         for (v, a) in zip(victim, auxiliary) where v > 0 { sum += v * (log(v) - log(max(Double(a), 1e-12))) }
-        return Float(max(0, sum) / Double(max(victim.count, 1)))
+        // The larger of 0 and what is no number would be 0.
+        return sum.isNaN ? .nan : Float(max(0, sum) / Double(max(victim.count, 1)))
     }
 
     /// The answer scaled to sum to one, or nil when it is no distribution over so many classes: another

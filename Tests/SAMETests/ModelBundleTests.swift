@@ -86,6 +86,12 @@ struct ModelBundleTests {
         } accepts: {
             if case .inconsistent(_, let reason) = $0 { reason.contains("patch") } else { false }
         },
+        Damage("an autoencoder of a hundred gigabytes") {
+            try edit($0, "\"encoderDepth\" : 1", "\"encoderDepth\" : 64")
+            try edit($0, "\"embedding\" : 16", "\"embedding\" : 4096")
+        } accepts: {
+            if case .weights(_, let reason) = $0 { reason.contains("parameters") } else { false }
+        },
         Damage("a calibration that does not ascend") {
             try edit($0, "\"tailScale\" : ", "\"tailScale\" : -")
         } accepts: {
@@ -121,6 +127,14 @@ struct ModelBundleTests {
             if case .file(.unreadable) = $0 { true } else { false }
         },
     ]
+
+    @Test("sizes out of bounds are told before anything is computed from them")
+    func overflowingSizes() throws {
+        var manifest = try Fitted.bundle().manifest
+        manifest.auxiliary = .conv3(image: Fitted.image, classes: 3, width: .max / 2)
+        manifest.references = ReferenceFeatures.Shape(count: 1, features: 1, neighbours: 1)
+        #expect(manifest.defect?.contains("width") == true)
+    }
 
     @Test("a written bundle loads with the same manifest and the same weights")
     func roundTrip() throws {

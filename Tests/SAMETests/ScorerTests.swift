@@ -7,6 +7,12 @@ import Testing
 struct ScorerTests {
     private func scorer() throws -> Scorer { Scorer(try Fitted.bundle()) }
 
+    @Test("a deviation from what is no number is none")
+    func deviationFromNothing() {
+        #expect(Scorer.deviation([0.5, 0.5], [.nan, 0.5]).isNaN)
+        #expect(Scorer.deviation([0, 1], [.nan, 1]) == 0)
+    }
+
     @Test("a row's examination is the same to the bit in any batch, at any place")
     func batchIndependent() throws {
         let scorer = try scorer()

@@ -29,9 +29,10 @@ struct VoiceSimulation {
         _ images: ImageSet, at heldOut: [Int], sample: BenignSample, terms: [ScoreTerm],
         combination: Calibration.Combination
     ) throws -> [ScoreTerm: Voice] {
+        guard combination == .tailSum else { return [:] }
         let plain = try Calibration(sample: sample.standIn, terms: terms, combination: combination)
         let names = plain.terms.map(\.term)
-        guard combination == .tailSum, names.count > 1 else { return [:] }
+        guard names.count > 1 else { return [:] }
         let surprises = { (values: TermValues) in
             plain.surprises(values).map { $0 ?? TailFunction.surpriseMax }
         }

@@ -54,6 +54,12 @@ package struct ForeignWeights: Sendable {
         try check(sizes.image, is: image)
         let model: MaskedAutoencoder
         do throws(ArchitectureError) {
+            try sizes.validate()
+        } catch {
+            throw .impossible(path: path, error)
+        }
+        try requireRoom(sizes.parameterCount)
+        do throws(ArchitectureError) {
             model = try MaskedAutoencoder(unfilled: sizes)
         } catch {
             throw .impossible(path: path, error)
@@ -72,6 +78,12 @@ package struct ForeignWeights: Sendable {
         }
         try check(architecture.image, is: image)
         let model: Classifier
+        do throws(ArchitectureError) {
+            try architecture.validate()
+        } catch {
+            throw .impossible(path: path, error)
+        }
+        try requireRoom(architecture.parameterCount)
         do throws(ArchitectureError) {
             model = try Classifier(unfilled: architecture)
         } catch {
@@ -92,12 +104,26 @@ package struct ForeignWeights: Sendable {
         try check(architecture.image, is: image)
         let model: PerturbationDetector
         do throws(ArchitectureError) {
+            try architecture.validate()
+        } catch {
+            throw .impossible(path: path, error)
+        }
+        try requireRoom(architecture.parameterCount)
+        do throws(ArchitectureError) {
             model = try PerturbationDetector(unfilled: architecture)
         } catch {
             throw .impossible(path: path, error)
         }
         try fill(model) { _ in false }
         return model
+    }
+
+    private func requireRoom(_ parameters: Int) throws(ImportError) {
+        do throws(StateDictError) {
+            try state.requireRoom(parameters: parameters)
+        } catch {
+            throw .mismatch(path: path, [error])
+        }
     }
 
     /// Every tensor that does not fit is told at once.

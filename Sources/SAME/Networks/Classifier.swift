@@ -46,6 +46,8 @@ package final class Classifier: Module {
 
     /// A model with the weights of a state dict.
     package convenience init(_ architecture: ClassifierArchitecture, state: StateDict) throws {
+        try architecture.validate()
+        try state.requireRoom(parameters: architecture.parameterCount)
         try self.init(unfilled: architecture)
         try load(state, ignoring: ignores)
     }

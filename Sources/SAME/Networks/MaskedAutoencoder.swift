@@ -31,6 +31,8 @@ package final class MaskedAutoencoder: Module {
 
     /// A model with the weights of a state dict.
     package convenience init(_ architecture: MaskedAutoencoderArchitecture, state: StateDict) throws {
+        try architecture.validate()
+        try state.requireRoom(parameters: architecture.parameterCount)
         try self.init(unfilled: architecture)
         try load(state)
     }

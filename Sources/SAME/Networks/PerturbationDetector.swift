@@ -36,6 +36,8 @@ package final class PerturbationDetector: Module {
 
     /// A model with the weights of a state dict.
     package convenience init(_ architecture: PerturbationDetectorArchitecture, state: StateDict) throws {
+        try architecture.validate()
+        try state.requireRoom(parameters: architecture.parameterCount)
         try self.init(unfilled: architecture)
         try load(state)
     }
