@@ -73,9 +73,9 @@ final class GatewayServices: Sendable {
     /// What charges the requests of a route.
     func limiter(for route: Route) -> RateLimiter { RateLimiter(rules: route.rates, store: rates) }
 
-    /// Writes one row's decision down and counts it.
-    func note(_ decision: DecisionRecord) {
-        metrics.record(decision)
+    /// Writes a decision down and counts the rows that it is about.
+    func note(_ decision: DecisionRecord, rows: Int = 1) {
+        metrics.record(decision, rows: rows)
         journal.record(decision)
     }
 }

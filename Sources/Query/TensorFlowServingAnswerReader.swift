@@ -15,6 +15,8 @@ struct TensorFlowServingAnswerReader {
     private var confidences: [Float] = []
     /// The class of each row, of answers that hold nothing else.
     private var labels: [Int?] = []
+    /// The objects that hold other things beside what is read.
+    private var companies: [Answer.Company] = []
     /// The name that an unnamed configuration lets the first row choose for all.
     private var outputName: String?
 
@@ -33,7 +35,8 @@ struct TensorFlowServingAnswerReader {
         let classes = format.kind.isDistribution ? classes ?? 0 : 0
         return Answer(
             rows: rows, classes: classes, probabilities: try probabilities(classes: classes),
-            summary: summary, body: body, kind: format.kind, numbers: numbers, values: values)
+            summary: summary, body: body, kind: format.kind, numbers: numbers, values: values,
+            companies: companies)
     }
 
     private static let predictions = Array("predictions".utf8)
@@ -46,7 +49,9 @@ struct TensorFlowServingAnswerReader {
         }
         var object = Scanner.ObjectState()
         var isFound = false
+        var company = Answer.Company(inside: scanner.position)
         while let key = try scanner.nextKey(&object) {
+            defer { company.passed(scanner.position) }
             guard key == Self.predictions || key == Self.outputs else {
                 try scanner.skipValue(depth: 1)
                 continue
@@ -54,7 +59,9 @@ struct TensorFlowServingAnswerReader {
             guard !isFound else { throw .noPredictions }
             isFound = true
             if key == Self.predictions { try readPredictions(&scanner) } else { try readOutputs(&scanner) }
+            company.met(rows: 0..<rows, until: scanner.position)
         }
+        keep(company, endingAt: scanner.position)
         try scanner.finish()
         guard isFound else { throw .noPredictions }
     }
@@ -93,7 +100,9 @@ struct TensorFlowServingAnswerReader {
         var object = Scanner.ObjectState()
         var names: [String] = []
         var isFound = false
+        var company = Answer.Company(inside: scanner.position)
         while let key = try scanner.nextKey(&object) {
+            defer { company.passed(scanner.position) }
             let name = String(decoding: key, as: UTF8.self)
             if names.count < 16 { names.append(name) }
             guard format.outputName != nil || names.count == 1 else { throw .outputNameNeeded(names: names) }
@@ -103,9 +112,19 @@ struct TensorFlowServingAnswerReader {
                 continue
             }
             isFound = true
+            let first = rows
             try value(&self, &scanner)
+            company.met(rows: first..<rows, until: scanner.position)
         }
         guard isFound else { throw .outputNameNeeded(names: names) }
+        keep(company, endingAt: scanner.position)
+    }
+
+    private mutating func keep(_ company: Answer.Company, endingAt end: Int) {
+        guard company.isShared else { return }
+        var company = company
+        company.inside = company.inside.lowerBound..<end - 1
+        companies.append(company)
     }
 
     private var summary: Answer.Summary {

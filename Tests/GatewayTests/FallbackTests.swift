@@ -104,9 +104,30 @@ struct FallbackTests {
         #expect(answer.status == 200 && answer.body == fixture.victim.answers[0])
         #expect(fixture.gateway.counters.overloaded.load(ordering: .relaxed) == 1)
         release()
+        let metrics = try Exposed(fixture.admin().send(.get, "/metrics"))
+        let unscored = metrics[#"samegate_rows_total{route="predict",verdict="unscored",mode="enforce"}"#]
+        #expect(unscored == Double(rows))
         let lines = try fixture.lines("decisions")
         #expect(lines.count == 1 && lines[0]["verdict"] as? String == "unscored")
         #expect(lines[0]["reason"] as? String == "the scoring queue is full")
+        #expect(lines[0]["rows"] as? Int == rows && (lines[0]["digest"] as? String == nil) == (rows > 1))
+    }
+
+    @Test("a full scoring queue lets by nothing that cannot be read, however long")
+    func overloadUndecodable() throws {
+        let fixture = try GatewayFixture.make()
+        let release = Self.saturate(fixture)
+        defer { release() }
+        let picture = try fixture.model.picture(99..<100)
+        let body = fixture.body(Array(repeating: picture, count: 300))
+        #expect(body.count > ProtectedExchange.decodeInlineBytesMax)
+        #expect(try fixture.ask(body: Array(body.dropLast())).status == 400)
+        let long = fixture.body(Array(repeating: picture, count: 1025))
+        #expect(try fixture.ask(body: long).status == 400)
+        #expect(fixture.victim.seen.isEmpty)
+        #expect(fixture.gateway.counters.overloaded.load(ordering: .relaxed) == 0)
+        release()
+        #expect(try fixture.verdicts() == ["reject", "reject"])
     }
 
     @Test("a full scoring queue refuses where the route says reject, and scores again once it is empty")
@@ -188,6 +209,21 @@ struct FallbackTests {
         let fixture = try GatewayFixture.make()
         fixture.victim.play(.text("garbage"))
         #expect(try fixture.ask(TinyModel.picture(fixture.model.image, seed: 1, amplitude: 50)).status == 403)
+    }
+
+    @Test("an answer that cannot be read cannot be changed, and the log does not say that it was")
+    func unreadablePerturb() throws {
+        let fixture = try GatewayFixture.make(Plan(bands: Plan.perturb))
+        let picture = try fixture.model.picture(60..<90)
+        #expect(try fixture.ask(picture).status == 200)
+        fixture.victim.play(.text("garbage"))
+        #expect(try fixture.ask(picture).text == "garbage")
+        let metrics = try Exposed(fixture.admin().send(.get, "/metrics"))
+        #expect(metrics[#"samegate_rows_total{route="predict",verdict="perturb",mode="enforce"}"#] == 1)
+        let lines = try fixture.lines("decisions")
+        #expect(lines.map { $0["verdict"] as? String } == ["perturb", "perturb"])
+        #expect(lines.map { $0["mode"] as? String } == ["enforce", "observe"])
+        #expect((lines[1]["reason"] as? String)?.hasPrefix("unreadable answer: ") == true)
     }
 
     @Test("an answer that cannot be read is refused where the route says reject, and the log says so")

@@ -59,6 +59,30 @@ struct RateTests {
         #expect(fixture.victim.seen.count == 2)
     }
 
+    @Test("a long body is charged by its rows where no worker is free to decode it, too")
+    func overload() throws {
+        let (fixture, _) = try Self.make("{cells: 400, per: 600s}")
+        let release = FallbackTests.saturate(fixture)
+        defer { release() }
+        let picture = try fixture.model.picture(5..<45)
+        let body = fixture.body(Array(repeating: picture, count: 300))
+        #expect(try fixture.ask(body: body).status == 200)
+        #expect(try fixture.ask(body: body).status == 429)
+        #expect(fixture.victim.seen.count == 1)
+    }
+
+    @Test("a batch that a rate refuses is one line of the decision log, whatever its rows")
+    func refusedBatch() throws {
+        let (fixture, _) = try Self.make("{cells: 1, per: 600s}")
+        let picture = try fixture.model.picture(5..<45)
+        #expect(try fixture.ask(picture).status == 200)
+        #expect(try fixture.ask(picture, picture, picture).status == 429)
+        let metrics = try Exposed(fixture.admin().send(.get, "/metrics"))
+        #expect(metrics[#"samegate_rows_total{route="predict",verdict="reject",mode="enforce"}"#] == 3)
+        let lines = try fixture.lines("decisions")
+        #expect(lines.count == 2 && lines[1]["rows"] as? Int == 3 && lines[1]["digest"] is NSNull)
+    }
+
     @Test("a batch of more rows than the burst is paid for row by row")
     func largeBatch() throws {
         let (fixture, clock) = try Self.make("{cells: 2, per: 60s}")

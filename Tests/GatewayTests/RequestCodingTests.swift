@@ -99,6 +99,24 @@ struct RequestCodingTests {
         #expect(try fixture.verdicts() == Array(repeating: "reject", count: bodies.count))
     }
 
+    @Test("decoded, a body may be as long as its route says, less or more than elsewhere")
+    func routeLimits() throws {
+        let pictures = try (0..<60).map {
+            try GatewayFixture.make().model.picture(5..<90, seed: UInt64(1 + $0))
+        }
+        func status(_ route: String, _ all: String) throws -> Int {
+            let fixture = try GatewayFixture.make(
+                Plan(
+                    queue: 1000, predictKeys: ", limits: {request_body_bytes: \(route)}",
+                    sections: "limits: {request_body_bytes: \(all)}"))
+            let body = fixture.body(pictures)
+            #expect(body.count > 40 << 10)
+            return try fixture.ask(body: try coded(body, .gzip), fields: ["Content-Encoding": "gzip"]).status
+        }
+        #expect(try status("32KiB", "8MiB") == 413)
+        #expect(try status("8MiB", "32KiB") == 200)
+    }
+
     @Test("an unknown coding is answered 415 with what is known, before the body is read (RFC 9110 §15.5.16)")
     func unknown() throws {
         let fixture = try GatewayFixture.make()

@@ -63,17 +63,45 @@ struct AnswerTests {
         }
     }
 
-    @Test("rewriting changes the numbers of the rows it is given and no other byte")
+    @Test("rewriting changes the numbers of the rows it is given, and leaves out what stands beside them")
     func rewriting() throws {
         let text =
             "{ \"x\": 1.50,\n \"predictions\" :[ [ 1e-1,0.90 ] ,[0.5 , 0.5],[0.25,7.5e-1]], \"z\":[0.90]}\n"
         let answer = try Self.read(text, rows: 3)
         #expect(answer.rewritten(rows: [:]) == Array(text.utf8))
         let changed = answer.rewritten(rows: [0: [0.2, 0.8], 2: [1, 0]])
-        let expected =
-            "{ \"x\": 1.50,\n \"predictions\" :[ [ 0.2,0.8 ] ,[0.5 , 0.5],[1.0,0.0]], \"z\":[0.90]}\n"
+        let expected = "{\"predictions\" :[ [ 0.2,0.8 ] ,[0.5 , 0.5],[1.0,0.0]]}\n"
         #expect(String(decoding: changed, as: UTF8.self) == expected)
         #expect(try AnswerReader(AnswerFormat()).read(changed, rows: 3).row(0) == [0.2, 0.8])
+    }
+
+    @Test(
+        "other outputs of a changed row are left out, wherever they stand; those of other rows stay",
+        arguments: [
+            (
+                #"{"predictions":[{"l":[9,1],"p":[0.9,0.1],"c":0},{ "p":[0.5,0.5] , "l":[1,1]}]}"#,
+                #"{"predictions":[{"p":[0.2,0.8]},{ "p":[0.5,0.5] , "l":[1,1]}]}"#
+            ),
+            (
+                #"{"predictions":[{ "p" : [0.9,0.1]  ,"l":[9,1]},{"l":[1,1], "p":[0.5,0.5]}]}"#,
+                #"{"predictions":[{"p" : [0.2,0.8]},{"l":[1,1], "p":[0.5,0.5]}]}"#
+            ),
+            (
+                #"{"predictions":[{"p":[0.9,0.1]},{"l":[1,1],"p":[0.5,0.5]}]}"#,
+                #"{"predictions":[{"p":[0.2,0.8]},{"l":[1,1],"p":[0.5,0.5]}]}"#
+            ),
+            (
+                #"{"outputs":{"l":[[9,1],[1,1]], "p":[[0.9,0.1],[0.5,0.5]], "c":[0,0]}, "m":"x"}"#,
+                #"{"outputs":{"p":[[0.2,0.8],[0.5,0.5]]}}"#
+            ),
+        ])
+    func besides(text: String, expected: String) throws {
+        let format = AnswerFormat(outputName: "p")
+        let answer = try Self.read(text, rows: 2, format)
+        #expect(answer.rewritten(rows: [:]) == Array(text.utf8))
+        let changed = answer.rewritten(rows: [0: [0.2, 0.8]])
+        #expect(String(decoding: changed, as: UTF8.self) == expected)
+        #expect(try AnswerReader(format).read(changed, rows: 2).row(1) == [0.5, 0.5])
     }
 
     @Test(

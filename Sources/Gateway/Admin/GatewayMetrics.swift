@@ -91,12 +91,12 @@ final class GatewayMetrics: Sendable {
     // MARK: Recording
 
     /// Counts a row's decision, and its request's times with the first row.
-    func record(_ decision: DecisionRecord, trace: TraceMark? = nil) {
+    func record(_ decision: DecisionRecord, rows count: Int = 1, trace: TraceMark? = nil) {
         guard let rows, let phases, let place = places[decision.route] else { return }
         if let verdict = Self.verdicts.firstIndex(of: decision.verdict.rawValue) {
             let mode = decision.isEnforced ? 0 : 1
             let index = (place * Self.verdicts.count + verdict) * Self.modes.count + mode
-            rows.counter(at: index).add()
+            rows.counter(at: index).add(UInt64(count))
         }
         guard decision.row == 0 else { return }
         let latencies = decision.latencies

@@ -4,10 +4,7 @@ import Settings
 
 /// What decoding and encoding share on all routes of a gateway.
 final class CodingServices: Sendable {
-    /// For request bodies.
-    let requestLimits: DecodingLimits
-    /// For upstreams' answers: not a client's to choose, so that their length alone is bounded.
-    let answerLimits: DecodingLimits
+    private let decodedRatio: Int
     /// For answers that are compressed as they pass.
     let deflaters: DeflaterPool
     let counters: CodingCounters
@@ -17,14 +14,22 @@ final class CodingServices: Sendable {
     init(_ limits: LimitsSettings, after earlier: CodingServices? = nil) {
         counters = earlier?.counters ?? CodingCounters()
         compressedAnswers = limits.body.compressedAnswers
-        requestLimits = DecodingLimits(
-            bytesMax: limits.requestBodyBytes, ratioMax: limits.body.decodedRatio)
-        answerLimits = DecodingLimits(bytesMax: limits.answerBytes, ratioMax: .max)
+        decodedRatio = limits.body.decodedRatio
         if let earlier, earlier.compressedAnswers == limits.body.compressedAnswers {
             deflaters = earlier.deflaters
         } else {
             deflaters = DeflaterPool(borrowedMax: limits.body.compressedAnswers)
         }
+    }
+
+    /// For the body of a request that has these limits: plain it may be as long as one that comes plain.
+    func requestLimits(_ limits: ProxyLimits) -> DecodingLimits {
+        DecodingLimits(bytesMax: limits.requestBodyBytesMax, ratioMax: decodedRatio)
+    }
+
+    /// For the answer to it: not a client's to choose, so that its length alone is bounded.
+    func answerLimits(_ limits: ProxyLimits) -> DecodingLimits {
+        DecodingLimits(bytesMax: limits.answerBytesMax, ratioMax: .max)
     }
 }
 

@@ -17,13 +17,12 @@ extension ProtectedExchange {
     /// Gives an answer to `completion` plain, here or after a time on the scoring pool. One that is no coding's, or an
     /// unknown one's, is given as it came: it cannot be read then, which is the route's to judge.
     func decoded(_ response: CollectedResponse, _ completion: @escaping (CollectedResponse) -> Void) {
+        let limits = services.codings.answerLimits(exchange.limits)
         guard !response.body.isEmpty, response.head.fields.contains("content-encoding"),
             let applied = try? ContentCoding.applied(
-                response.head.fields.values("content-encoding"),
-                codingsMax: services.codings.answerLimits.codingsMax),
+                response.head.fields.values("content-encoding"), codingsMax: limits.codingsMax),
             !applied.isEmpty
         else { return completion(response) }
-        let limits = services.codings.answerLimits
         let attempt = decode(response, applied, limits.inline(bytesMax: Self.decodeInlineBytesMax))
         guard case .failure(let error) = attempt, error.isOverLimit else {
             return take(attempt, response, applied, completion)

@@ -35,6 +35,7 @@ extension ProtectedExchange {
         let verdict = protection.policy.verdict(for: assessments)
         var decision = Decision(scores, .rows(verdict), reason: reading.failureReason)
         if answer == nil, protection.onUnreadableAnswer == .reject { decision.verdict = .refused }
+        decision.leavesAnswer = answer == nil
         guard protection.mode == .enforce else {
             record(decision, joined)
             return deliver(joined.response.response)
@@ -221,6 +222,8 @@ struct Decision {
     let scores: [AnomalyScore]
     var verdict: Verdicts
     let reason: String?
+    /// The answer could not be read, so nothing of it can be changed: a verdict that asks for that is not carried out.
+    var leavesAnswer = false
 
     init(_ scores: [AnomalyScore], _ verdict: Verdicts, reason: String?) {
         self.scores = scores

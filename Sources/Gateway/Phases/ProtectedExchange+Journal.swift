@@ -5,7 +5,8 @@ import SAME
 import Settings
 import Transport
 
-// What the decision log is told. Each row gets one line, whatever became of it.
+// What the decision log is told. Each row that was scored gets a line; a request that was not gets one for all its rows: whoever
+// is refused must not be able to fill the log at no cost.
 extension ProtectedExchange {
     /// The rows of a scored request.
     func record(_ decision: Decision, _ joined: Joined) {
@@ -25,6 +26,7 @@ extension ProtectedExchange {
             record.score = score.raw
             record.percentile = score.percentile
             record.terms = score.terms.map(\.rawValue)
+            if decision.leavesAnswer, case .perturb = verdict { record.isEnforced = false }
             if case .proofOfWork(let demand) = verdict {
                 record.difficulty = Self.difficulty(demand.expectedHashes)
             }
@@ -50,17 +52,14 @@ extension ProtectedExchange {
         }
     }
 
-    /// The rows of a request that was not scored, or one line for the request when no rows are known.
+    /// A request that was not scored.
     func recordUnscored(_ reason: String, as unscored: Unscored) {
         guard !isRecorded else { return }
         isRecorded = true
-        guard let batch else {
-            return services.note(
-                base(verdict: unscored.verdict, reason: reason, row: 0, batch: nil))
-        }
-        for row in 0..<batch.rows {
-            services.note(base(verdict: unscored.verdict, reason: reason, row: row, batch: batch))
-        }
+        var record = base(verdict: unscored.verdict, reason: reason, row: 0, batch: batch)
+        // Of several rows none is the one that it is about.
+        if let batch, batch.rows > 1 { record.digest = nil }
+        services.note(record, rows: batch?.rows ?? 1)
     }
 
     /// A withheld answer that went out on proof.

@@ -19,7 +19,8 @@ extension ProtectedExchange {
         note.requestCoding = fields.values("content-encoding").joined(separator: ", ")
         do throws(CodingError) {
             codings = try ContentCoding.applied(
-                fields.values("content-encoding"), codingsMax: services.codings.requestLimits.codingsMax)
+                fields.values("content-encoding"),
+                codingsMax: services.codings.requestLimits(exchange.limits).codingsMax)
         } catch {
             codingError = error
             if isRefused(error) {
@@ -33,7 +34,7 @@ extension ProtectedExchange {
     /// The body as it came: decoded here when it is short and stays so, and on the scoring pool otherwise.
     func receivedCoded(_ body: [UInt8]) {
         if let codingError { return undecodable(codingError, body) }
-        let limits = services.codings.requestLimits
+        let limits = services.codings.requestLimits(exchange.limits)
         if body.count <= Self.decodeInlineBytesMax {
             let attempt = decode(body, limits.inline(bytesMax: Self.decodeInlineBytesMax))
             guard case .failure(let error) = attempt, error.isOverLimit else {

@@ -111,7 +111,25 @@ final class ProtectedExchange: @unchecked Sendable {
                 self.decoded(result, body)
             }
         }
-        if admission != .accepted { overloaded(body) }
+        if admission != .accepted { overloaded(undecoded: body) }
+    }
+
+    /// There is no worker to decode so long a body. Where it may pass without a score it is decoded here, lest overload be the
+    /// way for bodies that nobody can read, and for more rows than are paid for.
+    private func overloaded(undecoded body: [UInt8]) {
+        guard !protection.refuses(protection.onOverload) else { return overloaded(body) }
+        let (result, took) = timed { decode(body) }
+        latencies.parse = took
+        switch result {
+        case .failure(let error): undecodable(error.description, body)
+        case .success(let batch):
+            self.batch = batch
+            if let proof = proofField {
+                redeem(proof, batch)
+            } else if admit(rows: batch.rows) {
+                overloaded(body)
+            }
+        }
     }
 
     /// What `work` returns, and how long it took.
@@ -183,7 +201,7 @@ final class ProtectedExchange: @unchecked Sendable {
     }
 
     func overloaded(_ body: [UInt8]) {
-        // Without rows the request was too long to be decoded here, and has not been charged yet.
+        // Without rows the request is refused undecoded, and has not been charged yet.
         guard batch != nil || admit(rows: 1) else { return }
         services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
         recordUnscored("the scoring queue is full", as: .fallback(protection.onOverload))
