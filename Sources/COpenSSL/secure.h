@@ -45,6 +45,12 @@ static inline void samegate_ctx_set_client_cache(SSL_CTX *ctx) {
 
 static inline void samegate_ctx_set_chain_max(SSL_CTX *ctx, long bytes) { SSL_CTX_set_max_cert_list(ctx, bytes); }
 
+// Whether the last reading of a PEM block has failed for want of another: 1 when so.
+static inline int samegate_pem_is_over(void) {
+    const unsigned long error = ERR_peek_last_error();
+    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
 static inline void samegate_ctx_set_owner(SSL_CTX *ctx, void *owner) { SSL_CTX_set_app_data(ctx, owner); }
 static inline void *samegate_ctx_owner(const SSL_CTX *ctx) { return SSL_CTX_get_app_data(ctx); }
 

@@ -94,13 +94,17 @@ final class CertificateFile: @unchecked Sendable {
     /// The certificates of a file in their order, at least one; the caller owns them.
     static func certificates(_ file: String) throws(SecureError) -> [OpaquePointer] {
         let bytes = try read(file)
-        let all = withMemory(bytes) { bio in
+        let (all, isWhole) = withMemory(bytes) { bio in
             var all: [OpaquePointer] = []
-            while all.count < chainMax, let next = PEM_read_bio_X509(bio, nil, nil, nil) { all.append(next) }
-            return all
+            ErrorQueue.clear()
+            while all.count <= chainMax, let next = PEM_read_bio_X509(bio, nil, nil, nil) { all.append(next) }
+            // A certificate that is damaged, or one too many, must not look like the end of the file.
+            let isWhole = all.count <= chainMax && samegate_pem_is_over() == 1
+            return (all, isWhole)
         }
-        guard !all.isEmpty else { throw .noCertificate(file: file) }
-        return all
+        if isWhole, !all.isEmpty { return all }
+        for certificate in all { X509_free(certificate) }
+        throw all.isEmpty ? .noCertificate(file: file) : .chainDamaged(file: file, good: all.count)
     }
 
     private static func privateKey(_ file: String) throws(SecureError) -> OpaquePointer {

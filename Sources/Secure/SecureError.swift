@@ -4,6 +4,8 @@ package enum SecureError: Error, Equatable, Sendable {
     case unreadable(file: String, reason: String)
     /// There is no PEM certificate in the file.
     case noCertificate(file: String)
+    /// After so many certificates the file holds one that cannot be read, or more than a chain may have.
+    case chainDamaged(file: String, good: Int)
     /// There is no PEM private key in the file.
     case noKey(file: String)
     /// The private key is protected by a passphrase.
@@ -29,6 +31,8 @@ extension SecureError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .unreadable(let file, let reason): "\(file) cannot be read: \(reason)"
+        case .chainDamaged(let file, let good):
+            "\(file): after \(good) certificates there is one that cannot be read, or one too many"
         case .noCertificate(let file):
             "\(file) holds no certificate; it must have PEM with -----BEGIN CERTIFICATE-----"
         case .noKey(let file):

@@ -68,7 +68,10 @@ package final class ServerSecurity: SessionMaker {
         _ settings: ServerSecuritySettings
     ) throws(SecureProblems) -> @Sendable () -> Void {
         let fresh = try ServerContext(settings, keys: keys)
-        return { @Sendable [self] in context.withLock { $0 = fresh } }
+        return { @Sendable [self] in
+            keys.change(lifetime: settings.sessionLifetime)
+            context.withLock { $0 = fresh }
+        }
     }
 
     private var present: ServerContext { context.withLock { $0 } }

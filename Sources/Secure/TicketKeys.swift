@@ -15,24 +15,32 @@ final class TicketKeys: Sendable {
         let made: MonotonicTime
     }
 
-    private let lifetime: Duration
+    private struct State {
+        var lifetime: Duration
+        /// Newest first.
+        var keys: [Key] = []
+    }
+
     private let clock: any LoopClock
-    /// Newest first.
-    private let keys = Mutex<[Key]>([])
+    private let state: Mutex<State>
 
     /// Keys that seal for `lifetime` each, by `clock`.
     init(lifetime: Duration, clock: any LoopClock) {
-        self.lifetime = lifetime
+        state = Mutex(State(lifetime: lifetime))
         self.clock = clock
     }
+
+    /// From now on keys seal for so long each, those that are there included.
+    func change(lifetime: Duration) { state.withLock { $0.lifetime = lifetime } }
 
     /// The key to seal with, or nil when the system has no random bytes.
     func current() -> Key? {
         let now = clock.now()
-        return keys.withLock { keys in
-            if let newest = keys.first, now.duration(since: newest.made) < lifetime { return newest }
+        return state.withLock { state in
+            let lifetime = state.lifetime
+            if let newest = state.keys.first, now.duration(since: newest.made) < lifetime { return newest }
             guard let key = Self.make(at: now) else { return nil }
-            keys = [key] + keys.filter { now.duration(since: $0.made) < lifetime * 2 }
+            state.keys = [key] + state.keys.filter { now.duration(since: $0.made) < lifetime * 2 }
             return key
         }
     }
@@ -40,10 +48,10 @@ final class TicketKeys: Sendable {
     /// The key of this name if it may still open tickets, and whether the ticket should be replaced by a new one.
     func key(named name: UnsafeRawBufferPointer) -> (key: Key, isOld: Bool)? {
         let now = clock.now()
-        return keys.withLock { keys in
-            guard let key = keys.first(where: { $0.name.elementsEqual(name) }) else { return nil }
+        return state.withLock { state in
+            guard let key = state.keys.first(where: { $0.name.elementsEqual(name) }) else { return nil }
             let age = now.duration(since: key.made)
-            return age < lifetime * 2 ? (key, age >= lifetime) : nil
+            return age < state.lifetime * 2 ? (key, age >= state.lifetime) : nil
         }
     }
 

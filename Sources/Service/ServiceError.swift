@@ -39,7 +39,7 @@ extension ServiceError: CustomStringConvertible {
             "inherited sockets that no listener asks for: \(sockets.joined(separator: ", "));"
                 + " give listen the same addresses, or a socket's name in listen[].socket"
         case .unknownAccount(let name): "there is no user or group \"\(name)\" on this machine"
-        case .notRoot(let user): "only root can become \(user); leave service.user out, or start as root"
+        case .notRoot(let user): "only root can become \(user); leave daemon.user out, or start as root"
         case .unwritable(let directory, let user):
             "\(user) may not make files in \(directory); change its owner: chown \(user) '\(directory)'"
         case .system(let operation, let code): "\(operation): \(TransportError.reason(code))"

@@ -58,11 +58,11 @@ struct DecisionsCommand: ParsableCommand {
         let filter = try filter()
         if summary || json || replay != nil { return try summarise(filter) }
         var reader = LogReader()
-        for file in files.dropLast(follow ? 1 : 0) {
+        for file in complete.dropLast(follow ? 1 : 0) {
             reader.readLines(of: file) { Self.show($0, filter) }
         }
         try Self.report(reader.findings)
-        guard follow, let last = files.last else { return }
+        guard follow, let last = complete.last else { return }
         let follower = LogFollower(last, fromEnd: false)
         while true {
             follower.poll { Self.show($0, filter) }
@@ -71,10 +71,14 @@ struct DecisionsCommand: ParsableCommand {
         }
     }
 
+    /// The files without those that are still being gzipped: what they hold is in the files that they are made of, which the
+    /// same pattern names.
+    private var complete: [String] { files.count > 1 ? files.filter { !$0.hasSuffix(".gz.partial") } : files }
+
     private func summarise(_ filter: DecisionFilter) throws {
         var reader = LogReader()
         var summary = DecisionSummary(filter: filter, replay: try replayed())
-        for file in files { reader.readDecisions(of: file) { summary.add($0) } }
+        for file in complete { reader.readDecisions(of: file) { summary.add($0) } }
         print(
             json ? summary.json(findings: reader.findings) : summary.text(findings: reader.findings),
             terminator: json ? "\n" : "")

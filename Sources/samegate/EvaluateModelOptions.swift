@@ -132,9 +132,12 @@ struct EvaluateModelOptions: ParsableArguments {
         if let path = victim ?? (suite == .quick ? "Config/demo/victim.model" : nil) {
             let directory = try ClassifierDirectory(contentsOf: path)
             let architecture = directory.manifest.architecture
-            guard architecture.image == data.test.shape, architecture.classes >= data.testLabels.classes
-            else {
+            guard architecture.image == data.test.shape else {
                 throw ValidationError("\(path) takes \(architecture.image), the data are \(data.test.shape)")
+            }
+            guard architecture.classes >= data.testLabels.classes else {
+                throw ValidationError(
+                    "\(path) knows \(architecture.classes) classes, the data have \(data.testLabels.classes)")
             }
             return (directory.classifier, path)
         }

@@ -1,3 +1,4 @@
+import COpenSSL
 import Foundation
 import Testing
 import Transport
@@ -62,6 +63,31 @@ struct SecureProblemTests {
         #expect(found[4].error == .noKey(file: PKI.shared.path("garbage.pem")))
         #expect(found[5].error == .noCertificate(file: PKI.shared.path("plain.key")))
         #expect(found[6].error == .groupsUnknown("X25519:P-255"))
+    }
+
+    @Test("a chain in which a certificate is damaged, or that is too long, is no shorter chain")
+    func damagedChain() throws {
+        let folder = NSTemporaryDirectory() + "samegate-chain-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let good = try String(contentsOfFile: PKI.shared.path("plain.pem"), encoding: .utf8)
+        func count(_ text: String) throws -> Int {
+            try text.write(toFile: folder + "/chain.pem", atomically: true, encoding: .utf8)
+            let all = try CertificateFile.certificates(folder + "/chain.pem")
+            for certificate in all { X509_free(certificate) }
+            return all.count
+        }
+        let one = try count(good)
+        #expect(try count(good + good) == 2 * one)
+        #expect(try count(good + "\nwords at the end\n") == one)
+        let damaged = SecureError.chainDamaged(file: folder + "/chain.pem", good: one)
+        #expect(throws: damaged) { try count(good + "-----BEGIN CERTIFICATE-----\nMIIB") }
+        #expect(throws: damaged) { try count(good + good.replacingOccurrences(of: "A", with: "!")) }
+        #expect(throws: damaged) {
+            try count(good + good.replacingOccurrences(of: "-----END CERTIFICATE-----", with: ""))
+        }
+        #expect(try count(String(repeating: good, count: 16 / one)) == 16 / one * one)
+        #expect(throws: SecureError.self) { try count(String(repeating: good, count: 17)) }
     }
 
     @Test("a list of ciphers in which none is known")

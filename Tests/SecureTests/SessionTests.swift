@@ -54,6 +54,13 @@ struct SessionTests {
         _ = keys.current()
         #expect(first.name.withUnsafeBytes { keys.key(named: $0) } == nil)
         #expect(second.name.withUnsafeBytes { keys.key(named: $0) }?.isOld == true)
+        // A reload to a shorter time holds for the keys that are there.
+        let third = try #require(keys.current())
+        clock.advance(by: .seconds(30))
+        #expect(keys.current()?.name == third.name)
+        keys.change(lifetime: .seconds(10))
+        #expect(keys.current()?.name != third.name)
+        #expect(third.name.withUnsafeBytes { keys.key(named: $0) } == nil)
     }
 
     @Test("a reload gives new connections the new certificate, and open ones go on undisturbed")

@@ -113,10 +113,14 @@ struct ProcessStatus {
         startSeconds = Self.bootSeconds + Double(field(22)) / ticks
     }
 
+    /// By the clocks: a service may be shown nothing of /proc but processes.
     private static let bootSeconds: Double = {
-        let text = (try? String(contentsOfFile: "/proc/stat", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("btime ") }
-        return line.flatMap { Double($0.dropFirst(6)) } ?? 0
+        func seconds(_ clock: Int32) -> Double {
+            var time = timespec()
+            clock_gettime(clock, &time)
+            return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+        }
+        return seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME)
     }()
 
     /// Descriptors open now, without the one that counting takes.

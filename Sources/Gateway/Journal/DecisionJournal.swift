@@ -45,6 +45,11 @@ final class DecisionJournal: Sendable {
         decisions = decisionsLease?.part
         accesses = accessesLease?.part
         self.log = log
+        // What a log that goes on has lost before has been told then.
+        lamented.withLock { [decisions, accesses] in
+            $0["decisions"] = decisions?.counts
+            $0["access"] = accesses?.counts
+        }
         watch = DispatchSource.makeTimerSource(queue: .global(qos: .utility))
         watch.schedule(deadline: .now() + Self.watchInterval, repeating: Self.watchInterval)
         watch.setEventHandler { @Sendable [weak self] in self?.lament() }
