@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 // MARK: Settings of a context
 
@@ -71,6 +72,42 @@ static inline int samegate_no_passphrase(char *buffer, int size, int writing, vo
     return -1;
 }
 static inline pem_password_cb *samegate_refuse_passphrase(void) { return samegate_no_passphrase; }
+
+// MARK: How long a session may be resumed
+
+/// A ticket of TLS 1.3 is made anew with each use, its time with it: what it carries besides is when the first handshake was.
+static inline int samegate_ticket_made(SSL *ssl, void *unused) {
+    (void)unused;
+    SSL_SESSION *session = SSL_get_session(ssl);
+    void *first = NULL;
+    size_t count = 0;
+    if (session && SSL_SESSION_get0_ticket_appdata(session, &first, &count) == 1 && count == sizeof(int64_t)) return 1;
+    const int64_t now = (int64_t)time(NULL);
+    return session ? SSL_SESSION_set1_ticket_appdata(session, &now, sizeof now) : 0;
+}
+
+/// A session that has had its time, or whose client's certificate has, is not resumed: a whole handshake looks at everything
+/// again. So is one that does not say when it began.
+static inline SSL_TICKET_RETURN samegate_ticket_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
+                                                       size_t count, SSL_TICKET_STATUS status, void *unused) {
+    (void)name, (void)count, (void)unused;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    void *stored = NULL;
+    size_t stored_count = 0;
+    int64_t first = 0;
+    if (SSL_SESSION_get0_ticket_appdata(session, &stored, &stored_count) != 1 || stored_count != sizeof first)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    memcpy(&first, stored, sizeof first);
+    const int64_t age = (int64_t)time(NULL) - first;
+    if (age < 0 || age > SSL_CTX_get_timeout(SSL_get_SSL_CTX(ssl))) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    X509 *peer = SSL_SESSION_get0_peer(session);
+    if (peer && X509_cmp_current_time(X509_get0_notAfter(peer)) <= 0) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+static inline int samegate_ctx_bound_sessions(SSL_CTX *ctx) {
+    return SSL_CTX_set_session_ticket_cb(ctx, samegate_ticket_made, samegate_ticket_opened, NULL);
+}
 
 // MARK: The socket
 

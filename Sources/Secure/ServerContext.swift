@@ -105,6 +105,9 @@ final class ServerContext: @unchecked Sendable {
         samegate_ctx_set_no_cache(pointer)
         SSL_CTX_set_timeout(pointer, Int(clamping: settings.sessionLifetime.components.seconds))
         try ask(clients: settings.clientCertificates, authority, in: pointer)
+        guard samegate_ctx_bound_sessions(pointer) == 1 else {
+            throw SecureProblem(path: "", error: .library(ErrorQueue.reason()))
+        }
         SSL_CTX_set_alpn_select_cb(
             pointer,
             { _, chosen, length, offered, count, _ in

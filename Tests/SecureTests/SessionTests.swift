@@ -38,6 +38,23 @@ struct SessionTests {
         #expect(server.client([version, "-sess_in", ticket.path]).output.contains("New, TLS"))
     }
 
+    @Test("a session ends when its time is over, however often it was resumed meanwhile", arguments: versions)
+    func chain(version: String) throws {
+        let server = try TestServer(serving("plain") { $0.sessionLifetime = .seconds(3) })
+        let ticket = Ticket()
+        let begun = ContinuousClock.now
+        let options = [version, "-sess_in", ticket.path, "-sess_out", ticket.path]
+        #expect(server.client([version, "-sess_out", ticket.path]).output.contains("New, TLS"))
+        #expect(server.client(options).output.contains("Reused, TLS"))
+        // The certificates' clock cannot be moved.
+        var last = ""
+        while ContinuousClock.now < begun + .seconds(5) { last = server.client(options).output }
+        #expect(server.counters.handshakesResumed.load(ordering: .relaxed) > 1)
+        let resumed = server.counters.handshakesResumed.load(ordering: .relaxed)
+        let all = server.counters.handshakes.load(ordering: .relaxed)
+        #expect(all - resumed >= 2, "one at first, one when the time was over: \(last)")
+    }
+
     @Test("keys: one seals for its life, the one before still opens, the one before that is gone")
     func keys() throws {
         let clock = ManualClock()
