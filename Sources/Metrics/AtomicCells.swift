@@ -19,21 +19,47 @@ final class AtomicCells: @unchecked Sendable {
 
     /// The numbers of earlier cells that some of these continue.
     struct Inherited {
-        private let source: CellBlock
-        private let places: [Int?]
-        private let settled: [UInt64]
+        /// Cells that may still be written to: by what was under way when others took their place.
+        private final class Source {
+            let block: CellBlock
+            /// For each new cell the earlier one, if it continues one.
+            let places: [Int?]
+            /// Gone once nobody writes any more.
+            weak var owner: AtomicCells?
 
-        /// What `source` has counted; `places` names for each new cell the earlier one, if it continues one.
-        ///
-        /// Whoever wrote to a block two generations back has ended: its numbers are taken over as they are, and it is let
-        /// go, so that a chain of generations holds two blocks and no more.
-        init(_ source: AtomicCells, places: [Int?]) {
-            self.source = source.block
-            self.places = places
-            settled = places.map { place in place.flatMap { source.inherited?.sum(of: $0) } ?? 0 }
+            init(_ block: CellBlock, _ places: [Int?], _ owner: AtomicCells?) {
+                (self.block, self.places, self.owner) = (block, places, owner)
+            }
+
+            func sum(of cell: Int) -> UInt64 { places[cell].map(block.sum(of:)) ?? 0 }
         }
 
-        func sum(of cell: Int) -> UInt64 { settled[cell] &+ (places[cell].map(source.sum(of:)) ?? 0) }
+        private var sources: [Source]
+        private var settled: [UInt64]
+
+        /// What `source` has counted, and those that it continues; `places` names for each new cell the earlier one, if it
+        /// continues one.
+        ///
+        /// The numbers of cells that nobody writes to any more are taken over as they are, so that there are no more blocks
+        /// than generations in use.
+        init(_ source: AtomicCells, places: [Int?]) {
+            sources = [Source(source.block, places, source)]
+            settled = places.map { _ in 0 }
+            guard let inherited = source.inherited else { return }
+            settled = places.map { $0.map { inherited.settled[$0] } ?? 0 }
+            for older in inherited.sources {
+                // Asked first: what is written before the owner goes is in the sum.
+                let owner = older.owner
+                let kept = Source(older.block, places.map { $0.flatMap { older.places[$0] } }, owner)
+                if owner != nil {
+                    sources.append(kept)
+                } else {
+                    for cell in settled.indices { settled[cell] &+= kept.sum(of: cell) }
+                }
+            }
+        }
+
+        func sum(of cell: Int) -> UInt64 { sources.reduce(settled[cell]) { $0 &+ $1.sum(of: cell) } }
     }
 
     init(count: Int, shards: Int, inherited: Inherited? = nil) {

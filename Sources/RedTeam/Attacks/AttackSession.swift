@@ -9,11 +9,18 @@ package final class AttackSession {
     /// Where the session keeps an unfinished run.
     package struct Checkpoint: Sendable {
         package let path: String
+        /// What tells the run from others that would ask the same.
+        package let run: String
         /// Between two writings.
         package var pause = Duration.seconds(30)
 
         /// A file that is replaced now and then.
-        package init(path: String) { self.path = path }
+        package init(path: String, of run: String = "") { (self.path, self.run) = (path, run) }
+
+        /// What the run that was cut off has left there.
+        package func earlier() throws(AttackError) -> AttackRecord? {
+            try AttackTrace.unfinished(path, of: run)
+        }
     }
 
     /// The most queries that are kept; later ones are asked and counted, but neither recorded nor resumed.
@@ -108,7 +115,7 @@ package final class AttackSession {
     private func keep(now: Bool = false) throws(AttackError) {
         guard let checkpoint, record.count > (earlier?.count ?? 0) else { return }
         guard now || ContinuousClock.now - lastWritten > checkpoint.pause else { return }
-        try AttackTrace.writeUnfinished(record, classes: classes, to: checkpoint.path)
+        try AttackTrace.writeUnfinished(record, classes: classes, of: checkpoint.run, to: checkpoint.path)
         lastWritten = .now
     }
 }

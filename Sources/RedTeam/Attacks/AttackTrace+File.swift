@@ -6,7 +6,7 @@ import Tensor
 /// **File format** safetensors: `queries` (N, C, H, W), `answers` (N, K) with zeros for a refusal, `replies`
 /// (N): 0 for an answer, else 1 and more by kind of refusal, `origins` (N), and the substitute's weights
 /// under `substitute.`. Metadata: `format` (`samegate-attack`), `version` (`1`) and, of a finished run,
-/// `summary` as JSON.
+/// `summary` as JSON, of an unfinished one `run`: what tells it from others.
 extension AttackTrace {
     /// What a file says it is.
     package static let formatName = "samegate-attack"
@@ -26,8 +26,10 @@ extension AttackTrace {
     }
 
     /// Writes what an unfinished run has asked so far.
-    static func writeUnfinished(_ record: AttackRecord, classes: Int, to path: String) throws(AttackError) {
-        try write(tensors(record, classes: classes), [:], to: path)
+    static func writeUnfinished(
+        _ record: AttackRecord, classes: Int, of run: String = "", to path: String
+    ) throws(AttackError) {
+        try write(tensors(record, classes: classes), ["run": run], to: path)
     }
 
     private static func write(
@@ -79,10 +81,19 @@ extension AttackTrace {
         }
     }
 
-    /// The record of an unfinished run, or nil when there is no such file.
-    package static func unfinished(_ path: String) throws(AttackError) -> AttackRecord? {
+    /// The record of an unfinished run, or nil when there is no such file. **Throws** also where it is of another run: the
+    /// answers of one victim are none of another's.
+    package static func unfinished(_ path: String, of run: String = "") throws(AttackError) -> AttackRecord? {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        return try record(try read(path), path)
+        let file = try read(path)
+        guard file.metadata["run"] == run else {
+            throw .trace(
+                path: path,
+                reason:
+                    "it is left of a run with another victim, other pictures or options: remove it, or go on with those"
+            )
+        }
+        return try record(file, path)
     }
 
     private static func read(_ path: String) throws(AttackError) -> Safetensors {

@@ -60,15 +60,18 @@ extension Evaluation {
         if let kept = try? AttackTrace(contentsOf: path), plan.resumes || place == "again",
             kept.summary.options == options, kept.summary.budget == key.budget, kept.summary.seed == key.seed
         {
-            return (kept, true)
+            return (measured(kept, context.test), true)
         }
-        let unfinished = path + ".unfinished"
+        let unfinished = AttackSession.Checkpoint(
+            path: path + ".unfinished",
+            of:
+                "\(options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }) \(key.budget) \(key.seed)"
+        )
         let began = ContinuousClock.now
         let session = AttackSession(
             oracle: InProcessOracle(predictor, workspace: workspace), budget: key.budget,
             workspace: workspace,
-            stop: stop, earlier: plan.resumes ? try AttackTrace.unfinished(unfinished) : nil,
-            checkpoint: .init(path: unfinished)
+            stop: stop, earlier: plan.resumes ? try unfinished.earlier() : nil, checkpoint: unfinished
         ) { asked, budget in
             show(
                 Self.progress("\(key.attack) \(key.budget) seed \(key.seed) (\(place))", asked, budget, began)
@@ -77,8 +80,17 @@ extension Evaluation {
         var trace = try attack.run(through: session, seed: key.seed, test: context.test)
         trace.summary.options = options
         try trace.write(to: path)
-        try? FileManager.default.removeItem(atPath: unfinished)
+        try? FileManager.default.removeItem(atPath: unfinished.path)
         return (trace, false)
+    }
+
+    /// A trace of an earlier run, its substitute measured on the pictures of this one.
+    private func measured(_ kept: AttackTrace, _ test: SubstituteTest?) -> AttackTrace {
+        guard let test, let substitute = kept.substitute else { return kept }
+        var kept = kept
+        let measured = test.measure(substitute, workspace: workspace)
+        (kept.summary.accuracy, kept.summary.fidelity) = (measured.accuracy, measured.fidelity)
+        return kept
     }
 
     static func progress(

@@ -143,17 +143,19 @@ package struct LiveRedTeam {
         let oracle = try connect()
         let path = "\(plan.folder)/traces/live-\(name)-\(plan.budget)-\(plan.seed).safetensors"
         let began = ContinuousClock.now
+        let options = attack.options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        let unfinished = AttackSession.Checkpoint(
+            path: path + ".unfinished", of: "\(plan.url) \(options) \(plan.budget) \(plan.seed)")
         let session = AttackSession(
             oracle: oracle, budget: plan.budget, workspace: workspace, stop: stop,
-            earlier: plan.resumes ? try AttackTrace.unfinished(path + ".unfinished") : nil,
-            checkpoint: .init(path: path + ".unfinished")
+            earlier: plan.resumes ? try unfinished.earlier() : nil, checkpoint: unfinished
         ) { asked, budget in
             show(Evaluation.progress(name, asked, budget, began))
         }
         do {
             let trace = try attack.run(through: session, seed: plan.seed, test: test)
             try trace.write(to: path)
-            try? FileManager.default.removeItem(atPath: path + ".unfinished")
+            try? FileManager.default.removeItem(atPath: unfinished.path)
             var found = treatment(name, trace.record.queries, trace.record.replies, oracle)
             (found.accuracy, found.fidelity) = (trace.summary.accuracy, trace.summary.fidelity)
             // What it began with, genuine pictures, is no query of its own making.

@@ -94,6 +94,18 @@ struct AttackRunTests {
         #expect(try AttackTrace.unfinished(folder.file("none")) == nil)
     }
 
+    @Test("what a run has left is taken up by that run alone")
+    func otherRun() throws {
+        let folder = try ScratchFolder()
+        let record = try NoiseAttack(.uniform).run(through: Synthetic.session(budget: 8), seed: 1).record
+        let checkpoint = AttackSession.Checkpoint(path: folder.file("u"), of: "victim A")
+        try AttackTrace.writeUnfinished(record, classes: 4, of: checkpoint.run, to: checkpoint.path)
+        #expect(try checkpoint.earlier() == record)
+        #expect(throws: AttackError.self) {
+            try AttackSession.Checkpoint(path: folder.file("u"), of: "victim B").earlier()
+        }
+    }
+
     @Test("pictures of another size, or none, or no classes, are refused with the reason")
     func unfit() throws {
         let large = PicturePool(
