@@ -3,7 +3,9 @@ import Digest
 import Foundation
 import HTTPWire
 import Identity
+import Synchronization
 import Testing
+import Transport
 
 @testable import Gateway
 @testable import Settings
@@ -47,14 +49,45 @@ struct IdentityTests {
 
     /// A gateway that knows these keys; the files are there before the settings are read.
     static func make(
-        _ keys: Keys, authenticate: String = "required", rest: String = "none", bands: String = Plan().bands
+        _ keys: Keys, authenticate: String = "required", rest: String = "none", bands: String = Plan().bands,
+        clock: any LoopClock = SystemClock()
     ) throws -> GatewayFixture {
         var plan = Plan(bands: bands)
         plan.authenticate = authenticate
         plan.restKeys = ", authenticate: \(rest)"
         plan.sections = section
         plan.files = ["keys": keys.file, "jwks.json": keySet]
-        return try GatewayFixture.make(plan)
+        return try GatewayFixture.make(plan, clock: clock)
+    }
+
+    /// A clock that goes by itself, but on whose wall stands what the test says.
+    private final class SetClock: LoopClock {
+        let wall: Atomic<Int64>
+
+        init(_ seconds: Int64) { wall = Atomic(seconds) }
+
+        func now() -> MonotonicTime { SystemClock().now() }
+        func wallSeconds() -> Int64 { wall.load(ordering: .relaxed) }
+        var manual: ManualClock? { nil }
+    }
+
+    @Test("keys and tokens end by the wall clock, also when that is set while the gateway runs")
+    func wallClock() throws {
+        let keys = try Keys()
+        // The key ends a day after the era began.
+        let clock = SetClock(86400 - 60)
+        let fixture = try Self.make(keys, clock: clock)
+        let picture = try fixture.model.picture(5..<45)
+        let key: KeyValuePairs<String, String> = ["X-API-Key": keys.over.key.text]
+        #expect(try fixture.ask(picture, fields: key).status == 200)
+        clock.wall.store(86400 + 60, ordering: .relaxed)
+        #expect(try fixture.ask(picture, fields: key).status == 401)
+        clock.wall.store(86400 - 60, ordering: .relaxed)
+        #expect(try fixture.ask(picture, fields: key).status == 200)
+        let token: KeyValuePairs<String, String> = ["Authorization": "Bearer \(Self.token("alice"))"]
+        #expect(try fixture.ask(picture, fields: token).status == 200)
+        clock.wall.store(Int64(Date().timeIntervalSince1970) + 3600, ordering: .relaxed)
+        #expect(try fixture.ask(picture, fields: token).status == 401)
     }
 
     @Test(
