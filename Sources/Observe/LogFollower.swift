@@ -32,6 +32,8 @@ package final class LogFollower {
             guard let named, named.inode != identity?.inode || named.device != identity?.device else {
                 return
             }
+            // What was written to it before it was given up may have come since.
+            readToEnd(take)
             splitter.end(take)
             close(descriptor)
             open()

@@ -1,5 +1,6 @@
 import CPosix
 import Foundation
+import Glibc
 import Transport
 
 /// A file with the daemon's process id, for managers that look for one.
@@ -13,11 +14,14 @@ package struct PIDFile: Sendable {
         self.processID = processID
     }
 
-    /// Writes it, in place of what is there: nobody ever reads half a number. **Throws** when the system refuses.
+    /// Writes it, in place of what is there: nobody ever reads half a number. A successor that may make no files there, as the
+    /// user that its predecessor has become, writes into the file that this has left to it. **Throws** when the system refuses.
     package func write() throws(ServiceError) {
         let fresh = "\(path).\(processID)"
         guard FileManager.default.createFile(atPath: fresh, contents: Data("\(processID)\n".utf8)) else {
-            throw .system(operation: "write \(fresh)", code: errno)
+            let code = errno
+            guard writeInPlace() else { throw .system(operation: "write \(fresh)", code: code) }
+            return
         }
         guard rename(fresh, path) == 0 else {
             let code = errno
@@ -25,6 +29,17 @@ package struct PIDFile: Sendable {
             throw .system(operation: "write \(path)", code: code)
         }
     }
+
+    private func writeInPlace() -> Bool {
+        let descriptor = open(path, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        let text = Array("\(processID)\n".utf8)
+        return Glibc.write(descriptor, text, text.count) == text.count
+    }
+
+    /// Leaves the file to the account that the process goes on as. To be called while it may.
+    package func give(to account: Privileges) { account.take(path) }
 
     /// Removes it, unless another process's id stands there by now: a successor's.
     package func remove() {

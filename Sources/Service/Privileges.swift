@@ -32,6 +32,9 @@ package struct Privileges: Sendable, Equatable {
         try ServiceError.check(cposix_become(user, userID, groupID), "become \(user)")
     }
 
+    /// Makes a file that was made for the account its own, as far as this process may: root may.
+    package func take(_ path: String) { _ = lchown(path, userID, groupID) }
+
     /// **Throws** when this process may not make files in `directory`.
     package static func demandWritable(_ directory: String, as user: String) throws(ServiceError) {
         guard cposix_may_write_directory(directory) == 0 else {

@@ -131,10 +131,20 @@ package final class Successor: Sendable {
             let pipe = Descriptor(owning: raw)
             var byte: UInt8 = 0
             if cposix_read_byte(pipe.raw, &byte) == 1 { return completion(.serves(process)) }
-            let status = cposix_child_status(process)
+            let status = Self.status(of: process)
             isUnderWay.withLock { $0 = false }
             completion(.failed(Self.reason(status)))
         }
+    }
+
+    /// How a process has ended whose pipe is closed: that comes a moment before its end can be told.
+    private static func status(of process: Int32) -> Int32 {
+        for _ in 0..<200 {
+            let status = cposix_child_status(process)
+            if status != 0 { return status }
+            usleep(10_000)
+        }
+        return 0
     }
 
     private static func reason(_ status: Int32) -> String {

@@ -12,6 +12,7 @@ final class ServeDaemon: Sendable {
     private let reloader: Reloader
     private let notifier: Notifier?
     private let pidFile: PIDFile?
+    private let isSuccessor: Bool
     private let program: Successor
     private let environment: [String: String]
     private let watchdogInterval: Duration?
@@ -27,6 +28,7 @@ final class ServeDaemon: Sendable {
         program = surroundings.program
         environment = surroundings.environment
         watchdogInterval = surroundings.watchdogInterval
+        isSuccessor = surroundings.predecessor != nil
         self.log = log
         reloader.observe { [notifier] isBeginning in
             let now = SystemClock().now()
@@ -49,6 +51,7 @@ final class ServeDaemon: Sendable {
             SignalWatch(SIGUSR2) { self.handOver() },
         ]
         termination.watch()
+        if isSuccessor { takeOverPIDFile() }
         Successor.tellPredecessor(environment)
         notifier?.ready("serving", processID: getpid())
         let watchdog = watchdogInterval.map(watch)
@@ -74,6 +77,15 @@ final class ServeDaemon: Sendable {
         drained.wait()
         pidFile?.remove()
         log.info("ended")
+    }
+
+    /// The file is its predecessor's until now.
+    private func takeOverPIDFile() {
+        do throws(ServiceError) {
+            try pidFile?.write()
+        } catch {
+            log.error("\(error)")
+        }
     }
 
     /// SIGUSR2: starts the program's file anew with the listening sockets, and ends once that serves.

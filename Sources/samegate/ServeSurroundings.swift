@@ -43,13 +43,16 @@ struct ServeSurroundings {
     /// Called once the sockets are bound: gives up what only binding needed. **Throws** when that cannot be done, or when the
     /// logs could not be written afterwards.
     func settle(_ settings: GatewaySettings) throws(ServiceError) {
-        try pidFile?.write()
+        // A successor's comes into its place only when it serves.
+        if predecessor == nil { try pidFile?.write() }
         guard let account else {
             if Privileges.isRoot {
                 log.warning("serves as root; name another user in daemon.user, or start it as one")
             }
             return
         }
+        pidFile?.give(to: account)
+        if let socket = settings.admin?.socket, inherited.sockets.isEmpty { account.take(socket) }
         try account.assume()
         log.info("goes on as another user", metadata: ["user": "\(account.user)"])
         for file in [settings.logs.decisions, settings.logs.access].compactMap({ $0?.path }) {
