@@ -67,12 +67,14 @@ struct BundleImportCommand: ParsableCommand {
         let networks = try BundleImport(source, image: images.shape)
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let answers = try await victim.answers(to: images, run: run)
-        let bundle = try networks.makeBundle(
+        let made = try networks.makeBundle(
             images: images, answers: answers,
             terms: try terms.map(ScoreTerm.list) ?? networks.defaultTerms,
             combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
-            workspace: run.workspace
-        ).measuringPrecisions(images, at: Array(0..<images.count), answers, workspace: run.workspace)
+            workspace: run.workspace)
+        // References are their own nearest neighbours, and say nothing of what others score.
+        let calibrating = Array(made.manifest.provenance.trainingCount..<images.count)
+        let bundle = try made.measuringPrecisions(images, at: calibrating, answers, workspace: run.workspace)
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(FitCommand.summary(bundle, output))

@@ -133,7 +133,7 @@ package struct Fit {
             thieves =
                 try SimulatedThieves(
                     SimulatedThieves.validating, of: networks.auxiliary, images: images,
-                    training: split.training, seed: options.seed, fingerprint: try auxiliaryFingerprint(),
+                    training: split.training, seed: options.seed, fingerprint: try stolenFingerprint(),
                     run: run
                 ).models
         }
@@ -188,6 +188,14 @@ package struct Fit {
         let before = try autoencoderFingerprint()
         let kind = try Self.fingerprint(of: options.auxiliary, [])
         return try Self.fingerprint(of: options.auxiliarySchedule, [before, kind, answers.digest])
+    }
+
+    /// Of what thieves steal: the auxiliary model, which a bundle that is gone on from brings.
+    private func stolenFingerprint() throws -> String {
+        let own = try auxiliaryFingerprint()
+        guard let base else { return own }
+        return try Self.fingerprint(
+            of: options.auxiliarySchedule, [own] + base.manifest.files.values.map(\.sha256).sorted())
     }
 
     private func detectorFingerprint() throws -> String {
