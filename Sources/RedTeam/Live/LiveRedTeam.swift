@@ -146,9 +146,10 @@ package struct LiveRedTeam {
         let options = attack.options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let unfinished = AttackSession.Checkpoint(
             path: path + ".unfinished", of: "\(plan.url) \(options) \(plan.budget) \(plan.seed)")
+        let earlier = plan.resumes ? try unfinished.earlier() : nil
         let session = AttackSession(
             oracle: oracle, budget: plan.budget, workspace: workspace, stop: stop,
-            earlier: plan.resumes ? try unfinished.earlier() : nil, checkpoint: unfinished
+            earlier: earlier, checkpoint: unfinished
         ) { asked, budget in
             show(Evaluation.progress(name, asked, budget, began))
         }
@@ -157,6 +158,7 @@ package struct LiveRedTeam {
             try trace.write(to: path)
             try? FileManager.default.removeItem(atPath: unfinished.path)
             var found = treatment(name, trace.record.queries, trace.record.replies, oracle)
+            found.takenUp = earlier?.count
             (found.accuracy, found.fidelity) = (trace.summary.accuracy, trace.summary.fidelity)
             // What it began with, genuine pictures, is no query of its own making.
             let origins = trace.record.origins

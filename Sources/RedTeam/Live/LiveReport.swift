@@ -40,7 +40,8 @@ package struct LiveReport: Sendable {
         ReportPage(
             title: "samegate evaluate --url \(result.url)",
             sections: [
-                ReportSection("What became of the queries", tables: [table], figures: [answered]),
+                ReportSection(
+                    "What became of the queries", paragraphs: takenUp, tables: [table], figures: [answered]),
                 percentiles,
                 ReportSection("What to set", paragraphs: result.advice.findings, figures: [configuration]),
             ])
@@ -49,6 +50,15 @@ package struct LiveReport: Sendable {
     /// The page's text and tables, and the configuration as a block.
     package var markdown: String {
         page.markdown + "\n```yaml\n\(result.advice.yaml)```\n"
+    }
+
+    /// What the table does not say of attacks that were resumed.
+    private var takenUp: [String] {
+        result.attacks.compactMap { attack in
+            attack.takenUp.map {
+                "\($0) of the queries of \(attack.name) were asked before an interruption: their statuses, proofs, hashes and seconds are not in the table."
+            }
+        }
     }
 
     private var clients: [LiveResult.Treatment] { [result.honest] + result.attacks }

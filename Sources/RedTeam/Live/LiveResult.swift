@@ -27,6 +27,10 @@ package struct LiveResult: Codable, Hashable, Sendable {
         /// The benign percentiles that the decision log gives these queries. **Units** percent.
         package var percentiles: [Double] = []
 
+        /// Queries whose replies an interrupted run had got already. What these took, in `statuses`, proofs, hashes and
+        /// seconds, nobody knows any more.
+        package var takenUp: Int?
+
         /// The share of the queries that got an answer.
         package var answeredShare: Double { Double(answered) / Double(max(1, asked)) }
     }
