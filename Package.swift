@@ -79,7 +79,7 @@ let package = Package(
             name: "Observe",
             dependencies: ["Buffers", "Coding", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict),
-        .target(name: "Settings", dependencies: ["Yams"], swiftSettings: strict),
+        .target(name: "Settings", dependencies: ["HTTPWire", "Yams"], swiftSettings: strict),
 
         .target(name: "Service", dependencies: ["CPosix", "Transport"], swiftSettings: strict),
 

@@ -52,7 +52,9 @@ package struct RouteSettings: Sendable, Equatable {
     init(reading section: Section) {
         name = section.required("name", .name, "The name in logs and metrics; each once.")
         path = section.required(
-            "path", .pathPattern, "The request paths it takes; the first route that takes a request has it.")
+            "path", .pathPattern,
+            "The request paths it takes, decoded as those of requests are; the first route that takes a request has it."
+        )
         methods =
             section.optional(
                 "methods", .list(of: .method, count: 1...32), absent: "all methods", "The methods it takes.")

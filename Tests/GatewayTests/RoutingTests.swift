@@ -88,6 +88,20 @@ struct RoutingTests {
         #expect(Self.name(table.match(path: "/v1/models", method: "POST")) == "rest")
     }
 
+    @Test("a path that the configuration spells with percent-encodings takes, and protects, what they mean")
+    func encodedPath() throws {
+        let table = try Self.table { $0.path = "/v1/models/%6D%C3%A9:predict" }
+        for path in ["/v1/models/m\u{E9}:predict", "/v1/models/m\u{E9}/versions/2:predict"] {
+            #expect(Self.name(table.match(path: path, method: "POST")) == "predict")
+            #expect(Self.name(table.match(path: path, method: "GET")) == "405 POST")
+        }
+        let fixture = try GatewayFixture.make(Plan(path: "/v1/models/%6d:predict"))
+        let strange = try fixture.model.picture(99..<100)
+        for path in ["/v1/models/m:predict", "/v1/models/%6D:predict"] {
+            #expect(try fixture.ask(body: fixture.body([strange]), path: path).status == 403)
+        }
+    }
+
     static let ways: [(String, HTTPWire.Method, Int)] = [
         ("/v1/models/m/versions/1:predict", .post, 403), ("/v1/models/m/labels/x:predict", .post, 403),
         ("/v1/models/m%3Apredict", .post, 403), ("/%76%31/models/m:predict", .post, 403),

@@ -74,6 +74,43 @@ struct PathPatternTests {
         #expect(PathPattern.prefix("/").matches("/anything"))
     }
 
+    private func routed(_ path: String) -> String { base().replacing("path: /*", with: "path: '\(path)'") }
+
+    @Test(
+        "a configured path is read as a request's is, decoded once, and is printed so that it reads back",
+        arguments: [
+            ("/v1/models/%6dnist:predict", PathPattern.exact("/v1/models/mnist:predict")),
+            ("/caf%C3%A9/*", .prefix("/caf\u{E9}/")), ("/a%20b/c", .exact("/a b/c")),
+            ("/100%25", .exact("/100%")), ("/a%2Ab", .exact("/a*b")), ("/a%3Fb%23", .exact("/a?b#")),
+            ("/a/", .exact("/a/")), ("/*", .prefix("/")), ("/a..b/.c", .exact("/a..b/.c")),
+        ])
+    func decoded(text: String, pattern: PathPattern) throws {
+        #expect(try load(routed(text)).settings.routes[0].path == pattern)
+        #expect(try load(routed(pattern.description)).settings.routes[0].path == pattern)
+    }
+
+    @Test(
+        "a path that no request can have is an error that says why, and what to write where that can be told",
+        arguments: [
+            ("/a//b", "an empty segment is refused; write /a/b"),
+            ("//*", "an empty segment is refused; write /*"),
+            ("/a/./b/../c/*", "a dot segment is refused; write /a/c/*"),
+            ("/a/b/%2E.", "a dot segment is refused; write /a/"),
+            ("/a;v=1/b", "a semicolon is refused; write /a/b"),
+            ("/a%3Bv/b", "a semicolon is refused; write /a/b"),
+            ("/a%2Fb", "an encoded slash is refused; write /a/b"),
+            ("/a%2F%2Fb", "an encoded slash is refused"), ("/a/%", "(%25 is a percent sign) is refused"),
+            ("/a%252F", "an encoded encoding is refused"), ("/a\\b", "a backslash is refused"),
+            ("/a%00", "a control character is refused"), ("/%FF", "bytes that are no UTF-8 is refused"),
+        ])
+    func refused(path: String, end: String) {
+        let found = problems(routed(path))
+        #expect(found.count == 1)
+        #expect(
+            found.first?.contains("routes[0].path: '\(path)' takes no request: one whose path has ") == true)
+        #expect(found.first?.hasSuffix(end) == true, "\(found)")
+    }
+
     @Test("covering means that every path the other takes is taken")
     func covers() {
         #expect(PathPattern.prefix("/").covers(.prefix("/a/")))

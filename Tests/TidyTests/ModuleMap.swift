@@ -68,7 +68,7 @@ struct ModuleMap {
         "Metrics": [],
         "Coding": ["CZlib"],
         "Observe": ["Buffers", "Coding", "Logging"],
-        "Settings": ["Yams"],
+        "Settings": ["HTTPWire", "Yams"],
         "Client": ["CPosix", "HTTPWire", "Transport"],
         "Proxy": ["Buffers", "HTTPWire", "Transport"],
         "Gateway": [
