@@ -38,9 +38,11 @@ package struct Perturber: Sendable {
         let sum = y.reduce(0, +)
         guard sum.isFinite, sum > 0 else { return probabilities }
         let cell = y.map { UInt8(clamping: Int(($0 / sum * Self.steps).rounded())) }
+        // One direction within two bounds would lead straight back.
+        let bound = withUnsafeBytes(of: l1.bitPattern.bigEndian) { [UInt8]($0) }
         let points = [
-            Self.point(under: queries, of: row.bytes, count: y.count, top: top),
-            Self.point(under: answers, of: cell, count: y.count, top: top),
+            Self.point(under: queries, of: bound + row.bytes, count: y.count, top: top),
+            Self.point(under: answers, of: bound + cell, count: y.count, top: top),
         ]
         let target = zip(points[0], points[1]).map { ($0 + $1) / 2 * sum }
         let distance = zip(y, target).reduce(0) { $0 + abs($1.0 - $1.1) }

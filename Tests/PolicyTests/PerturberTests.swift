@@ -78,6 +78,17 @@ struct PerturberTests {
         #expect(Self.perturber.apply(plan, to: y, row: SHA256.digest(of: "b")) != changed)
     }
 
+    @Test("the same query within two bounds does not tell its answer")
+    func bounds() {
+        let y: [Float] = [0.55, 0.2, 0.1, 0.08, 0.05, 0.02]
+        let row = SHA256.digest(of: "x")
+        let near = Self.perturber.apply(.noise(l1: 0.1), to: y, row: row)
+        let far = Self.perturber.apply(.noise(l1: 0.2), to: y, row: row)
+        // On one line through y these two would lie at distances of 1 to 2.
+        let guess = y.indices.map { 2 * near[$0] - far[$0] }
+        #expect(Self.l1(guess, y) > 0.02)
+    }
+
     /// The mean of what many answers that hardly differ become, to queries that hardly differ.
     private static func mean(_ perturber: Perturber, of y: [Float], l1: Double) -> [Float] {
         var sums = [Double](repeating: 0, count: y.count)
