@@ -18,9 +18,15 @@ struct GenerationSockets: Sendable {
         var problems: [AssemblyProblem] = []
         var bound: [BoundListener] = []
         for (index, listener) in assembly.settings.listeners.enumerated() {
-            let known =
-                earlier?.listeners.first { $0.name == "\(listener.address)" }?.listener
-                ?? inherited.take(named: listener.socket, at: Self.address(listener.address))
+            var known = earlier?.listeners.first { $0.name == "\(listener.address)" }?.listener
+            do throws(ServiceError) {
+                if known == nil {
+                    known = try inherited.take(named: listener.socket, at: Self.address(listener.address))
+                }
+            } catch {
+                problems.append(AssemblyProblem(path: "listen[\(index)].socket", message: "\(error)"))
+                continue
+            }
             if known == nil, let name = listener.socket, earlier == nil {
                 let message = "nobody has opened a socket called \"\(name)\" for this process"
                 problems.append(AssemblyProblem(path: "listen[\(index)].socket", message: message))
@@ -49,7 +55,7 @@ struct GenerationSockets: Sendable {
         if let address = settings?.address {
             let known =
                 earlier?.adminListeners.first { $0.name == "\(address)" }?.listener
-                ?? inherited.take(named: nil, at: Self.address(address))
+                ?? (try? inherited.take(named: nil, at: Self.address(address)))
             let made = Self.listener(
                 at: address, path: "admin.address", known, security: nil, intake: nil, &problems)
             if let made { side.append(BoundListener(name: "\(address)", listener: made)) }
@@ -76,7 +82,11 @@ struct GenerationSockets: Sendable {
         at address: Settings.SocketAddress, path: String, _ known: Listener?, security: (any SessionMaker)?,
         intake: (any ConnectionIntake)?, _ problems: inout [AssemblyProblem]
     ) -> Listener? {
-        if let known { return Listener(sharing: known, security: security, intake: intake) }
+        // The name is that by which limits are found, wherever an inherited socket may be.
+        if let known {
+            let name = LimitTable.name(of: address)
+            return Listener(sharing: known, name: name, security: security, intake: intake)
+        }
         do throws(TransportError) {
             guard let parsed = try Endpoint(parsing: address.description).address else {
                 throw .addressInvalid(address.description)

@@ -157,6 +157,14 @@ package final class Exchange: @unchecked Sendable {
         connection.collectBody(bytesMax: bytesMax, serial, completion)
     }
 
+    /// Counts the memory that the handler holds for the request by now, its body in all its forms, instead of the body that it
+    /// was given: `limits.buffer_bytes` bounds it. Returns false when nobody waits for an answer any more, as when the request
+    /// has just been shed for want of memory. **Runs on** the loop.
+    package func hold(bytes: Int) -> Bool {
+        loop.assertOnLoop()
+        return connection.hold(bytes: bytes, serial)
+    }
+
     /// Sends the request with this body and collects the answer, on the loop. Call it after `collectBody`; the
     /// completion is not called once the exchange is cancelled. **Runs on** the loop.
     package func forward(

@@ -78,6 +78,9 @@ extension ServerConnection {
         var request = request
         request.origin = origin(towards: request.upstream)
         let rewriter = rewriter()
+        // All of it stays until the answer is there, however long that takes.
+        let heldBytes = max(exchange.handedBytes, request.body.capacity)
+        guard accountHanded(heldBytes) else { return }
         let interim = { [unowned self] (head: ResponseHead) in
             guard isAwaiting(serial) else { return }
             upstreamInterim(head)
@@ -90,11 +93,11 @@ extension ServerConnection {
             exchange.forward = nil
             note(result)
             if case .success(let answer) = result {
-                guard accountHanded(exchange.handedBytes + answer.body.capacity) else { return }
+                guard accountHanded(heldBytes + answer.body.capacity) else { return }
             }
             completion(result)
         }
-        task.grew = { [unowned self] bytes in accountHanded(request.body.capacity + bytes) }
+        task.grew = { [unowned self] bytes in accountHanded(heldBytes + bytes) }
         exchange.forward = task
         task.start()
     }

@@ -70,6 +70,11 @@ extension ServerConnection {
         return isOpen && exchange.shed == nil
     }
 
+    /// Counts what the handler has made of the request's body. Returns false when the request is over, or was shed.
+    func hold(bytes: Int, _ serial: UInt64) -> Bool {
+        isAwaiting(serial) && accountHanded(bytes)
+    }
+
     /// Gives the memory back, with an answer where one is still possible.
     private func shedBuffers() {
         shard.counters.shed.count(.memory)

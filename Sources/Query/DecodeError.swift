@@ -10,6 +10,8 @@ package enum DecodeError: JSONReadingError, Hashable, Sendable {
     case bothForms(offset: Int)
     /// `signature_name` is not a string.
     case signatureNotText(offset: Int)
+    /// The request asks another signature of the model than the route's.
+    case otherSignature(name: String, expected: String)
     /// `instances`, or a column tensor, is not a list of rows.
     case notAList(key: String, offset: Int)
     /// There are no rows.
@@ -40,6 +42,8 @@ extension DecodeError: CustomStringConvertible {
         case .bothForms(let offset):
             "the body has both \"instances\" and \"inputs\" (byte \(offset)); send one"
         case .signatureNotText(let offset): "\"signature_name\" is not a string (byte \(offset))"
+        case .otherSignature(let name, let expected):
+            "the signature \"\(name)\" is not served here; \"\(expected)\" is"
         case .notAList(let key, let offset): "\"\(key)\" is not a list of rows (byte \(offset))"
         case .noRows: "the request has no rows"
         case .tooManyRows(let most, let offset): "the request has more than \(most) rows (byte \(offset))"

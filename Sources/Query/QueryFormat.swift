@@ -6,6 +6,9 @@ package struct QueryFormat: Hashable, Sendable {
     package var wireProtocol: WireProtocol
     /// The name of the picture's tensor; nil accepts unnamed tensors and any one name.
     package var inputName: String?
+    /// The only signature of the model that requests may ask, by name or by leaving it out where it is the protocol's default:
+    /// what another makes of the same numbers is not what is scored.
+    package var signature: String
     /// The order of a picture's dimensions on the wire.
     package var layout: PixelLayout
     /// The interval of the wire's values that becomes −1…1.
@@ -15,13 +18,18 @@ package struct QueryFormat: Hashable, Sendable {
     /// The most pictures in one request.
     package var rowsMax: Int
 
+    /// The signature that TensorFlow Serving takes for a request that names none.
+    package static let defaultSignature = "serving_default"
+
     /// A format as given; `problems` says what is wrong with it.
     package init(
-        wireProtocol: WireProtocol = .tensorFlowServing, inputName: String? = nil, layout: PixelLayout,
-        range: ValueRange, shape: ImageShape, rowsMax: Int = 1024
+        wireProtocol: WireProtocol = .tensorFlowServing, inputName: String? = nil,
+        signature: String = QueryFormat.defaultSignature, layout: PixelLayout, range: ValueRange,
+        shape: ImageShape, rowsMax: Int = 1024
     ) {
         self.wireProtocol = wireProtocol
         self.inputName = inputName
+        self.signature = signature
         self.layout = layout
         self.range = range
         self.shape = shape

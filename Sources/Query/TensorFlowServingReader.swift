@@ -2,7 +2,7 @@ import Tensor
 
 /// Reads one TensorFlow Serving predict request into canonical values.
 ///
-/// Names beside `instances`, `inputs` and `signature_name` are skipped, as TensorFlow Serving skips them, but
+/// `signature_name` must be the format's. Names beside it, `instances` and `inputs` are skipped, as TensorFlow Serving skips them, but
 /// checked like everything else. Two forms at once are an error there and here.
 struct TensorFlowServingReader {
     private typealias Scanner = JSONScanner<DecodeError>
@@ -43,6 +43,7 @@ struct TensorFlowServingReader {
         }
         var object = Scanner.ObjectState()
         var hasTensor = false
+        var signature: [UInt8] = []
         while let key = try scanner.nextKey(&object) {
             let offset = scanner.position
             switch key {
@@ -56,13 +57,23 @@ struct TensorFlowServingReader {
                 }
             case Self.signatureName:
                 guard scanner.peek() == UInt8(ascii: "\"") else { throw .signatureNotText(offset: offset) }
-                try scanner.skipString()
+                signature = try scanner.key()
             default: try scanner.skipValue(depth: 1)
             }
         }
         try scanner.finish()
+        try check(signature)
         guard hasTensor else { throw .noTensor }
         guard rows > 0 else { throw .noRows }
+    }
+
+    /// An empty name is none to TensorFlow Serving. Bytes are compared, as there.
+    private func check(_ name: [UInt8]) throws(DecodeError) {
+        let asked = name.isEmpty ? Array(QueryFormat.defaultSignature.utf8) : name
+        guard asked == Array(format.signature.utf8) else {
+            throw .otherSignature(
+                name: String(decoding: asked, as: UTF8.self), expected: format.signature)
+        }
     }
 
     private static let instances = Array("instances".utf8)

@@ -14,6 +14,12 @@ package struct InheritedSockets: Sendable {
         package let name: String
         /// It accepts in clear text; a listener with TLS shares its socket.
         package let listener: Listener
+
+        /// A socket that its unit calls `name`.
+        package init(name: String, listener: Listener) {
+            self.name = name
+            self.listener = listener
+        }
     }
 
     /// In the order of their descriptors.
@@ -25,6 +31,9 @@ package struct InheritedSockets: Sendable {
 
     /// None.
     package init() {}
+
+    /// These.
+    package init(_ sockets: [Socket]) { self.sockets = sockets }
 
     /// Takes over what the environment says, and removes that from the process's environment, so that no child takes the
     /// descriptors for its own. **Throws** when it is malformed, or a descriptor is no listening socket.
@@ -52,12 +61,19 @@ package struct InheritedSockets: Sendable {
         }
     }
 
-    /// The socket called `name` or, without one, at `address`; it is not given twice.
-    package mutating func take(named name: String?, at address: SocketAddress?) -> Listener? {
-        let index = sockets.firstIndex { socket in
-            if let name { return socket.name == name }
-            return socket.listener.path == nil && address == socket.listener.localAddress
+    /// The socket called `name` or, without one, at `address`; it is not given twice. Of several with one name it is the one at
+    /// `address`. **Throws** when that is none of them: which was meant nobody can say.
+    package mutating func take(
+        named name: String?, at address: SocketAddress?
+    ) throws(ServiceError) -> Listener? {
+        let candidates = sockets.indices.filter { name == nil || sockets[$0].name == name }
+        let placed = candidates.first { index in
+            sockets[index].listener.path == nil && sockets[index].listener.localAddress == address
         }
+        if placed == nil, let name, candidates.count > 1 {
+            throw .ambiguous(name: name, sockets: candidates.map { sockets[$0].listener.name })
+        }
+        let index = placed ?? (name == nil ? nil : candidates.first)
         return index.map { sockets.remove(at: $0).listener }
     }
 

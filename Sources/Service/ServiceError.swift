@@ -9,6 +9,8 @@ package enum ServiceError: Error, Equatable {
     case notListening(descriptor: Int32, name: String)
     /// Inherited sockets that no listener of the configuration asks for.
     case unclaimed([String])
+    /// Several inherited sockets have the name that a listener asks for, and none is at its address.
+    case ambiguous(name: String, sockets: [String])
     /// A user or group that the system does not know.
     case unknownAccount(String)
     /// Privileges are to be given up that the process does not have.
@@ -38,6 +40,9 @@ extension ServiceError: CustomStringConvertible {
         case .unclaimed(let sockets):
             "inherited sockets that no listener asks for: \(sockets.joined(separator: ", "));"
                 + " give listen the same addresses, or a socket's name in listen[].socket"
+        case .ambiguous(let name, let sockets):
+            "several inherited sockets are called \"\(name)\": \(sockets.joined(separator: ", "));"
+                + " give the listener the address of one of them, or the sockets different names"
         case .unknownAccount(let name): "there is no user or group \"\(name)\" on this machine"
         case .notRoot(let user): "only root can become \(user); leave daemon.user out, or start as root"
         case .unwritable(let directory, let user):

@@ -32,7 +32,8 @@ package struct AdminSettings: Sendable, Equatable {
         tokenFile = section.optional(
             "token_file",
             .secretFile(
-                least: AdminSettings.tokenBytes.lowerBound, most: AdminSettings.tokenBytes.upperBound),
+                least: AdminSettings.tokenBytes.lowerBound, most: AdminSettings.tokenBytes.upperBound,
+                isText: true),
             absent: "only this machine itself may",
             "The token that POST /reload and PUT /log-level ask for as `Authorization: Bearer TOKEN`.")
     }

@@ -100,7 +100,9 @@ struct Document {
     /// Refuses a text with more words that look like aliases than any configuration needs.
     private static func boundAliases(_ text: String) throws(Refusal) {
         var count = 0
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .enumerated()
+        {
             if line.drop(while: { $0 == " " }).first == "#" { continue }
             var before: Character = " "
             var isStar = false

@@ -10,7 +10,7 @@ extension Kind where Value == String {
                 guard let text = reading.text(expected: "a network") else { return nil }
                 guard isNetwork(text) else {
                     return reading.complain(
-                        "'\(excerpt(text))' is not a network such as 10.0.0.0/8 or 2001:db8::/32, with no bits set behind its length"
+                        "'\(excerpt(text))' is not a network such as 10.0.0.0/8 or 2001:db8::/32, with no bits set behind its length, and IPv4 written as such"
                     )
                 }
                 return text
@@ -23,6 +23,8 @@ private func isNetwork(_ text: String) -> Bool {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count <= 2, let bytes = addressBytes(String(parts[0])) else { return false }
     guard parts.count == 2 else { return true }
+    // Its addresses are taken as IPv4's, where the length would mean another network.
+    guard !isMapped(bytes) else { return false }
     guard let bits = Int(parts[1]), parts[1] == "\(bits)", (0...bytes.count * 8).contains(bits) else {
         return false
     }
@@ -30,6 +32,11 @@ private func isNetwork(_ text: String) -> Bool {
         let kept = min(8, max(0, bits - index * 8))
         return Int(byte) & (0xFF >> kept) == 0
     }
+}
+
+/// Whether this is an IPv4 address inside IPv6, `::ffff:10.0.0.1` (RFC 4291 §2.5.5.2).
+private func isMapped(_ bytes: [UInt8]) -> Bool {
+    bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
 }
 
 /// The address in network order, 4 or 16 bytes.

@@ -104,9 +104,10 @@ extension Kind where Value == String {
             })
     }
 
-    /// A file of secret bytes that is there and long enough.
-    static func secretFile(least: Int, most: Int) -> Kind {
-        Kind(
+    /// A file of secret bytes that is there and long enough. `isText` where it holds a line of visible characters.
+    static func secretFile(least: Int, most: Int, isText: Bool = false) -> Kind {
+        let encoding = isText ? "| base64 " : ""
+        return Kind(
             name: "path", bounds: "a file of \(least) to \(most) bytes; \(place.bounds)", sample: "",
             render: { $0 },
             read: { reading in
@@ -118,7 +119,7 @@ extension Kind where Value == String {
                 case .directory: return reading.complain("\(path) is a directory; a key file belongs here")
                 case .missing:
                     return reading.complain(
-                        "there is no file \(path); make one with: (umask 077; head -c 32 /dev/urandom > '\(path)')"
+                        "there is no file \(path); make one with: (umask 077; head -c 32 /dev/urandom \(encoding)> '\(path)')"
                     )
                 case .unreadable: return reading.complain("\(path) may not be read by this user")
                 }

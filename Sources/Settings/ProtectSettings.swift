@@ -101,6 +101,8 @@ package struct InputSettings: Sendable, Equatable {
     package var range: ClosedRange<Double>
     /// The input's name where a query names its tensors.
     package var name: String?
+    /// The only signature of the model that a query may ask; nil for the protocol's default.
+    package var signature: String?
 
     init(reading section: Section) {
         layout = section.required("layout", .choice(), "The order of a picture's axes.")
@@ -110,6 +112,9 @@ package struct InputSettings: Sendable, Equatable {
         name = section.optional(
             "name", .text(longest: 128), absent: "the only input",
             "The name of the picture's tensor, where queries name theirs.")
+        signature = section.optional(
+            "signature", .text(longest: 128), absent: "serving_default",
+            "The only `signature_name` that queries may ask, or leave out where it is serving_default.")
     }
 }
 

@@ -73,7 +73,7 @@ package struct RateCostSettings: Sendable, Equatable {
     package var base: Double
     /// **Units** cells for each nat of a scored row's surprise.
     package var perSurprise: Double
-    /// **Units** cells, the most for a row; nil is the burst.
+    /// **Units** cells, the most for a row; nil is the burst, or `base` where that is more.
     package var rowMax: Double?
 
     init(reading section: Section) {
@@ -83,6 +83,10 @@ package struct RateCostSettings: Sendable, Equatable {
             "Cells for each nat of a scored row's surprise: at 1, a query at p99 costs 4.6 more, one at p99.9 6.9."
         )
         rowMax = section.optional(
-            "row_max", .number(in: 0.001...1e9), absent: "the burst", "The most that one row costs.")
+            "row_max", .number(in: 0.001...1e9), absent: "the burst, or base if that is more",
+            "The most that one row costs; at least base.")
+        if let rowMax, rowMax < base, section.trusts("row_max"), section.trusts("base") {
+            section.complain("is \(rowMax), less than base, \(base), which every row costs", about: "row_max")
+        }
     }
 }

@@ -18,7 +18,7 @@ package final class Listener: Sendable {
     package let intake: (any ConnectionIntake)?
     /// Whether the socket's file was made here; one that was inherited is its maker's to remove.
     private let ownsFile: Bool
-    /// By what settings know it: the address that was asked for.
+    /// By what settings know it: the address that they give it.
     package let name: String
     /// How many of its connections are open.
     package let load: LoopLoad
@@ -80,15 +80,16 @@ package final class Listener: Sendable {
     /// A descriptor of the same socket for another process. **Throws** when the table of descriptors is full.
     package func duplicateDescriptor() throws(TransportError) -> Descriptor { try descriptor.duplicate() }
 
-    /// The same socket with other TLS and another intake, or none, for what is accepted from now on.
+    /// The same socket under this name, with other TLS and another intake, or none, for what is accepted from now on.
     package init(
-        sharing other: Listener, security: (any SessionMaker)?, intake: (any ConnectionIntake)? = nil
+        sharing other: Listener, name: String, security: (any SessionMaker)?,
+        intake: (any ConnectionIntake)? = nil
     ) {
         self.intake = intake
         localAddress = other.localAddress
         path = other.path
         ownsFile = other.ownsFile
-        name = other.name
+        self.name = name
         load = other.load
         descriptor = other.descriptor
         self.security = security

@@ -265,6 +265,26 @@ struct FallbackTests {
         #expect(line["reason"] as? String == "the upstream failed: connect-failed")
     }
 
+    @Test(
+        "a body that was read as JSON goes on as JSON, whatever type and charset it came with",
+        arguments: [
+            (["application/json"], "application/json"),
+            (["Application/JSON; charset=UTF-8"], "Application/JSON; charset=UTF-8"),
+            (["application/json; charset=utf-7"], "application/json"),
+            (["application/x-www-form-urlencoded"], "application/json"),
+            (["application/json", "text/plain"], "application/json"), ([], "application/json"),
+        ])
+    func contentType(sent: [String], seen: String) throws {
+        let fixture = try GatewayFixture.make()
+        var fields = HeaderList()
+        for type in sent { try fields.add("Content-Type", type) }
+        let body = fixture.body([try fixture.model.picture(5..<45)])
+        #expect(
+            try fixture.client().send(.post, "/v1/models/m:predict", fields: fields, body: body).status == 200
+        )
+        #expect(fixture.victim.seen[0].fields.values("content-type") == [seen])
+    }
+
     @Test("an upstream that says nothing in time: 504")
     func silent() throws {
         let clock = ManualClock()

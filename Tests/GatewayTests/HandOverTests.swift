@@ -143,4 +143,18 @@ struct HandOverTests {
         for kind: UInt8 in 0...9 { #expect(HandOverMessage([kind] + tooMany) == nil) }
         #expect(HandOverMessage([]) == nil)
     }
+
+    @Test("an inherited socket goes by the address of its listener, as its limits do, wherever it is")
+    func inheritedName() throws {
+        let fixture = try GatewayFixture.make(Plan(listen: ", limits: {header_count: 7}"))
+        let address = try #require(SocketAddress(host: "127.0.0.2", port: 0))
+        let socket = InheritedSockets.Socket(name: "web", listener: try Listener(binding: address))
+        var settings = fixture.settings
+        settings.listeners[0].socket = "web"
+        let assembly = try GatewayAssembly(settings)
+        let sockets = try GenerationSockets(assembly, after: nil, inherited: InheritedSockets([socket]))
+        let name = LimitTable(fixture.settings).listeners.keys.first
+        #expect(sockets.listeners.map(\.listener.name) == ["127.0.0.1:0"] && name == "127.0.0.1:0")
+        #expect(sockets.listeners[0].listener.localAddress == socket.listener.localAddress)
+    }
 }

@@ -2,7 +2,10 @@ import Client
 import Coding
 import HTTPWire
 import Synchronization
+import Tensor
+import TestSupport
 import Testing
+import Transport
 
 @testable import Gateway
 
@@ -62,6 +65,45 @@ struct RequestCodingTests {
         let plain = try fixture.ask(body: body)
         let answer = try fixture.ask(body: try coded(body, .gzip), fields: ["Content-Encoding": "gzip"])
         #expect(answer.status == 200 && answer.body == plain.body)
+    }
+
+    @Test("what a coded body becomes counts for buffer_bytes while the victim works; past it a query is 503")
+    func memory() throws {
+        var plan = Plan()
+        plan.sections = "limits: {buffer_bytes: 11MiB, request_body_bytes: 4MiB}"
+        let fixture = try GatewayFixture.make(plan)
+        fixture.victim.play(.hang)
+        var body = fixture.body([try fixture.model.picture(5..<45)])
+        var generator = RandomGenerator(seed: 5, stream: 1)
+        // Space, for the most part: under the 200 to 1 that a body may be coded at.
+        while body.count < 4 << 20 {
+            let filler = Array(" \n\t\r".utf8)
+            body += [filler[generator.integer(below: 4)]] + [UInt8](repeating: filler[0], count: 15)
+        }
+        body.removeLast(body.count - (4 << 20))
+        let form = try coded(body, .gzip)
+        #expect(form.count < 1 << 20)
+        let endpoint = try Endpoint(parsing: fixture.gateway.addresses[0])
+        let waiting = (0..<2).map { _ in
+            let asked = Background {
+                let fields = try HeaderList(["Content-Encoding": "gzip"])
+                return try HTTPClient(endpoint).send(
+                    .post, "/v1/models/m:predict", fields: fields, body: form)
+            }
+            #expect(fixture.victim.waitForHanging())
+            return asked
+        }
+        let bytes = "samegate_buffered_bytes"
+        #expect(try Exposed(fixture.admin().send(.get, "/metrics"))[bytes] ?? 0 >= Double(8 << 20))
+        let refused = try fixture.ask(body: form, fields: ["Content-Encoding": "gzip"])
+        #expect(refused.status == 503 && refused.fields.value("retry-after") == "1")
+        fixture.victim.release()
+        for asked in waiting { #expect(try asked.value().status == 200) }
+        #expect(
+            eventually {
+                let metrics = try? Exposed(fixture.admin().send(.get, "/metrics"))
+                return metrics?[bytes] ?? .infinity < Double(1 << 20)
+            })
     }
 
     @Test("forward_encoded sends the body on as the client coded it")

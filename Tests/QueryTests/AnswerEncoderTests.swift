@@ -37,7 +37,7 @@ struct AnswerEncoderTests {
             (#"{"instances":[[0,1]]}"#, QueryEncoder.Form.rows),
             (#"{"inputs":[[0,1]]}"#, .columns),
             (#"{"signature_name":"serving_default","inputs":[[0,1]]}"#, .columns),
-            (#"{"signature_name":"inputs","instances":[[0,1]]}"#, .rows),
+            (#"{"signature_name":"","z":"inputs","instances":[[0,1]]}"#, .rows),
             (#"{"x":{"inputs":1},"instances":[[0,1]],"y":"inputs"}"#, .rows),
             (#"{"\u0069nputs":{"picture":[[0,1]]}}"#, .columns),
         ])

@@ -21,6 +21,10 @@ struct DecodeErrorTests {
         (#"{"instances":[]}"#, .noRows),
         (#"{"instances":[[0,0,0,0,0,0]],"inputs":[[0,0,0,0,0,0]]}"#, .bothForms(offset: 38)),
         (#"{"signature_name":7,"instances":[]}"#, .signatureNotText(offset: 18)),
+        (
+            #"{"signature_name":"raw","instances":[[0,0,0,0,0,0]]}"#,
+            .otherSignature(name: "raw", expected: "serving_default")
+        ),
         (#"{"instances":{"a":[]}}"#, .notAList(key: "instances", offset: 13)),
         (#"{"inputs":0.5}"#, .notAList(key: "inputs", offset: 10)),
         (#"{"inputs":{}}"#, .missingInput(expected: nil, offset: 12)),

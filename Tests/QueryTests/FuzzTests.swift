@@ -7,7 +7,7 @@ import Testing
 @Suite("Query: mutated bodies")
 struct FuzzTests {
     static let seeds = [
-        #"{"signature_name":"s","instances":[[[0,0.25,0.5],[0.75,1,0.125]],[[1e-3,2,3],[4,5,6.5E1]]]}"#,
+        #"{"signature_name":"serving_default","instances":[[[0,0.25,0.5],[0.75,1,0.125]],[[1e-3,2,3],[4,5,6.5E1]]]}"#,
         #"{"inputs":{"im\u0061ge":[[0,0.25,0.5,0.75,1,-0.125]]},"x":[null,true,{"y":"é\n\ud83d\ude00"}]}"#,
         #"{"instances":[{"image":[[[0],[0.25],[0.5]],[[0.75],[1],[0.125]]]}], "z" : -12.5e+2 }"#,
     ]

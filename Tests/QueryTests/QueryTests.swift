@@ -37,7 +37,7 @@ struct QueryDecoderTests {
             #"{"inputs":{"image":[[[0,0.25,0.5],[0.75,1,0.125]]]}}"#,
             #"{"instances":[{"image":[[0,0.25,0.5],[0.75,1,0.125]]}]}"#,
             #"{"signature_name":"serving_default","instances":[[0,25e-2,5E-1,75e-2,1.0,0.1250]]}"#,
-            #"{"instances":[[-0.0,0.25,0.5,0.75,1e0,1.25e-1]],"signature_name":"s"}"#,
+            #"{"instances":[[-0.0,0.25,0.5,0.75,1e0,1.25e-1]],"signature_name":"serving_default"}"#,
             #"{"in\u0073tances":[[0,0.25,0.5,0.75,1,0.125]],"extra":{"a":[null,true,"x\n"]}}"#,
             " {\t\"instances\" :\r\n[ [ 0 , 0.25 , 0.5 , 0.75 , 1 , 0.125 ] ] } ",
         ])

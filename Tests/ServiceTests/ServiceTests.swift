@@ -130,6 +130,33 @@ struct InheritedSocketsTests {
     }
 }
 
+@Suite("Which inherited socket a listener gets")
+struct InheritedSocketChoiceTests {
+    private func socket(_ name: String, _ host: String = "127.0.0.1") throws -> InheritedSockets.Socket {
+        let address = try #require(SocketAddress(host: host, port: 0))
+        return InheritedSockets.Socket(name: name, listener: try Listener(binding: address))
+    }
+
+    @Test("of several with one name it is the one at the address; at another address nobody can say")
+    func shared() throws {
+        let pair = [try socket("web"), try socket("web"), try socket("other")]
+        var sockets = InheritedSockets(pair)
+        let second = pair[1].listener
+        #expect(try sockets.take(named: "web", at: second.localAddress)?.isSameSocket(as: second) == true)
+        let rest = try sockets.take(named: "web", at: second.localAddress)
+        #expect(rest?.isSameSocket(as: pair[0].listener) == true, "one is left of that name")
+        #expect(try sockets.take(named: "web", at: second.localAddress) == nil)
+        sockets = InheritedSockets(pair)
+        let elsewhere = try #require(SocketAddress(host: "127.0.0.2", port: 1))
+        let names = pair.prefix(2).map(\.listener.name)
+        #expect(throws: ServiceError.ambiguous(name: "web", sockets: names)) {
+            _ = try sockets.take(named: "web", at: elsewhere)
+        }
+        #expect(try sockets.take(named: nil, at: elsewhere) == nil)
+        #expect(try sockets.take(named: "other", at: elsewhere)?.isSameSocket(as: pair[2].listener) == true)
+    }
+}
+
 @Suite("A Unix socket to listen at, and the stream between two processes")
 struct LocalSocketTests {
     @Test("one is adopted with its path, and given to the listener that asks for the path")

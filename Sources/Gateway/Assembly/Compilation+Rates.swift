@@ -21,7 +21,7 @@ extension RateLimitRule {
             name: settings.name, quota: quota, scope: [scope],
             price: RateLimitPrice(
                 base: RateCost(cost.base), perSurprise: RateCost(cost.perSurprise),
-                rowMax: cost.rowMax.map { RateCost($0) }),
+                rowMax: cost.rowMax.map { RateCost($0) } ?? quota.burst),
             prefixes: RateLimitNetwork.Prefixes(ipv4: settings.ipv4Prefix, ipv6: settings.ipv6Prefix)
                 ?? .standard,
             whenUnknown: settings.onFull == .allow ? .allow : .deny)

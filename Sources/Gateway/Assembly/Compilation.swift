@@ -51,7 +51,8 @@ struct LimitTable {
         self.settings = settings
         for listener in settings.listeners {
             guard let own = listener.limits else { continue }
-            listeners[Self.name(of: listener)] = LimitSet(ProxyLimits(own.applied(to: settings.limits)))
+            listeners[Self.name(of: listener.address)] = LimitSet(
+                ProxyLimits(own.applied(to: settings.limits)))
         }
     }
 
@@ -61,14 +62,14 @@ struct LimitTable {
         guard let own = route.limits, !own.given.isEmpty else { return [:] }
         let pairs = settings.listeners.map { listener in
             let common = listener.limits?.applied(to: settings.limits) ?? settings.limits
-            return (Self.name(of: listener), LimitSet(ProxyLimits(own.applied(to: common))))
+            return (Self.name(of: listener.address), LimitSet(ProxyLimits(own.applied(to: common))))
         }
         return Dictionary(pairs) { first, _ in first }
     }
 
     /// As `Transport.Listener` has it.
-    static func name(of listener: ListenerSettings) -> String {
-        let text = listener.address.description
+    static func name(of address: Settings.SocketAddress) -> String {
+        let text = address.description
         return (try? Endpoint(parsing: text).address)?.description ?? text
     }
 }
@@ -90,7 +91,8 @@ extension ProxySettings {
         if let identity = gateway.identity, identity.apiKeys != nil {
             credentialField = identity.apiKeyHeader
         }
-        halfClosedListeners = Set(gateway.listeners.filter(\.servesHalfClosed).map(LimitTable.name))
+        halfClosedListeners = Set(
+            gateway.listeners.filter(\.servesHalfClosed).map(\.address).map(LimitTable.name))
         sendsClientCertificate = gateway.identity?.clientCertificate?.sendsHeaders ?? false
     }
 }
@@ -114,7 +116,8 @@ extension QueryFormat {
             case .channelsHeightWidth: .chw
             }
         self.init(
-            wireProtocol: wireProtocol, inputName: protect.input.name, layout: layout,
+            wireProtocol: wireProtocol, inputName: protect.input.name,
+            signature: protect.input.signature ?? QueryFormat.defaultSignature, layout: layout,
             range: ValueRange(low: protect.input.range.lowerBound, high: protect.input.range.upperBound),
             shape: image)
     }

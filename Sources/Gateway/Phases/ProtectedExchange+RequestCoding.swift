@@ -67,6 +67,7 @@ extension ProtectedExchange {
                 exchange.request.fields.remove("content-encoding")
                 exchange.request.fields.removeDigests()
             }
+            guard exchange.hold(bytes: plain.capacity + (codedBody?.capacity ?? 0)) else { return }
             received(plain: plain)
         }
     }

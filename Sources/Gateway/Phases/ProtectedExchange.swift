@@ -123,7 +123,7 @@ final class ProtectedExchange: @unchecked Sendable {
         switch result {
         case .failure(let error): undecodable(error.description, body)
         case .success(let batch):
-            self.batch = batch
+            guard hold(batch, body) else { return }
             if let proof = proofField {
                 redeem(proof, batch)
             } else if admit(rows: batch.rows) {
@@ -148,13 +148,20 @@ final class ProtectedExchange: @unchecked Sendable {
         switch result {
         case .failure(let error): undecodable(error.description, body)
         case .success(let batch):
-            self.batch = batch
+            guard hold(batch, body) else { return }
             if let proof = proofField {
                 redeem(proof, batch)
             } else if admit(rows: batch.rows) {
                 score(batch, body)
             }
         }
+    }
+
+    /// Keeps the rows, which take memory beside the body. Returns false when there is none to be had.
+    private func hold(_ batch: QueryBatch, _ body: [UInt8]) -> Bool {
+        self.batch = batch
+        let values = batch.values.capacity * MemoryLayout<Float>.stride
+        return exchange.hold(bytes: values + body.capacity + (codedBody?.capacity ?? 0))
     }
 
     /// The proof that the request brings; in observe mode nobody is asked for one, so it means nothing. A field that comes
@@ -223,6 +230,7 @@ final class ProtectedExchange: @unchecked Sendable {
         try? exchange.request.fields.set("Accept-Encoding", upstreamAcceptEncoding)
         exchange.request.fields.remove("range")
         exchange.request.fields.remove(named: ProofField.name)
+        if batch != nil { declareJSON() }
         let answerBytesMax = exchange.limits.answerBytesMax
         exchange.forward(body: codedBody ?? body, to: route.upstream, answerBytesMax: answerBytesMax) {
             switch $0 {
@@ -230,6 +238,16 @@ final class ProtectedExchange: @unchecked Sendable {
             case .failure(let error): self.failed(error)
             }
         }
+    }
+
+    /// A body that was read as JSON, which is in UTF-8 (RFC 8259 §8.1), goes on as nothing else: by another type or charset an
+    /// upstream might read another query in the same bytes.
+    private func declareJSON() {
+        let types = exchange.request.fields.values("content-type")
+        let readings: Set = ["application/json", "application/json;charset=utf-8"]
+        let isJSON = types.count == 1 && readings.contains(types[0].lowercased().filter { $0 != " " })
+        // The value is fixed.
+        if !isJSON { try? exchange.request.fields.set("Content-Type", "application/json") }
     }
 
     /// Lets the query and its answer by without a score; the choice was recorded by the caller.
