@@ -268,7 +268,7 @@ package final class Gateway: Sendable {
         let settings = last.assembly.settings.shutdown
         guard settings.lameDuck > .zero, !isHandedOver else {
             // The successor answers for the service's health from here on.
-            if isHandedOver { admin.drain(deadline: settings.drain) {} }
+            if isHandedOver { admin.drain(deadline: settings.drain, isHandedOver: true) {} }
             return drain(last, isHandedOver, completion)
         }
         let wait = DispatchTimeInterval.milliseconds(Int(settings.lameDuck / .milliseconds(1)))
@@ -279,8 +279,10 @@ package final class Gateway: Sendable {
         _ last: Generation, _ isHandedOver: Bool, _ completion: @escaping @Sendable () -> Void
     ) {
         let settings = last.assembly.settings.shutdown
-        server.drain(deadline: settings.drain, idleGrace: min(settings.idleGrace, settings.drain)) {
-            @Sendable [self] in
+        server.drain(
+            deadline: settings.drain, idleGrace: min(settings.idleGrace, settings.drain),
+            isHandedOver: isHandedOver
+        ) { @Sendable [self] in
             for upstream in last.upstreams { upstream.close() }
             for bound in last.adminListeners where !isHandedOver { bound.listener.removeFile() }
             admin.drain(deadline: .seconds(1)) { @Sendable in self.end(last, completion) }

@@ -109,6 +109,11 @@ extension ExchangeState {
         var waiter: UpstreamWaiter?
         var forward: ForwardTask?
         var replay: ReplayBody?
+
+        /// The memory that bytes take here.
+        var bytes: Int {
+            collected.capacity + (replay?.bytes.capacity ?? 0) + (forward?.bufferCapacity ?? 0)
+        }
     }
 
     /// An answer that is to be sent as soon as what is at hand has been read.

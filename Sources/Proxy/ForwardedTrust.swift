@@ -35,59 +35,69 @@ package struct ForwardedTrust: Sendable, Equatable {
     }
 
     /// The hops in the order of the field lines.
-    private func entries(_ fields: HeaderList) -> [Substring] {
+    ///
+    /// Bytes are split, not `Character`s: one of those may hide a separator behind what a client has sent before it.
+    private func entries(_ fields: HeaderList) -> [Bytes] {
         switch field {
         case .xForwardedFor:
             fields.values("x-forwarded-for").flatMap { value in
-                value.split(separator: ",", omittingEmptySubsequences: false).map(Self.trimmed)
+                Array(value.utf8).split(separator: Self.comma, omittingEmptySubsequences: false)
+                    .map(Self.trimmed)
             }
         case .forwarded:
             fields.values("forwarded").flatMap { value in
-                Self.parts(value[...], ",").map { Self.hop($0) }
+                Self.parts(Array(value.utf8)[...], Self.comma).map(Self.hop)
             }
         }
     }
 
+    private typealias Bytes = ArraySlice<UInt8>
+    private static let comma = UInt8(ascii: ",")
+    private static let quote = UInt8(ascii: "\"")
+
     /// The value of an element's only `for`, quotes removed; what is no address when there is none.
-    private static func hop(_ element: Substring) -> Substring {
-        let pairs = parts(element, ";").map(trimmed).filter { $0.lowercased().hasPrefix("for=") }
-        guard pairs.count == 1, let pair = pairs.first else { return "" }
+    private static func hop(_ element: Bytes) -> Bytes {
+        let pairs = parts(element, UInt8(ascii: ";")).map(trimmed).filter {
+            String(decoding: $0.prefix(4), as: UTF8.self).lowercased() == "for="
+        }
+        guard pairs.count == 1, let pair = pairs.first else { return [] }
         let value = pair.dropFirst(4)
-        guard value.first == "\"" else { return value }
-        return value.count >= 2 && value.last == "\"" ? value.dropFirst().dropLast() : ""
+        guard value.first == quote else { return value }
+        return value.count >= 2 && value.last == quote ? value.dropFirst().dropLast() : []
     }
 
-    private static func trimmed(_ text: Substring) -> Substring {
-        let front = text.drop { $0 == " " || $0 == "\t" }
-        let end = front.lastIndex { $0 != " " && $0 != "\t" }
-        return end.map { front[...$0] } ?? ""
+    private static func trimmed(_ text: Bytes) -> Bytes {
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        let front = text.drop(while: isSpace)
+        return front.lastIndex { !isSpace($0) }.map { front[...$0] } ?? []
     }
 
-    /// Splits at a separator outside quotes.
-    private static func parts(_ text: Substring, _ separator: Character) -> [Substring] {
-        var parts: [Substring] = []
+    /// Splits at a separator outside quotes. A quote that nothing ends leaves one part that is empty: what a proxy has added
+    /// behind it cannot be told from what its client had sent.
+    private static func parts(_ text: Bytes, _ separator: UInt8) -> [Bytes] {
+        var parts: [Bytes] = []
         var start = text.startIndex
         var isQuoted = false
         var isEscaped = false
-        for index in text.indices {
-            let character = text[index]
+        for (index, byte) in zip(text.indices, text) {
             if isEscaped {
                 isEscaped = false
-            } else if isQuoted, character == "\\" {
+            } else if isQuoted, byte == UInt8(ascii: "\\") {
                 isEscaped = true
-            } else if character == "\"" {
+            } else if byte == quote {
                 isQuoted.toggle()
-            } else if character == separator, !isQuoted {
+            } else if byte == separator, !isQuoted {
                 parts.append(text[start..<index])
-                start = text.index(after: index)
+                start = index + 1
             }
         }
-        return parts + [text[start...]]
+        return isQuoted ? [[]] : parts + [text[start...]]
     }
 
     /// `1.2.3.4`, `1.2.3.4:5`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:5`; nil for everything else.
-    private static func address(_ text: Substring) -> SocketAddress? {
-        guard text.utf8.count <= 64 else { return nil }
+    private static func address(_ entry: Bytes) -> SocketAddress? {
+        guard entry.count <= 64, entry.allSatisfy({ $0 < 0x80 }) else { return nil }
+        let text = Substring(decoding: entry, as: UTF8.self)
         if text.first == "[" {
             guard let end = text.lastIndex(of: "]") else { return nil }
             let host = text[text.index(after: text.startIndex)..<end]

@@ -95,12 +95,15 @@ package final class ProxyServer: Sendable {
     /// failure: the grace is for its request to arrive and be answered. `completion` runs on one of the loops when no
     /// connection is left.
     package func drain(
-        deadline: Duration, idleGrace: Duration = .zero, _ completion: @escaping @Sendable () -> Void
+        deadline: Duration, idleGrace: Duration = .zero, isHandedOver: Bool = false,
+        _ completion: @escaping @Sendable () -> Void
     ) {
         let countdown = Countdown(shards.count, completion)
         for shard in shards {
             shard.loop.execute { @Sendable in
-                shard.drain(deadline: deadline, idleGrace: idleGrace) { countdown.step() }
+                shard.drain(deadline: deadline, idleGrace: idleGrace, isHandedOver: isHandedOver) {
+                    countdown.step()
+                }
             }
         }
         for listener in listeners { listener.close() }

@@ -44,8 +44,8 @@ extension ServerConnection {
 
     /// The memory that its bytes take, in both directions.
     private var bufferBytes: Int {
-        held.capacity + (exchange.rare?.collected.capacity ?? 0) + outputCapacity + exchange.handedBytes
-            + (exchange.upstream?.outputCapacity ?? tunnel?.waitingCapacity ?? 0)
+        held.capacity + outputCapacity + exchange.handedBytes + (exchange.rare?.bytes ?? 0)
+            + (exchange.upstream?.bufferCapacity ?? tunnel?.waitingCapacity ?? 0)
     }
 
     /// Counts the memory that its bytes take now. Where it has grown and there is no more to be had, the request is shed.

@@ -34,7 +34,8 @@ extension ServerConnection: UpstreamClient {
         let mayRepeat = parser.head.framing.isNone && parser.head.method.isIdempotent
         switch server.pool(on: loop).acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
         case .connection(let connection): upstreamReady(connection)
-        case .waiting(let waiter): exchange.waiter = waiter
+        // It may have failed already, and the request wait elsewhere.
+        case .waiting(let waiter): if waiter.isAwaited { exchange.waiter = waiter }
         case .failed(let error): upstreamFailed(error, reused: false)
         }
     }
@@ -55,7 +56,8 @@ extension ServerConnection: UpstreamClient {
         let isFirst = exchange.replay == nil
         if exchange.isRequestComplete, isFirst { return upstream.endRequest() }
         if isFirst {
-            let isKept = target.mayRepeat(parser.head.method)
+            // Whatever the method: a kept connection that closes as the request comes costs no request.
+            let isKept = target.settings.retry != .never
             exchange.replay = ReplayBody(bytesMax: isKept ? target.settings.retryBodyBytesMax : 0)
         }
         if !exchange.options.isEmpty, leavesContinue(parser.head) { return awaitContinue() }

@@ -241,7 +241,10 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     private func readInput() {
         isReading = true
         defer { isReading = false }
+        var reads = 0
         while isOpen, canRead, wantsRead {
+            reads += 1
+            guard reads <= EventLoop.readsMax else { return loop.resumeLater(self) }
             switch receive(into: loop.scratch) {
             case .bytes(let count):
                 if phase != .lingering {
@@ -343,6 +346,8 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
 
     private func requestTimedOut() {
         shard.counters.timeouts.count(.request)
+        exchange.upstream?.noteSilence(of: exchange.started)
+        exchange.rare?.forward?.noteSilence()
         if let name = exchange.target?.settings.name {
             exchange.upstreamError = UpstreamError(.requestTimeout, upstream: name)
         }

@@ -14,7 +14,7 @@ extension ServerShard {
             Descriptor(owning: raw).abort()
             return forgetUnnamed(source)
         }
-        guard !isDraining, intake.admits(peer) else {
+        guard intake.admits(peer) else {
             Descriptor(owning: raw).abort()
             return refused(source)
         }
@@ -25,7 +25,7 @@ extension ServerShard {
             case .success(let client):
                 // Counted again as what it is now.
                 counters.connections.wrappingSubtract(1, ordering: .relaxed)
-                adopt(raw, client, source)
+                adoptNamed(raw, client, source)
             case .failure: refused(source)
             }
         }
@@ -48,5 +48,6 @@ extension ServerShard {
         source.load.add(-1)
         counters.connections.wrappingSubtract(1, ordering: .relaxed)
         loop.load.add(-1)
+        tellDrained()
     }
 }

@@ -60,11 +60,13 @@ final class ServerShard: @unchecked Sendable {
             let share = ListenerShare(source)
             share.channel = try source.attach(to: loop) { [unowned self, unowned share] raw, peer in
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
-                let shard = chosen(loop, share.listener.security == nil)
+                // What the end of accepting brings stays here: the others may have counted what they have to wait for.
+                let shard = isDraining ? self : chosen(loop, share.listener.security == nil)
                 shard.loop.load.add(1)
                 let source = share.listener
                 source.load.add(1)
                 if let intake = source.intake {
+                    if shard === self { return awaitHeader(raw, peer, source, intake) }
                     shard.loop.execute { @Sendable in shard.awaitHeader(raw, peer, source, intake) }
                     return
                 }
@@ -143,7 +145,7 @@ final class ServerShard: @unchecked Sendable {
         connection.source.load.add(-1)
         counters.connections.wrappingSubtract(1, ordering: .relaxed)
         release(connection)
-        if connections.isEmpty { tellDrained() }
+        tellDrained()
     }
 
     /// Forgets a connection that goes on elsewhere.
@@ -165,6 +167,7 @@ final class ServerShard: @unchecked Sendable {
         do throws(TransportError) {
             try connection.register()
         } catch {
+            if let tallied = moved.tallied { tally.leave(tallied) }
             return remove(connection)
         }
         connection.resume()
@@ -181,33 +184,50 @@ final class ServerShard: @unchecked Sendable {
 
     // MARK: Draining
 
-    func drain(deadline: Duration, idleGrace: Duration, _ completion: @escaping () -> Void) {
+    /// `isHandedOver` leaves what waits to be accepted to another process, which accepts from the same sockets.
+    func drain(
+        deadline: Duration, idleGrace: Duration, isHandedOver: Bool, _ completion: @escaping () -> Void
+    ) {
         isDraining = true
         self.idleGrace = idleGrace
         drained = completion
-        for share in listeners { share.channel?.stop() }
+        for share in listeners { share.channel?.stop(acceptsWhatWaits: !isHandedOver) }
         listeners = []
-        for connection in connections { connection.drain(keepingIdle: idleGrace > .zero) }
+        drainIdle(keepingIdle: idleGrace > .zero)
         if idleGrace > .zero, idleGrace < deadline { closeIdle(after: idleGrace) }
-        for channel in unnamed.values { channel.abort() }
-        if connections.isEmpty { return tellDrained() }
         let timer = LoopTimer { [unowned self] in
             for connection in connections { connection.abort() }
+            for channel in unnamed.values { channel.abort() }
         }
         drainTimer = timer
         loop.arm(timer, at: loop.now.advanced(by: deadline))
+        tellDrained()
     }
 
     private func closeIdle(after grace: Duration) {
-        let timer = LoopTimer { [unowned self] in
-            for connection in connections { connection.drain(keepingIdle: false) }
-        }
+        let timer = LoopTimer { [unowned self] in drainIdle(keepingIdle: false) }
         idleTimer = timer
         loop.arm(timer, at: loop.now.advanced(by: grace))
     }
 
-    private func tellDrained() {
-        guard let drained else { return }
+    /// Connections end with their present request, or now where none is under way and they are not kept. Who has not said
+    /// whose it is, and is not about to, is asking for nothing.
+    private func drainIdle(keepingIdle: Bool) {
+        for connection in connections { connection.drain(keepingIdle: keepingIdle) }
+        for channel in unnamed.values where !keepingIdle && !channel.isStale { channel.abort() }
+    }
+
+    /// Takes a connection that has just said whose it is.
+    func adoptNamed(_ raw: Int32, _ client: SocketAddress, _ source: Listener) {
+        adopt(raw, client, source)
+        guard isDraining else { return }
+        connections.last?.drain(keepingIdle: idleGrace > .zero)
+        tellDrained()
+    }
+
+    /// Says once that nothing is left, where that is so.
+    func tellDrained() {
+        guard let drained, connections.isEmpty, unnamed.isEmpty else { return }
         self.drained = nil
         if let drainTimer { loop.remove(drainTimer) }
         drainTimer = nil

@@ -7,9 +7,6 @@ import Transport
 /// more than a bound. A side that ends is told to the other when that has got everything; the other may go on. **Runs
 /// on** the loop of both.
 final class Tunnel {
-    /// Reads of one side in a row, so that a fast tunnel leaves the loop to others now and then.
-    private static let readsMax = 16
-
     private let client: ServerConnection
     private let upstream: UpstreamConnection
     private let idleTimeout: Duration
@@ -77,7 +74,7 @@ final class Tunnel {
         var reads = 0
         while !way.isEnded, source.canRead, sink.outputCount < pressureBytes, sink.writeError == nil {
             reads += 1
-            guard reads <= Self.readsMax else {
+            guard reads <= EventLoop.readsMax else {
                 source.loop.resumeLater(source)
                 break
             }

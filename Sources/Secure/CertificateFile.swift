@@ -17,7 +17,8 @@ final class CertificateFile: @unchecked Sendable {
 
     /// Longest file read. **Units**: bytes.
     static let bytesMax = 1 << 20
-    private static let chainMax = 16
+    /// Most certificates of a server's or client's own chain.
+    static let chainMax = 16
 
     /// Reads both files. **Throws** every problem at once; `path` is where the settings name the pair.
     init(certificate: String, key keyFile: String, path: String) throws(SecureProblems) {
@@ -91,15 +92,17 @@ final class CertificateFile: @unchecked Sendable {
         return Array(data)
     }
 
-    /// The certificates of a file in their order, at least one; the caller owns them.
-    static func certificates(_ file: String) throws(SecureError) -> [OpaquePointer] {
+    /// The certificates of a file in their order, at least one and at most `countMax`; the caller owns them.
+    static func certificates(
+        _ file: String, countMax: Int = chainMax
+    ) throws(SecureError) -> [OpaquePointer] {
         let bytes = try read(file)
         let (all, isWhole) = withMemory(bytes) { bio in
             var all: [OpaquePointer] = []
             ErrorQueue.clear()
-            while all.count <= chainMax, let next = PEM_read_bio_X509(bio, nil, nil, nil) { all.append(next) }
+            while all.count <= countMax, let next = PEM_read_bio_X509(bio, nil, nil, nil) { all.append(next) }
             // A certificate that is damaged, or one too many, must not look like the end of the file.
-            let isWhole = all.count <= chainMax && samegate_pem_is_over() == 1
+            let isWhole = all.count <= countMax && samegate_pem_is_over() == 1
             return (all, isWhole)
         }
         if isWhole, !all.isEmpty { return all }

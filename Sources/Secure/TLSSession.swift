@@ -16,6 +16,8 @@ final class TLSSession: SecureSession {
     private let isServer: Bool
     private let counters: TLSCounters
     private var hasFailed = false
+    /// The word of the end waits for room in the socket.
+    private var endIsPending = false
     private(set) var connection: SecureConnection?
 
     /// Made once for the process.
@@ -81,12 +83,15 @@ final class TLSSession: SecureSession {
         }
     }
 
-    func sendEnd() {
-        guard let ssl, connection != nil, !hasFailed, SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN == 0 else {
-            return
-        }
+    func sendEnd() -> Bool {
+        guard let ssl, connection != nil, !hasFailed,
+            endIsPending || SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN == 0
+        else { return true }
         ErrorQueue.clear()
-        if SSL_shutdown(ssl) < 0 { ErrorQueue.clear() }
+        let result = SSL_shutdown(ssl)
+        endIsPending = result < 0 && SSL_get_error(ssl, result) == SSL_ERROR_WANT_WRITE
+        ErrorQueue.clear()
+        return !endIsPending
     }
 
     func end() {

@@ -12,7 +12,11 @@ import Dispatch
 public final class EventLoop: @unchecked Sendable {
     /// Bytes of the buffer that every connection of the loop reads into.
     package static let scratchBytes = 64 * 1024
+    /// Reads of one channel before the others have a turn.
+    package static let readsMax = 16
     private static let eventsMax = Int(CPOSIX_EVENTS_MAX)
+    /// How many such looks in a row timers wait for.
+    private static let crowdedRoundsMax = 64
     /// Rounds of one handler call, so that whoever uses the queue itself gets a turn.
     private static let roundsMax = 4096
     /// How long a loop that has just been busy waits for more before it hands its thread back: the hand-over (futexes,
@@ -51,6 +55,8 @@ public final class EventLoop: @unchecked Sendable {
     private var isDraining = false
     private var late = LoopLag()
     private var use = LoopUse()
+    /// How many looks in a row have brought as many events as they may.
+    private var crowdedRounds = 0
     /// How long the last look for events has waited for them. **Units**: nanoseconds.
     private var waited: UInt64 = 0
     private var wheel: TimerWheel
@@ -85,6 +91,8 @@ public final class EventLoop: @unchecked Sendable {
         source.setCancelHandler { @Sendable [table] in _ = table }
         alarm.setEventHandler { @Sendable in
             self.scheduledTime = .never
+            // What lies in a socket has come before its deadline, however late the loop is in reading it.
+            if !self.isShutDown { self.catchUp() }
             self.alarmRang()
         }
         clock.manual?.register(self)
@@ -138,9 +146,11 @@ public final class EventLoop: @unchecked Sendable {
         now = clock.now()
         work()
         runDeferred()
+        if !isDraining { wakeForDeferred() }
     }
 
-    /// Calls `channelResumed` on the channel when the present event is done, instead of recursing.
+    /// Calls `channelResumed` on the channel when the present event is done, instead of recursing; or, asked from there, when
+    /// the others have had a turn.
     package func resumeLater(_ channel: Channel) { deferred.append(channel) }
 
     /// Closes every channel and ends the loop; `completion` runs when its descriptors are closed.
@@ -151,7 +161,7 @@ public final class EventLoop: @unchecked Sendable {
             guard !self.isShutDown else { return completion() }
             self.isShutDown = true
             self.table.closeAll()
-            self.runDeferred()
+            self.deferred = []
             self.attachments.removeAll()
             self.clock.manual?.unregister(self)
             self.alarm.cancel()
@@ -190,16 +200,23 @@ public final class EventLoop: @unchecked Sendable {
         for work in mailbox.leave() { perform(work) }
         isDraining = false
         scheduleAlarm()
+        wakeForDeferred()
     }
 
     /// Waits for events and does what they, the timers and other threads ask for. Returns false when there was nothing, or
     /// when the queue has work.
     private func turn(milliseconds: Int32, isFirst: Bool) -> Bool {
-        let count = mailbox.sleep { isEmpty in poll(milliseconds: isEmpty ? milliseconds : 0) }
+        let maySleep = deferred.isEmpty
+        let count = mailbox.sleep { isEmpty in poll(milliseconds: isEmpty && maySleep ? milliseconds : 0) }
         deliver(count, isFirst: isFirst)
-        let isAlarmDue = alarmTime <= now
-        if isAlarmDue { alarmRang() }
-        if mailbox.isEmpty { return count > 0 || isAlarmDue }
+        // More is ready than one look brings: what lies in those sockets has come before its deadline.
+        crowdedRounds = Int(count) == events.count ? crowdedRounds + 1 : 0
+        let isAlarmDue = alarmTime <= now && crowdedRounds < Self.crowdedRoundsMax
+        if isAlarmDue {
+            crowdedRounds = 0
+            alarmRang()
+        }
+        if mailbox.isEmpty { return count > 0 || isAlarmDue || !maySleep || !deferred.isEmpty }
         guard let given = mailbox.collect() else { return false }
         for work in given { perform(work) }
         return true
@@ -217,6 +234,13 @@ public final class EventLoop: @unchecked Sendable {
     func catchUp() {
         assertOnLoop()
         deliver(poll(milliseconds: 0), isFirst: true)
+        wakeForDeferred()
+    }
+
+    /// Does what is ready now and all that it puts off: for a clock that tests set. **Runs on** the loop.
+    func settle() {
+        assertOnLoop()
+        repeat { deliver(poll(milliseconds: 0), isFirst: true) } while !deferred.isEmpty
     }
 
     private func poll(milliseconds: Int32) -> Int32 {
@@ -233,7 +257,10 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private func deliver(_ count: Int32, isFirst: Bool) {
-        guard count > 0 else { return late.noteIdle(at: now) }
+        guard count > 0 else {
+            late.noteIdle(at: now)
+            return runDeferred()
+        }
         noteLag(isFirst: isFirst, leavesMore: Int(count) == events.count)
         for event in events[0..<Int(count)] {
             if let channel = table.channel(token: event.token) {
@@ -251,13 +278,18 @@ public final class EventLoop: @unchecked Sendable {
         return Int32(min(Self.lingerMilliseconds, untilAlarm / 1_000_000 + 1))
     }
 
+    /// One pass: what a resumed channel defers waits until events, timers and other threads' work have had their turn. A
+    /// peer that sends faster than it is served would have the loop to itself otherwise.
     private func runDeferred() {
-        // What a resumed channel defers waits for the next pass; the passes end because each one moves bytes.
-        while !deferred.isEmpty {
-            var batch: [Channel] = []
-            swap(&batch, &deferred)
-            for channel in batch where channel.isOpen { channel.channelResumed() }
-        }
+        guard !deferred.isEmpty else { return }
+        var batch: [Channel] = []
+        swap(&batch, &deferred)
+        for channel in batch where channel.isOpen { channel.channelResumed() }
+    }
+
+    /// Has the system call again where something is left to be resumed.
+    private func wakeForDeferred() {
+        if !deferred.isEmpty, !isShutDown { cposix_wake(table.epoll.rawWake) }
     }
 
     // MARK: Timers
@@ -280,6 +312,7 @@ public final class EventLoop: @unchecked Sendable {
         now = clock.now()
         for timer in wheel.advance(to: now) { timer.fireIfDue() }
         runDeferred()
+        if !isDraining { wakeForDeferred() }
     }
 
     private func alarmRang() {

@@ -192,11 +192,11 @@ package final class ListenerChannel: Channel, @unchecked Sendable {
         }
     }
 
-    /// The socket is shared with other loops, so closing this copy does not end its events. What waits is accepted first:
-    /// the system would reset it with the last copy.
-    package func stop() {
+    /// The socket is shared with other loops, so closing this copy does not end its events. What waits is accepted first, since
+    /// the system would reset it with the last copy; but not where another process has one, and `acceptsWhatWaits` is false.
+    package func stop(acceptsWhatWaits: Bool = true) {
         guard isOpen else { return }
-        acceptWhatWaits()
+        if acceptsWhatWaits { acceptWhatWaits() }
         guard isOpen else { return }
         if let pause { loop.remove(pause) }
         if !isSuspended { suspendEvents() }

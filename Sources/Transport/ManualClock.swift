@@ -30,7 +30,7 @@ package final class ManualClock: LoopClock {
     /// **Runs on** any thread but a loop's own.
     package func advance(by duration: Duration) {
         let loops = state.withLock { $0.loops }
-        for loop in loops { loop.sync { @Sendable in loop.catchUp() } }
+        for loop in loops { loop.sync { @Sendable in loop.settle() } }
         state.withLock { $0.time = $0.time.advanced(by: duration) }
         for loop in loops {
             loop.sync { @Sendable in loop.fireTimers() }

@@ -26,8 +26,10 @@ package protocol SecureSession: AnyObject {
     func receive(into buffer: UnsafeMutableRawBufferPointer, peeking: Bool) -> SecureStep
     /// Sends some of `bytes`. After `awaitsWriting` the next call must begin with the same bytes.
     func send(_ bytes: UnsafeRawBufferPointer) -> SecureStep
-    /// Tells the peer that nothing more comes, if the socket takes it.
-    func sendEnd()
+    /// Tells the peer that nothing more comes. Returns false where the socket does not take it now: call it again once it
+    /// does.
+    @discardableResult
+    func sendEnd() -> Bool
     /// Forgets the socket and frees what it can; every call fails from here on.
     func end()
 }

@@ -35,6 +35,8 @@ open class StreamChannel: Channel, @unchecked Sendable {
     private var session: (any SecureSession)?
     /// A read waits for the socket to take something.
     private var readAwaitsWriting = false
+    /// The end of what is sent waits for the socket to take the session's word of it.
+    private var endAwaitsWriting = false
     /// The session has taken bytes of the queue that it could not send.
     private var sessionHolds = false
     /// Why the session ended or never came to be.
@@ -59,6 +61,7 @@ open class StreamChannel: Channel, @unchecked Sendable {
             canWrite = true
             if readAwaitsWriting { canRead = true }
             readAwaitsWriting = false
+            if endAwaitsWriting { shutdownWrite() }
         }
         if !readiness.isDisjoint(with: [.peerClosed, .failed]) { sawPeerClose = true }
     }
@@ -153,8 +156,9 @@ open class StreamChannel: Channel, @unchecked Sendable {
 
     /// Tells the peer that nothing more comes, while still reading.
     package final func shutdownWrite() {
-        session?.sendEnd()
-        _ = cposix_shutdown_write(raw)
+        // Without that word the end would look like a connection that broke off (RFC 8446 §6.1).
+        endAwaitsWriting = session?.sendEnd() == false
+        if endAwaitsWriting { canWrite = false } else { _ = cposix_shutdown_write(raw) }
     }
 
     /// The address of this end; nil when the system does not say.

@@ -36,6 +36,9 @@ struct ForwardedTests {
             ("10.1.1.1", ["6.6.6.6:4711"], "6.6.6.6"), ("10.1.1.1", ["[2001:db9::1]:80"], "2001:db9::1"),
             ("10.1.1.1", ["2001:db9::1"], "2001:db9::1"), ("10.1.1.1", ["6.6.6.6:x"], "10.1.1.1"),
             ("10.1.1.1", ["6.6.6.6.7"], "10.1.1.1"), ("10.1.1.1", ["[6.6.6.6]"], "10.1.1.1"),
+            // U+0600 and a comma are one Character (UAX #29 GB9b).
+            ("10.1.1.1", ["1.1.1.1\u{600}, 6.6.6.6"], "6.6.6.6"),
+            ("10.1.1.1", ["6.6.6.6\u{301}"], "10.1.1.1"),
         ])
     func xForwardedFor(peer: String, values: [String], client expected: String) throws {
         #expect(try client(peer, .xForwardedFor, values) == expected)
@@ -50,7 +53,11 @@ struct ForwardedTests {
             (["for=1.1.1.1", "for=10.2.2.2"], "1.1.1.1"), (["for=1.1.1.1, for=_hidden"], "10.1.1.1"),
             (["for=1.1.1.1;host=\"a,for=2.2.2.2\""], "1.1.1.1"), (["for=1.1.1.1;for=2.2.2.2"], "10.1.1.1"),
             (["host=\"\\\",for=2.2.2.2\";for=1.1.1.1"], "1.1.1.1"), (["for=\"1.1.1.1"], "10.1.1.1"),
-            (["proto=http"], "10.1.1.1"),
+            (["proto=http"], "10.1.1.1"), (["for=1.1.1.1;x=\u{600}, for=6.6.6.6"], "6.6.6.6"),
+            // A quote that the client has left open swallows what the proxy adds to the line.
+            (["for=1.1.1.1;x=\", for=6.6.6.6"], "10.1.1.1"),
+            (["for=1.1.1.1;x=\"", "for=6.6.6.6"], "6.6.6.6"),
+            (["for=1.1.1.1;x=\"\\\", for=6.6.6.6"], "10.1.1.1"),
         ])
     func forwarded(values: [String], client expected: String) throws {
         #expect(try client("10.1.1.1", .forwarded, values) == expected)

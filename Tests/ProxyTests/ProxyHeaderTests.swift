@@ -180,6 +180,26 @@ struct ProxyHeaderTests {
         #expect(open("192.0.2.7").answer()?.status == 429)
     }
 
+    @Test(
+        "who says whose a connection is within a drain's idle grace is answered, once, and who does not is let go"
+    )
+    func drainWithGrace() throws {
+        let server = try Server()
+        let (client, silent) = (server.connect(), server.connect())
+        #expect(eventually("they are there") { server.connections == 2 })
+        let done = DispatchSemaphore(value: 0)
+        server.server.drain(deadline: .seconds(60), idleGrace: .seconds(3)) { @Sendable in done.signal() }
+        for loop in server.group.loops { loop.sync { @Sendable in } }
+        client.send(Self.line + "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        let answer = try #require(client.answer())
+        #expect(answer.status == 200 && answer.field("connection") == "close")
+        #expect(done.wait(timeout: .now() + .milliseconds(20)) == .timedOut)
+        server.clock.advance(by: .seconds(4))
+        #expect(silent.receiveAll() == "")
+        client.shutdownWrite()
+        #expect(done.wait(timeout: .now() + 60) == .success)
+    }
+
     @Test("a drain ends connections that have not said whose they are")
     func drain() throws {
         let server = try Server()

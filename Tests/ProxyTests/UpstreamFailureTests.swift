@@ -316,14 +316,14 @@ struct UpstreamFailureTests {
 
     @Test(
         "a POST too is sent once more when a kept connection was closed, unless its owner says no (RFC 9112 §9.3.1)",
-        arguments: [UpstreamSettings.Retry.never, .idempotent, .anyMethod])
-    func post(retry: UpstreamSettings.Retry) throws {
+        arguments: [UpstreamSettings.Retry.never, .idempotent, .anyMethod], Way.allCases)
+    func post(retry: UpstreamSettings.Retry, way: Way) throws {
         let requests = ProxyCounters()
         let origin = Self.closingOnReuse(requests)
         let upstream = origin.upstream { $0.retry = retry }
-        let server = try ServerUnderTest(Self.handler(.forward, upstream))
+        let server = try ServerUnderTest(Self.handler(way, upstream))
         let client = server.connect()
-        let request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        let request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
         client.send(request)
         #expect(client.answer()?.status == 200)
         client.send(request)

@@ -90,6 +90,16 @@ struct SecureProblemTests {
         #expect(throws: SecureError.self) { try count(String(repeating: good, count: 17)) }
     }
 
+    @Test("a file of authorities may hold as many as a system has")
+    func manyAuthorities() throws {
+        let good = try String(contentsOfFile: PKI.shared.path("good-ca.pem"), encoding: .utf8)
+        let file = PKI.shared.path("many.pem")
+        try Data(String(repeating: good, count: 300).utf8).write(to: URL(fileURLWithPath: file))
+        var settings = ClientSecuritySettings(serverName: "localhost")
+        settings.authorityFile = file
+        _ = try ClientSecurity(settings)
+    }
+
     @Test("a list of ciphers in which none is known")
     func ciphers() {
         var settings = files("plain.pem", "plain.key")

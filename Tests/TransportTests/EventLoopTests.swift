@@ -61,6 +61,40 @@ struct EventLoopTests {
         loop.shutdown()
     }
 
+    /// A channel that always has more to do.
+    private final class RestlessChannel: StreamChannel, @unchecked Sendable {
+        // because: confined to its loop.
+        var passes = 0
+        override func channelResumed() {
+            passes += 1
+            loop.resumeLater(self)
+        }
+    }
+
+    @Test("a channel that always puts off more leaves turns to events, timers and others' work")
+    func restless() throws {
+        let loop = try EventLoop()
+        let log = Log()
+        let ((ours, _), (echo, theirs)) = (socketPair(), socketPair())
+        let fired = DispatchSemaphore(value: 0)
+        loop.sync { @Sendable in
+            let restless = RestlessChannel(loop: loop, owning: ours)
+            try? restless.register()
+            try? EchoChannel(loop: loop, owning: echo, log: log).register()
+            loop.resumeLater(restless)
+            let timer = LoopTimer { fired.signal() }
+            loop.arm(timer, at: loop.clock.now().advanced(by: .milliseconds(30)))
+        }
+        #expect(fired.wait(timeout: .now() + 20) == .success)
+        #expect(write(theirs, "hello", 5) == 5)
+        #expect(eventually { log.lines == ["bytes 5"] })
+        let passed = DispatchSemaphore(value: 0)
+        loop.execute { @Sendable in passed.signal() }
+        #expect(passed.wait(timeout: .now() + 20) == .success)
+        close(theirs)
+        loop.shutdown()
+    }
+
     @Test("a real timer fires without anybody advancing a clock")
     func realTimer() throws {
         let loop = try EventLoop()

@@ -40,6 +40,12 @@ final class ForwardTask: UpstreamClient {
 
     var origin: ConnectionOrigin? { request.origin }
 
+    /// The memory of bytes between here and the upstream.
+    var bufferCapacity: Int { connection?.bufferCapacity ?? 0 }
+
+    /// The request's time is over: see `UpstreamConnection.noteSilence`.
+    func noteSilence() { connection?.noteSilence(of: started) }
+
     func start() {
         if let total = request.upstream.settings.totalTimeout { limit(to: total) }
         guard let server = attempts.begin(request.upstream, on: loop, key: request.clientKey) else {
@@ -68,6 +74,7 @@ final class ForwardTask: UpstreamClient {
 
     private func limit(to total: Duration) {
         let timer = LoopTimer { [unowned self] in
+            noteSilence()
             finish(.failure(UpstreamError(.requestTimeout, upstream: request.upstream.settings.name)))
         }
         self.timer = timer
@@ -78,7 +85,8 @@ final class ForwardTask: UpstreamClient {
         let pool = server.pool(on: loop)
         switch pool.acquire(for: self, fresh: fresh, verifying: !mayRepeat) {
         case .connection(let connection): upstreamReady(connection)
-        case .waiting(let waiter): self.waiter = waiter
+        // It may have failed already, and the request wait elsewhere.
+        case .waiting(let waiter): if waiter.isAwaited { self.waiter = waiter }
         case .failed(let error): upstreamFailed(error, reused: false)
         }
     }

@@ -53,6 +53,9 @@ final class UpstreamWaiter {
         self.needsFresh = needsFresh
     }
 
+    /// Whether its client still waits.
+    var isAwaited: Bool { client != nil }
+
     /// The client, which stops waiting.
     func take() -> (any UpstreamClient)? {
         defer { client = nil }

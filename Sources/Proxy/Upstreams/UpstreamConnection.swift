@@ -39,6 +39,8 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     private var takenBefore: UInt64 = 0
     /// Whether the answer waits for the client to take what has come of it, so that silence is no fault.
     private var isPaused = false
+    /// When the client's request came.
+    private var startTime = MonotonicTime.never
     /// The loop's batch of events in which the client's request came.
     private var startBatch: UInt64 = 0
     private var interimCount = 0
@@ -81,6 +83,7 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         receivedBeforeAnswer = bytesReceived
         isPaused = false
         startBatch = loop.batch
+        startTime = loop.now
         interimCount = 0
         if isReused { pool.server.counters.reused.wrappingAdd(1, ordering: .relaxed) }
     }
@@ -90,6 +93,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         guard state == .active || state == .tunnel, pool.server.isBalanced else { return }
         pool.server.inFlight.wrappingSubtract(1, ordering: .relaxed)
     }
+
+    /// The memory of bytes on their way, in both directions.
+    var bufferCapacity: Int { outputCapacity + held.capacity }
 
     /// Lends the answer's head without a copy.
     func lendHead(_ body: (ResponseHead) -> Void) { parser.lendHead(body) }
@@ -119,6 +125,15 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     func cancel() {
         client = nil
         abort()
+    }
+
+    /// The time of a request that began at `begun` is over. Where the server has had most of it, and has not said a byte, that
+    /// is the server's failure: it would go on getting its share of the requests otherwise.
+    func noteSilence(of begun: MonotonicTime) {
+        guard state == .active, requestIsComplete, outputCount == 0, !isAnswering else { return }
+        let had = pool.loop.now.duration(since: startTime)
+        guard had * 2 >= pool.loop.now.duration(since: begun) else { return }
+        pool.server.noteFailure(pool.error(.firstByteTimeout), at: pool.loop.now)
     }
 
     /// The answer that has begun goes to nobody, as its status has others asked; the connection ends with it.
@@ -213,7 +228,13 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     // MARK: Reading
 
     private func read() {
+        var reads = 0
         while state == .active, canRead, client?.allowsUpstreamReading == true {
+            reads += 1
+            guard reads <= EventLoop.readsMax else {
+                loop.resumeLater(self)
+                break
+            }
             switch receive(into: loop.scratch) {
             // An event of the batch that brought the request is older than it: nobody has asked for what it tells of.
             case .bytes where startBatch == loop.batch:

@@ -114,6 +114,16 @@ final class UpstreamPool: @unchecked Sendable {
     // MARK: Opening
 
     private func openIfUseful() {
+        openWhatMayBe()
+        let wasStarving = isStarving
+        updateStarving()
+        // A permit that came back before that was known was told to nobody.
+        guard isStarving, !wasStarving else { return }
+        openWhatMayBe()
+        updateStarving()
+    }
+
+    private func openWhatMayBe() {
         while connecting < waiters.count {
             if !server.takePermit() {
                 // Requests that need a fresh connection may be waiting beside unused old ones.
@@ -124,7 +134,6 @@ final class UpstreamPool: @unchecked Sendable {
             connecting += 1
             connect(for: bounds.proxyProtocol == nil ? nil : nextOrigin())
         }
-        updateStarving()
     }
 
     private func updateStarving() {

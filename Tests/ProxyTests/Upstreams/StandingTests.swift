@@ -46,6 +46,30 @@ struct StandingSocketTests {
     }
 
     @Test(
+        "a server that keeps silent until the request's own time is over is left out like one that fails",
+        arguments: UpstreamFailureTests.Way.allCases)
+    func silent(way: UpstreamFailureTests.Way) throws {
+        let chain = try Chain([{ _ in "" }, named("second")], way: way, isKept: true) {
+            $0.ejection?.failureCount = 2
+            $0.totalTimeout = .seconds(5)
+        }
+        var statuses: [Int] = []
+        for round in 1...8 {
+            let client = chain.server.connect()
+            client.send(Chain.get)
+            #expect(eventually { chain.fleet.asked.count == round })
+            if chain.fleet.asked.last == 0 {
+                chain.server.group.loops[0].sync { @Sendable in }
+                chain.server.clock.advance(by: .seconds(6))
+            }
+            statuses.append(try #require(client.answer()).status)
+        }
+        #expect(statuses.count { $0 == 504 } == 2 && statuses.suffix(4) == Array(repeating: 200, count: 4))
+        #expect(chain.events.changes == [.ejected(for: .seconds(10), failures: 2)])
+        chain.stop()
+    }
+
+    @Test(
         "502, 503 and 504 count as failures, and their answers are passed on",
         arguments: [502, 503, 504, 500])
     func gatewayErrors(status: Int) throws {
