@@ -1,5 +1,4 @@
 import ArgumentParser
-import Engine
 import Learning
 import SAME
 import Tensor
@@ -44,21 +43,5 @@ struct BundleMeasureCommand: ParsableCommand {
         try measured.write(to: bundle)
         run.discardCheckpoints()
         BundleText(measured).lines.forEach { print($0) }
-    }
-}
-
-extension ModelBundle {
-    /// The most queries that a precision is measured with: enough for p99.9 to be a number of queries.
-    static var precisionQueriesMax: Int { 10_000 }
-
-    /// The bundle with what lower precisions do to its scores of the images at `indices`, at most
-    /// ``precisionQueriesMax`` of them.
-    func measuringPrecisions(
-        _ images: ImageSet, at indices: [Int], _ answers: AnswerSet, workspace: Workspace
-    ) throws -> ModelBundle {
-        let some = indices.prefix(Self.precisionQueriesMax)
-        return try measuringPrecisions(
-            benign: images.canonical(some, range: .signed),
-            answers: some.map { Array(answers.probabilities.row($0)) }, workspace: workspace)
     }
 }

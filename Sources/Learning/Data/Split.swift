@@ -40,6 +40,8 @@ enum Stream: UInt64 {
     case strangers
     case validationSteps
     case statistics
+    case voiceQueries
+    case precisionQueries
 
     /// The generator of one step or epoch: a function of its number, so that a resumed run needs no stored
     /// state.

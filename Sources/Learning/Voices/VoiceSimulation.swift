@@ -16,7 +16,7 @@ struct VoiceSimulation {
     let workspace: Workspace
 
     /// The most pictures of a kind.
-    private static let count = 500
+    static let count = 500
     /// A picture as it arrives: on the 8-bit grid.
     private static let rounding = SimulatedTransport(jpegShare: 0, resizeShare: 0)
 
@@ -36,13 +36,9 @@ struct VoiceSimulation {
         let surprises = { (values: TermValues) in
             plain.surprises(values).map { $0 ?? TailFunction.surpriseMax }
         }
-        let halves = [sample.originals, sample.reencoded].map { positions in
-            stride(from: 0, to: positions.count, by: 2).map { positions[$0] }
-        }
-        let honest = halves.joined().map { surprises(sample.standIn[$0]) }
-        let originals = stride(from: 1, to: sample.originals.count, by: 2).prefix(Self.count).map {
-            heldOut[sample.originals[$0]]
-        }
+        let parts = Self.parts(sample.originals, sample.reencoded, seed: seed)
+        let honest = parts.honest.map { surprises(sample.standIn[$0]) }
+        let originals = parts.sources.map { heldOut[$0] }
         guard !originals.isEmpty else { return [:] }
         let examiner = try Examiner(networks, secret: MaskSecret(seed: seed), workspace: workspace)
         let measured = { (queries: Tensor) in
@@ -56,6 +52,23 @@ struct VoiceSimulation {
         let blind = met.map { Self.without(names.firstIndex(of: .perturbation), $0, honest) }
         let steps = stepped(pictures, images.shape).map(measured)
         return VoiceChoice(terms: names, benign: honest, attacks: [steps, unmet + blind]).voices()
+    }
+
+    /// The positions of the honest queries, and of those, at most ``count``, that the simulated ones are made of: of the
+    /// originals every other each, of the re-encoded ones every other too. Both in an order drawn by the seed, since files may
+    /// come class by class: the first of them would be pictures of a few classes.
+    static func parts(
+        _ originals: [Int], _ reencoded: [Int], seed: UInt64
+    ) -> (honest: [Int], sources: [Int]) {
+        let everyOther = { (positions: [Int], first: Int) -> [Int] in
+            stride(from: first, to: positions.count, by: 2).map { positions[$0] }
+        }
+        let honest = everyOther(originals, 0) + everyOther(reencoded, 0)
+        let sources = everyOther(originals, 1)
+        var generator = Stream.voiceQueries.generator(seed: seed, at: 0)
+        let mixed = generator.permutation(honest.count).map { honest[$0] }
+        generator = Stream.voiceQueries.generator(seed: seed, at: 1)
+        return (mixed, generator.permutation(sources.count).prefix(Self.count).map { sources[$0] })
     }
 
     /// Pictures stepped along gradients. **Shapes** pictures and results (B, C·H·W).

@@ -60,9 +60,15 @@ extension Evaluation {
         return TrialBench(
             bundle: bundle, victim: victim, labelled: try labelled(recipe, indices, context),
             references: try references.make(
-                images, at: Array(indices.prefix(references.count)), by: bundle.autoencoder, bundle.auxiliary,
-                workspace: workspace),
+                images, at: Self.compared(references.count, of: indices), by: bundle.autoencoder,
+                bundle.auxiliary, workspace: workspace),
             workspace: workspace)
+    }
+
+    /// Some of the training images to compare features with, drawn at random: the first ones may be of a few classes.
+    static func compared(_ count: Int, of indices: [Int]) -> [Int] {
+        var generator = RandomGenerator(seed: 1, stream: 501)
+        return generator.permutation(indices.count).prefix(count).sorted().map { indices[$0] }
     }
 
     /// An auxiliary model like the bundle's that learns labels; nil where there are none.

@@ -120,6 +120,29 @@ struct VoiceChoiceTests {
         #expect(!SimulatedThieves.training.overlaps(SimulatedThieves.validating))
     }
 
+    @Test("what voices are chosen on is of every class, also where the images come class by class")
+    func everyClass() {
+        // Held out of ten classes, 500 of each, one after the other.
+        let positions = Array(0..<5000)
+        let transport = HonestTransport(share: 0.125)
+        let reencoded = positions.filter { transport.isReencoded($0) }
+        let originals = positions.filter { !transport.isReencoded($0) }
+        let parts = VoiceSimulation.parts(originals, reencoded, seed: 1)
+        #expect(parts.sources.count == VoiceSimulation.count && Set(parts.sources).count == 500)
+        #expect(Set(parts.sources).isSubset(of: originals))
+        #expect(Set(parts.honest).isDisjoint(with: parts.sources))
+        #expect(Set(parts.honest).count == parts.honest.count)
+        // Those at the front stand for all, where there are fewer places to fill than honest queries.
+        for chosen in [parts.sources, Array(parts.honest.prefix(500))] {
+            for kind in 0..<10 {
+                #expect(chosen.count { $0 / 500 == kind } > 20, "class \(kind)")
+            }
+        }
+        let again = VoiceSimulation.parts(originals, reencoded, seed: 1)
+        #expect(parts.sources == again.sources && parts.honest == again.honest)
+        #expect(VoiceSimulation.parts(originals, reencoded, seed: 2).sources != parts.sources)
+    }
+
     @Test("turned by quarters the picture's values are only moved")
     func turned() {
         var generator = RandomGenerator(seed: 5)

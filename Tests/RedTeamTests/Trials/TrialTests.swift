@@ -119,6 +119,15 @@ struct TrialTests {
         #expect(throws: CalibrationError.self) { try TrialMeasure(honest: honest(150)) }
     }
 
+    @Test("features are compared with some images of every class, also where the images come class by class")
+    func everyClass() {
+        let indices = Array(0..<50_000)
+        let chosen = Evaluation.compared(500, of: indices)
+        #expect(chosen.count == 500 && Set(chosen).count == 500 && Set(chosen).isSubset(of: indices))
+        for kind in 0..<10 { #expect(chosen.count { $0 / 5000 == kind } > 20, "class \(kind)") }
+        #expect(chosen == Evaluation.compared(500, of: indices) && Evaluation.compared(5, of: [4, 2]) == [4, 2])
+    }
+
     @Test("an evaluation measures every trial on every attack and reports it, labels as targets too")
     func whole() throws {
         let folder = try ScratchFolder()
