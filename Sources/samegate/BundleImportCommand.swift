@@ -12,7 +12,8 @@ struct BundleImportCommand: ParsableCommand {
             Reads state dicts saved with safetensors.torch.save_file: the paper's MAE_ViT, and as auxiliary model its \
             Conv3, MLP or ViT_Classifier, or a ResNet of basic blocks as torchvision's. The architecture is read off names \
             and shapes. The score is calibrated on benign images, which should have trained neither network, and the \
-            victim's answers to them.
+            victim's answers to them. At most half of the images, drawn at random, are set aside: what scores compare \
+            with, and what simulated thieves train on where there is a detector. The others calibrate.
             """)
 
     @Option(help: ArgumentHelp("The masked autoencoder.", valueName: "file"))
@@ -71,10 +72,10 @@ struct BundleImportCommand: ParsableCommand {
             images: images, answers: answers,
             terms: try terms.map(ScoreTerm.list) ?? networks.defaultTerms,
             combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
-            workspace: run.workspace)
+            run: run)
         // References are their own nearest neighbours, and say nothing of what others score.
-        let calibrating = Array(made.manifest.provenance.trainingCount..<images.count)
-        let bundle = try made.measuringPrecisions(images, at: calibrating, answers, workspace: run.workspace)
+        let bundle = try made.bundle.measuringPrecisions(
+            images, at: made.calibrating, answers, workspace: run.workspace)
         try bundle.write(to: output)
         run.discardCheckpoints()
         print(FitCommand.summary(bundle, output))

@@ -8,11 +8,16 @@ struct SimulatedThieves {
     let models: [Classifier]
 
     /// How many images each of the thieves has, by turns, and for how many epochs it trains on them.
-    private static let budgets = [(images: 200, epochs: 40), (400, 20), (1000, 8)]
+    private static let budgets: [(images: Int, epochs: Int)] = [(200, 40), (400, 20), (1000, 8)]
     /// Those whose gradients a detector learns to see.
     static let training = 0..<6
     /// Those that no detector has met, to choose by what it makes of them.
     static let validating = 6..<8
+    /// The most images that one of these thieves trains on.
+    static func imagesMax(_ numbers: Range<Int>) -> Int {
+        numbers.map { budgets[$0 % budgets.count].images }.max() ?? 0
+    }
+
     /// The least side of an image that Conv3 can take.
     private static let convolutionSideMin = 14
 

@@ -1,3 +1,4 @@
+import Digest
 import Neural
 import SAME
 import Tensor
@@ -55,45 +56,51 @@ package struct BundleImport {
     /// The number of classes that the answers must have.
     package var classes: Int { auxiliary.architecture.classes }
 
-    /// The bundle, calibrated on the images: none of them should have trained a network. Where the terms want
-    /// references, the first images are those, at most half of them, and the others calibrate.
+    /// A bundle, and the images that its score is calibrated on.
+    package struct Made: Sendable {
+        package let bundle: ModelBundle
+        /// Ascending. The others are compared with and train thieves: they say nothing of what others score.
+        package let calibrating: [Int]
+    }
+
+    /// The bundle, calibrated on the images: none of them should have trained a network. Where the terms want references,
+    /// or a detector thieves that it has not met, some of the images are set aside for those, at most half of them, drawn at
+    /// random: files may come class by class. The others calibrate. What `fit` calls `--seed 0` with as many held out as
+    /// calibrate here is the same split.
     ///
-    /// **Throws** `ImportError`, `CalibrationError` or `PlanError`.
+    /// **Throws** `ImportError`, `DataError`, `ArchitectureError`, `TrainingError`, `CalibrationError` or `PlanError`.
     package func makeBundle(
         images: ImageSet, answers: AnswerSet, terms: [ScoreTerm], combination: Calibration.Combination,
-        program: String, workspace: Workspace
-    ) throws -> ModelBundle {
+        program: String, run: TrainingRun
+    ) throws -> Made {
         precondition(images.count == answers.probabilities.rows)
         guard answers.classes == classes else {
             throw ImportError.classes(path: source.auxiliary, found: classes, expected: answers.classes)
         }
-        let options = FitOptions.References()
         let maskedPass = terms.contains(.masked) ? MaskedPass(ratio: FitOptions.maskedRatio) : nil
         if let defect = maskedPass?.defect(autoencoder.architecture) {
             throw ImportError.maskedPass(reason: defect)
         }
-        let described = terms.contains(.neighbour) ? min(options.count, images.count / 2) : 0
-        let references = try options.make(
-            images, at: Array(0..<described), by: autoencoder, auxiliary, workspace: workspace)
-        let measures = terms.contains(.statistics) || terms.contains(.frame)
-        let measured = measures ? min(FitOptions.Statistics().count, images.count / 2) : 0
+        let wanted = Wanted(terms, thieves: detector != nil && combination == .tailSum, of: images.count)
+        let (spared, calibrating) = try Self.split(images.count, sparing: wanted.most)
+        let references = try FitOptions.References().make(
+            images, at: Self.drawn(wanted.described, of: spared, for: 0), by: autoencoder, auxiliary,
+            workspace: run.workspace)
         func compare(_ measure: PixelMeasure) -> ReferenceStatistics? {
-            guard terms.contains(measure.term), measured > 1 else { return nil }
+            guard terms.contains(measure.term), wanted.measured > 1 else { return nil }
             return FitOptions.Statistics().make(
-                measure, of: images, at: Array(0..<measured), sent: FitOptions.usualTransport, seed: 0)
+                measure, of: images, at: Self.drawn(wanted.measured, of: spared, for: 1),
+                sent: FitOptions.usualTransport, seed: 0)
         }
-        let statistics = compare(.statistics)
-        let frames = compare(.frame)
-        let spared = max(described, measured)
-        let calibrating = Array(spared..<images.count)
         let networks = ScoringNetworks(
-            autoencoder, auxiliary, detector, references: references, statistics: statistics, frames: frames,
-            maskedPass: maskedPass)
+            autoencoder, auxiliary, detector, references: references, statistics: compare(.statistics),
+            frames: compare(.frame), maskedPass: maskedPass)
         let sample = try BenignSample(
             images, at: calibrating, sent: FitOptions.usualTransport, answers: answers, by: networks,
-            forVoices: combination == .tailSum, seed: 0, workspace: workspace)
+            forVoices: combination == .tailSum, seed: 0, workspace: run.workspace)
+        let thieves = try wanted.stolen > 0 ? unmetThieves(images, spared, run) : []
         let voices = try VoiceSimulation(
-            networks: networks, thieves: [auxiliary], seed: 0, workspace: workspace
+            networks: networks, thieves: thieves, seed: 0, workspace: run.workspace
         ).voices(
             images, at: calibrating, sample: sample, terms: terms, combination: combination)
         let calibration = try Calibration(
@@ -101,18 +108,72 @@ package struct BundleImport {
             rated: sample.rated)
         let provenance = Provenance(
             program: program, imagesDigest: images.digest, imageCount: images.count,
-            trainingCount: images.count - calibrating.count,
-            targetsDigest: answers.digest, seed: 0, options: ["command": "bundle import"],
-            results: sample.results(calibration))
+            trainingCount: spared.count, targetsDigest: answers.digest, seed: 0,
+            options: ["command": "bundle import"], results: sample.results(calibration))
+        return Made(bundle: bundle(networks, images.shape, calibration, provenance), calibrating: calibrating)
+    }
+
+    private func bundle(
+        _ networks: ScoringNetworks, _ image: ImageShape, _ calibration: Calibration, _ provenance: Provenance
+    ) -> ModelBundle {
+        let (references, statistics, frames) = (networks.references, networks.statistics, networks.frames)
         let manifest = BundleManifest(
-            image: images.shape, range: .signed, classes: classes, autoencoder: autoencoder.architecture,
+            image: image, range: .signed, classes: classes, autoencoder: autoencoder.architecture,
             auxiliary: auxiliary.architecture, perturbation: detector?.architecture,
             references: references?.shape, statistics: statistics?.shape, frame: frames?.shape,
-            maskedPass: maskedPass,
-            calibration: calibration,
-            provenance: provenance)
+            maskedPass: networks.maskedPass, calibration: calibration, provenance: provenance)
         return ModelBundle(
             manifest: manifest, autoencoder: autoencoder, auxiliary: auxiliary, detector: detector,
             references: references, statistics: statistics, frames: frames)
+    }
+
+    // MARK: Images set aside
+
+    /// How many images each purpose takes; the purposes may share them.
+    private struct Wanted {
+        let described: Int
+        let measured: Int
+        let stolen: Int
+        var most: Int { max(described, measured, stolen) }
+
+        init(_ terms: [ScoreTerm], thieves: Bool, of count: Int) {
+            let half = count / 2
+            described = terms.contains(.neighbour) ? min(FitOptions.References().count, half) : 0
+            let measures = terms.contains(.statistics) || terms.contains(.frame)
+            measured = measures ? min(FitOptions.Statistics().count, half) : 0
+            stolen = thieves ? min(SimulatedThieves.imagesMax(SimulatedThieves.validating), half) : 0
+        }
+    }
+
+    /// So many of `count` images, fewer than all, and the others; ascending both.
+    private static func split(
+        _ count: Int, sparing spared: Int
+    ) throws(DataError) -> (spared: [Int], others: [Int]) {
+        guard spared > 0 else { return ([], Array(0..<count)) }
+        let split = try Split(count: count, holdout: count - spared, seed: 0)
+        return (split.training, split.heldOut)
+    }
+
+    /// So many of the images set aside, for each purpose others; ascending.
+    private static func drawn(_ count: Int, of spared: [Int], for purpose: Int) -> [Int] {
+        var generator = Stream.references.generator(seed: 0, at: purpose)
+        return generator.permutation(spared.count).prefix(count).sorted().map { spared[$0] }
+    }
+
+    /// Thieves that the detector has not met. The auxiliary model itself, whose gradients it learnt to see, would not do: the
+    /// detector would be heard for what it knows by heart.
+    private func unmetThieves(
+        _ images: ImageSet, _ spared: [Int], _ run: TrainingRun
+    ) throws -> [Classifier] {
+        var hasher = SHA256Hasher()
+        hasher.update("\(images.digest) \(spared.count)")
+        for (name, tensor) in auxiliary.stateDict.sorted(by: { $0.key < $1.key }) {
+            hasher.update("\n\(name) \(tensor.shape)")
+            tensor.values.withUnsafeBytes { hasher.update($0) }
+        }
+        return try SimulatedThieves(
+            SimulatedThieves.validating, of: auxiliary, images: images, training: spared, seed: 0,
+            fingerprint: hasher.finish().hex, run: run
+        ).models
     }
 }
