@@ -81,20 +81,15 @@ struct EvaluateDataOptions: ParsableArguments {
         let path = try victimPath(suite)
         let conversion = try pictures.conversion
         guard let train = try EvaluateData.labelled(path, .train, conversion: conversion),
-            var test = try EvaluateData.labelled(path, .test, conversion: conversion)
+            let read = try EvaluateData.labelled(path, .test, conversion: conversion)
         else {
             throw ValidationError("\(path) holds no training and test pictures that are known here")
         }
         let image = train.images.shape
-        guard test.images.shape == image else {
-            throw DataError.wrongShape(path: path, found: test.images.shape, expected: image)
+        guard read.images.shape == image else {
+            throw DataError.wrongShape(path: path, found: read.images.shape, expected: image)
         }
-        if let testCount, testCount < test.images.count {
-            var generator = RandomGenerator(seed: 1, stream: 500)
-            let kept = generator.permutation(test.images.count).prefix(testCount)
-            let values = kept.map { test.labels.values[$0] }
-            test = (test.images.selecting(kept), Labels(values: values, classes: test.labels.classes))
-        }
+        let test = Evaluation.Data.drawn(read.images, read.labels, count: testCount)
         let own = PicturePool(images: train.images, labels: train.labels)
         let pools = try proxyPaths(suite).map { try pool($0, image, proxyCount, labels: proxyLabels) }
         var loaded = Loaded(
