@@ -41,6 +41,19 @@ extension Evaluation {
         return attack
     }
 
+    /// What tells whether kept figures are of the queries that the runs of one budget make: the options of every attack, which
+    /// its name says nothing of.
+    func attacksDigest(_ budget: Int) throws -> String {
+        var parts: [String: String] = [:]
+        for seed in plan.seeds {
+            for attack in plan.attacks {
+                let made = try makeAttack(.init(attack: attack, budget: budget, seed: seed))
+                parts["\(attack) \(seed)"] = CellStore.digest(made.options)
+            }
+        }
+        return CellStore.digest(parts)
+    }
+
     /// Pictures are of one run an attack: the first.
     private func isShown(_ key: EvaluationResult.RunKey) -> Bool {
         plan.measures.contains(.pictures) && key.budget == plan.budgets.first && key.seed == plan.seeds.first

@@ -35,6 +35,7 @@ package struct TrainingStudy: Sendable {
     /// Fits every point's bundle and measures the reconstruction loss of honest queries and of each attack's.
     func entries(_ evaluation: Evaluation, _ context: Evaluation.Context) throws -> [TrainingEntry] {
         var entries: [TrainingEntry] = []
+        let attackOptions = try evaluation.plan.budgets.first.map { try evaluation.attacksDigest($0) }
         for (place, point) in points.enumerated() {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]
@@ -43,6 +44,7 @@ package struct TrainingStudy: Sendable {
                 "point": options, "scores": context.benchDigest,
                 "attacks": evaluation.plan.attacks.joined(separator: ","),
                 "budgets": "\(evaluation.plan.budgets.prefix(1))", "seeds": "\(evaluation.plan.seeds)",
+                "options": attackOptions ?? "",
             ]
             entries += try context.store.value("training", parts) {
                 let name = CellStore.digest(["options": options, "material": context.materialDigest])

@@ -19,6 +19,7 @@ extension Evaluation {
             "scores": context.benchDigest, "attacks": plan.attacks.joined(separator: ","),
             "budget": "\(budget)", "seeds": "\(plan.seeds)", "limits": "\(Self.trialQueriesMax)",
             "trials": Trial.allCases.map(\.rawValue).joined(separator: ";"),
+            "options": try attacksDigest(budget),
         ]
         return try context.store.value("trials", parts) {
             let bench = try makeTrialBench(context)
