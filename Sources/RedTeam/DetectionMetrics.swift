@@ -81,6 +81,16 @@ struct ROC {
         return 1
     }
 
+    /// Between corners by a line, as attacks caught at a rate that no threshold has are.
+    func truePositiveRate(atFalsePositiveRate rate: Double) -> Double {
+        let wanted = rate * Double(benign)
+        guard let next = corners.firstIndex(where: { Double($0.false) > wanted }) else { return 1 }
+        guard next > 0 else { return 0 }
+        let (a, b) = (corners[next - 1], corners[next])
+        let share = (wanted - Double(a.false)) / Double(b.false - a.false)
+        return (Double(a.caught) + share * Double(b.caught - a.caught)) / Double(attacks)
+    }
+
     /// From recall 0, where precision is taken as 1 by convention, through every corner.
     var aupr: Double {
         var area = 0.0

@@ -33,10 +33,15 @@ package struct RunCurve: Codable, Hashable, Sendable {
     package var budget: Int
     package var seed: UInt64
     package var score: ScoreKind
-    /// False-positive rates, ascending.
+    /// False-positive rates, ascending, of as many points as a drawing can tell apart.
     package var falsePositives: [Double]
     /// True-positive rates, one each.
     package var truePositives: [Double]
+    /// True-positive rates at the ``statedRates``, of the whole curve.
+    package var caught: [Double]
+
+    /// The false-positive rates that tables state a curve's true-positive rates at.
+    package static let statedRates = [0.001, 0.01, 0.05, 0.1]
 }
 
 /// Where the scores of one kind of query lie.

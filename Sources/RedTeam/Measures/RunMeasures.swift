@@ -31,10 +31,12 @@ struct RunMeasures {
         let honest = drawn(attack.count)
         guard !attack.isEmpty, !honest.isEmpty else { return [] }
         return kinds.map { score in
-            let points = ROC(attack: attack.values(score), benign: honest.values(score)).points()
+            let curve = ROC(attack: attack.values(score), benign: honest.values(score))
+            let points = curve.points()
             return RunCurve(
                 attack: key.attack, budget: key.budget, seed: key.seed, score: score,
-                falsePositives: points.falsePositives, truePositives: points.truePositives)
+                falsePositives: points.falsePositives, truePositives: points.truePositives,
+                caught: RunCurve.statedRates.map { curve.truePositiveRate(atFalsePositiveRate: $0) })
         }
     }
 

@@ -62,25 +62,14 @@ extension EvaluationReport {
                         name: curve.score.rawValue,
                         points: zip(curve.falsePositives, curve.truePositives).map { ($0, $1) })
                 }, hasMarks: false)
-            let rows = own.map { curve in
-                [curve.score.rawValue]
-                    + [0.001, 0.01, 0.05, 0.1].map { percent(Self.caught(curve, at: $0)) }
-            }
+            let rows = own.map { curve in [curve.score.rawValue] + curve.caught.map(percent) }
             return ReportFigure(
                 caption: "\(attack), seed \(seed)", drawing: plot.svg,
                 table: ReportTable(
                     "\(attack), \(budget) queries, seed \(seed): true-positive rate in % at a false-positive rate",
-                    columns: ["score", "0.1 %", "1 %", "5 %", "10 %"], rows: rows))
+                    columns: ["score"] + RunCurve.statedRates.map { String(format: "%g %%", 100 * $0) },
+                    rows: rows))
         }
-    }
-
-    /// The true-positive rate of a curve at a false-positive rate, between its points by a line.
-    static func caught(_ curve: RunCurve, at rate: Double) -> Double {
-        let points = Array(zip(curve.falsePositives, curve.truePositives))
-        guard let next = points.firstIndex(where: { $0.0 > rate }) else { return points.last?.1 ?? 0 }
-        guard next > 0 else { return 0 }
-        let (a, b) = (points[next - 1], points[next])
-        return a.1 + (b.1 - a.1) * (rate - a.0) / (b.0 - a.0)
     }
 
     private func histograms(_ budget: Int) -> [ReportFigure] {

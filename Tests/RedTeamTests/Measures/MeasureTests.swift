@@ -47,6 +47,40 @@ struct MeasureTests {
         #expect(abs(area - exact) < 0.01)
     }
 
+    @Test("true-positive rates at stated false-positive rates are of the whole curve, not of the drawn one")
+    func caught() throws {
+        let key = EvaluationResult.RunKey(attack: "a", budget: 1000, seed: 1)
+        let (low, high) = (0..<1000, 1000..<2000)
+        let curves = { (attack: Range<Int>, benign: Range<Int>) in
+            RunMeasures(
+                key: key, attack: Self.rows(attack.map(Double.init)),
+                benign: Self.rows(benign.map(Double.init)),
+                kinds: [.same]
+            ).curves
+        }
+        let perfect = curves(high, low)
+        #expect(perfect.map(\.caught) == [[1, 1, 1, 1]])
+        #expect(curves(low, high).map(\.caught) == [[0, 0, 0, 0]])
+        var result = EvaluationResult(
+            suite: "test", victim: "v", bundle: "b", alpha: 0.99, victimAccuracy: 0.9,
+            falsePositivesAtOnePercent: 0.01, benignCount: 1000, prada: PRADA())
+        result.part.curves = perfect
+        let summary = AttackTrace.Summary(
+            attack: "a", options: [:], seed: 1, budget: 1000, asked: 1000, architecture: nil)
+        result.runs.append(.init(key, summary, PRADA()))
+        let text = EvaluationReport(result).markdown
+        #expect(text.contains("| score | 0.1 % | 1 % | 5 % | 10 % |"))
+        #expect(text.contains("| same | 100.00 | 100.00 | 100.00 | 100.00 |"))
+    }
+
+    @Test("a rate between two corners of the curve is found on the line between them")
+    func between() {
+        // From the top: an attack, two benign, then an attack and two benign that are tied.
+        let curve = ROC(attack: [5, 3], benign: [4, 4, 3, 3])
+        let rates = [0, 0.25, 0.5, 0.75, 1].map { curve.truePositiveRate(atFalsePositiveRate: $0) }
+        #expect(rates == [0.5, 0.5, 0.5, 0.75, 1])
+    }
+
     @Test(
         "queries in a wanted proportion: as many as there are, in that proportion",
         arguments: [0.01, 0.1, 0.5, 0.9])
