@@ -89,7 +89,8 @@ struct EvaluateDataOptions: ParsableArguments {
         guard read.images.shape == image else {
             throw DataError.wrongShape(path: path, found: read.images.shape, expected: image)
         }
-        let test = Evaluation.Data.drawn(read.images, read.labels, count: testCount)
+        let labels = try read.labels.numbered(as: train.labels, path: "\(path)/test")
+        let test = Evaluation.Data.drawn(read.images, labels, count: testCount)
         let own = PicturePool(images: train.images, labels: train.labels)
         let pools = try proxyPaths(suite).map { try pool($0, image, proxyCount, labels: proxyLabels) }
         var loaded = Loaded(

@@ -51,10 +51,11 @@ struct TrainVictimCommand: ParsableCommand {
         let printer = ProgressPrinter()
         let conversion = try pictures.conversion
         let (images, labels) = try TrainData.labelled(images: images, labels: labels, conversion: conversion)
-        let test = try testImages.map {
-            try TrainData.labelled(
-                images: $0, labels: testLabels, classes: labels.classes, shape: images.shape,
+        let test = try testImages.map { path -> (images: ImageSet, labels: Labels) in
+            let read = try TrainData.labelled(
+                images: path, labels: testLabels, classes: labels.classes, shape: images.shape,
                 conversion: conversion)
+            return (read.images, try read.labels.numbered(as: labels, path: path))
         }
         let options = try options()
         // Whatever can be refused is refused before hours of training.

@@ -24,7 +24,7 @@ struct DataFileTests {
     func tar(name: String) throws {
         let archive = try ImageArchive(try fixture(name))
         #expect(archive.images.shape == ImageShape(channels: 3, height: 5, width: 7))
-        #expect(archive.classNames == ["a", "b"])
+        #expect(archive.classNames == ["a", "b"] && archive.labels?.names == ["a", "b"])
         #expect(archive.labels?.values == [0, 0, 1, 1])
         let wanted = try bytes("pictures.raw")
         // The first is a JPEG, whose decoders may differ by a step or two.

@@ -38,8 +38,46 @@ struct ImageFolderTests {
         try folder.write(try png(2, 2, 1, 3), to: "bag/2.png")
         let read = try ImageFolder(folder.path)
         #expect(read.classNames == ["bag", "shoe"])
-        #expect(read.labels == Labels(values: [0, 0, 1], classes: 2))
+        #expect(read.labels == Labels(values: [0, 0, 1], classes: 2, names: ["bag", "shoe"]))
         #expect(read.images.bytes == [2, 2, 2, 2, 3, 3, 3, 3, 1, 1, 1, 1])
+    }
+
+    @Test("a test folder that lacks a class is numbered as training is, one with another class is refused")
+    func namedClasses() throws {
+        let folder = try ScratchFolder()
+        for (name, value) in [
+            ("train/bag", 1), ("train/coat", 2), ("train/shoe", 3), ("test/bag", 4), ("test/shoe", 5),
+        ] {
+            try FileManager.default.createDirectory(
+                atPath: folder.file(name), withIntermediateDirectories: true)
+            try folder.write(try png(2, 2, 1, UInt8(value)), to: name + "/1.png")
+        }
+        let training = try #require(try ImageFolder(folder.file("train")).labels)
+        #expect(training.names == ["bag", "coat", "shoe"])
+        let path = folder.file("test")
+        let test = try #require(try ImageFolder(path).labels)
+        #expect(test.values == [0, 1] && test.classes == 2)
+        let numbered = try test.numbered(as: training, path: path)
+        #expect(numbered == Labels(values: [0, 2], classes: 3, names: training.names))
+        try FileManager.default.createDirectory(
+            atPath: folder.file("test/boot"), withIntermediateDirectories: false)
+        // An empty folder has no picture to put into a class.
+        let hollow = try #require(try ImageFolder(path).labels)
+        #expect(try hollow.numbered(as: training, path: path) == numbered)
+        try folder.write(try png(2, 2, 1, 6), to: "test/boot/1.png")
+        let other = try #require(try ImageFolder(path).labels)
+        let error = #expect(throws: DataError.self) { try other.numbered(as: training, path: path) }
+        #expect(error == .unknownClasses(path: path, names: ["boot"], known: ["bag", "coat", "shoe"]))
+        #expect(error?.description.contains("boot") == true && error?.description.contains("coat") == true)
+    }
+
+    @Test("labels without names keep their numbers")
+    func nameless() throws {
+        let (plain, named) = (
+            Labels(values: [2, 0], classes: 3), Labels(values: [0, 1], classes: 2, names: ["a", "b"])
+        )
+        #expect(try plain.numbered(as: named, path: "test") == plain)
+        #expect(try named.numbered(as: plain, path: "test") == named)
     }
 
     @Test("an image of another size is refused by name, and scaled when asked")

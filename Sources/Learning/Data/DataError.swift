@@ -19,6 +19,8 @@ package enum DataError: Error, Hashable, Sendable {
     case countMismatch(images: Int, others: Int, path: String)
     case labelOutOfRange(path: String, index: Int, label: Int, classes: Int)
     case holdoutTooLarge(holdout: Int, images: Int)
+    /// Pictures in folders of which training has none by that name.
+    case unknownClasses(path: String, names: [String], known: [String])
 }
 
 extension DataError: CustomStringConvertible {
@@ -48,6 +50,17 @@ extension DataError: CustomStringConvertible {
             "\(path): label \(label) of image \(index) is not below the number of classes, \(classes)"
         case .holdoutTooLarge(let holdout, let images):
             "a hold-out of \(holdout) leaves nothing to train on: there are \(images) images"
+        case .unknownClasses(let path, let names, let known):
+            "\(path) has pictures in folders that are no classes of training: \(Self.list(names)); there it has "
+                + Self.list(known)
         }
+    }
+
+    /// How many names a message lists.
+    private static let listedMax = 20
+
+    private static func list(_ names: [String]) -> String {
+        let rest = names.count - listedMax
+        return names.prefix(listedMax).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
     }
 }

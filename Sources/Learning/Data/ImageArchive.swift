@@ -46,7 +46,8 @@ package struct ImageArchive: Sendable {
         let names = Set(folders.compactMap { $0 }).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
         labels = Labels(
-            values: folders.map { $0.flatMap { places[$0] } ?? 0 }, classes: max(names.count, 2))
+            values: folders.map { $0.flatMap { places[$0] } ?? 0 }, classes: max(names.count, 2),
+            names: names)
         classNames = names
     }
 

@@ -39,7 +39,9 @@ package struct ImageFolder: Sendable {
         guard let shape else { throw .noImages(path: path) }
         images = ImageSet(shape: shape, bytes: bytes)
         classNames = names
-        labels = names.isEmpty ? nil : Labels(values: files.map(\.label), classes: max(names.count, 2))
+        labels =
+            names.isEmpty
+            ? nil : Labels(values: files.map(\.label), classes: max(names.count, 2), names: names)
     }
 
     /// Whether a folder holds PNG or JPEG files, directly or in the folders directly inside.

@@ -6,12 +6,27 @@ package struct Labels: Hashable, Sendable {
     package let values: [Int]
     /// The number of classes.
     package let classes: Int
+    /// What the classes are called, by their numbers: their folders' names; nil where a file has numbers alone.
+    package let names: [String]?
 
-    /// Labels below `classes`. Traps otherwise.
-    package init(values: [Int], classes: Int) {
-        precondition(values.allSatisfy { (0..<classes).contains($0) })
+    /// Labels below `classes`, and where there are names below their number. Traps otherwise.
+    package init(values: [Int], classes: Int, names: [String]? = nil) {
+        precondition(values.allSatisfy { (0..<min(classes, names?.count ?? classes)).contains($0) })
         self.values = values
         self.classes = classes
+        self.names = names
+    }
+
+    /// The same by the numbers that another set, read from elsewhere, has for the classes: folders are numbered in the order of
+    /// their names, and a set that lacks one numbers all after it otherwise. Labels without names stay as they are.
+    ///
+    /// **Throws** where there are pictures of a class that the other set has not; `path` is where these are from.
+    package func numbered(as other: Labels, path: String) throws(DataError) -> Labels {
+        guard let names, let known = other.names else { return self }
+        let places = Dictionary(uniqueKeysWithValues: known.enumerated().map { ($1, $0) })
+        let unknown = Set(values).sorted().map { names[$0] }.filter { places[$0] == nil }
+        guard unknown.isEmpty else { throw .unknownClasses(path: path, names: unknown, known: known) }
+        return Labels(values: values.map { places[names[$0]] ?? 0 }, classes: other.classes, names: known)
     }
 
     /// Labels of a one-dimensional IDX file, for as many images; the number of classes is one more than the

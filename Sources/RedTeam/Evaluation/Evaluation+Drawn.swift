@@ -13,7 +13,7 @@ extension Evaluation.Data {
         let kept = generator.permutation(images.count).prefix(count ?? images.count)
         return (
             images.selecting(kept),
-            Labels(values: kept.map { labels.values[$0] }, classes: labels.classes)
+            Labels(values: kept.map { labels.values[$0] }, classes: labels.classes, names: labels.names)
         )
     }
 }
