@@ -11,8 +11,8 @@ package struct CellStore: Sendable {
     /// Whether cells that are there are used.
     package let resumes: Bool
 
-    /// What must change whenever the same key comes to mean another value.
-    private static let version = "1"
+    /// What must change whenever the same key comes to mean another value, or the same options another bundle.
+    static let version = "2"
     private static let bytesMax = 1 << 30
 
     private struct File<Value: Codable>: Codable {

@@ -64,11 +64,11 @@ package struct ModelMaker {
         return try bundle(named: CellStore.digest(parts), images: images, victim: victim, options: options)
     }
 
-    /// The bundle kept under a name that stands for all that determines it, or a new one.
+    /// The bundle kept under a name that stands for all that determines it but this program's ways, or a new one.
     func bundle(
         named name: String, images: ImageSet, victim: Classifier, options: FitOptions
     ) throws -> ModelBundle {
-        let path = "\(store.folder)/models/\(name).bundle"
+        let path = "\(store.folder)/models/\(name)-\(CellStore.version).bundle"
         if let kept = try? ModelBundle(contentsOf: path) { return kept }
         if let problem = options.problems.first {
             throw AttackError.unfit(attack: "fit", reason: problem)

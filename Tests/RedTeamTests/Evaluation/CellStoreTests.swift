@@ -33,6 +33,17 @@ struct CellStoreTests {
         #expect(Set(keys.map(CellStore.digest)).count == keys.count)
     }
 
+    @Test("a cell from before keys came to mean other values is made anew")
+    func otherVersion() throws {
+        let folder = try ScratchFolder()
+        let store = try CellStore(folder: folder.path, resumes: true)
+        let key = ["a": "1", "kind": "k", "version": "1"]
+        let file = try JSONSerialization.data(withJSONObject: ["key": key, "value": 7] as [String: Any])
+        try folder.write(Array(file), to: "cells/k-\(CellStore.digest(key)).json")
+        #expect(try store.value("k", ["a": "1"]) { 8 } == 8)
+        #expect(try store.value("k", ["a": "1"]) { 9 } == 8)
+    }
+
     @Test(
         "a damaged cell, or one of another key, is made anew",
         arguments: ["{", "{\"key\":{},\"value\":[1]}", ""])
