@@ -38,6 +38,11 @@ package struct LiveAdvice: Codable, Hashable, Sendable {
                 100 * refused,
                 honest.asked, 100 * low, 100 * high))
         for attack in attacks {
+            guard attack.asked > 0 else {
+                findings.append(
+                    "\(attack.name) made no query of its own: nothing that it begins with was answered.")
+                continue
+            }
             var text = String(
                 format: "%@: %.1f %% of %d queries were answered", attack.name, 100 * attack.answeredShare,
                 attack.asked)

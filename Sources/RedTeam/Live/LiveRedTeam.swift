@@ -157,19 +157,24 @@ package struct LiveRedTeam {
             let trace = try attack.run(through: session, seed: plan.seed, test: test)
             try trace.write(to: path)
             try? FileManager.default.removeItem(atPath: unfinished.path)
-            var found = treatment(name, trace.record.queries, trace.record.replies, oracle)
+            var (found, queries) = treatment(name, trace.record, oracle)
             found.takenUp = earlier?.count
             (found.accuracy, found.fidelity) = (trace.summary.accuracy, trace.summary.fidelity)
-            // What it began with, genuine pictures, is no query of its own making.
-            let origins = trace.record.origins
-            return (found, trace.record.queries(at: origins.indices.filter { origins[$0] == .attack }))
+            return (found, queries)
         } catch AttackError.unfit(_, _) where session.record.count > 0 {
             // The gateway gave it nothing to go on from: that is an outcome, not an error.
-            return (
-                treatment(name, session.record.queries, session.record.replies, oracle),
-                session.record.queries
-            )
+            return treatment(name, session.record, oracle)
         }
+    }
+
+    /// What became of the queries that an attack made, and these queries. What it began with, genuine pictures, is no query of
+    /// its own making; statuses, proofs and hashes are of all that it sent.
+    private func treatment(
+        _ name: String, _ record: AttackRecord, _ oracle: HTTPOracle
+    ) -> (LiveResult.Treatment, Tensor) {
+        let made = record.origins.indices.filter { record.origins[$0] == .attack }
+        let queries = record.queries(at: made)
+        return (treatment(name, queries, made.map { record.replies[$0] }, oracle), queries)
     }
 
     private func treatment(

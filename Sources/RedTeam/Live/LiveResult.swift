@@ -4,11 +4,13 @@ package struct LiveResult: Codable, Hashable, Sendable {
     package struct Treatment: Codable, Hashable, Sendable {
         /// ``RunHistogram/honest`` or the attack's name.
         package var name: String
+        /// Queries of an attack's own making: the clean pictures that some begin with are not among these, nor among those
+        /// answered, refused or perturbed.
         package var asked: Int
         package var answered: Int
         /// By reason.
         package var refused: [String: Int]
-        /// Responses by status, those that were asked again too.
+        /// Responses by status, those that were asked again and those to clean pictures too.
         package var statuses: [String: Int]
         /// Answers that differ from the clean reference; nil where there is none.
         package var perturbed: Int?

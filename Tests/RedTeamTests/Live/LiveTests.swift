@@ -140,6 +140,23 @@ struct LiveTests {
             #expect(
                 result.attacks.allSatisfy { $0.fidelity != nil && $0.accuracy != nil && $0.perturbed == 0 })
             #expect(result.attacks[0].statuses == ["200": 30])
+            // JBDA's ten clean pictures are answered, and are no queries of its making.
+            #expect(result.attacks.map(\.asked) == [30, 30] && result.attacks[1].statuses == ["200": 40])
+        }
+    }
+
+    @Test("an attack whose clean pictures are all refused has made no query, and none of them counts as one")
+    func nothingToBeginWith() throws {
+        let rates = "rates: {few: {cells: 1, per: 24h, burst: 40, by: network}}"
+        _ = try Self.withGateway(bands: Self.watching, mode: "observe", extra: ", rates: [few]", rates: rates)
+        {
+            url, classifier, folder in
+            let result = try Self.team(url, classifier, folder, attacks: ["jbda"]).run { [:] }
+            #expect(result.honest.answered == 40)
+            let found = result.attacks[0]
+            #expect(found.asked == 0 && found.answered == 0 && found.refused.isEmpty)
+            #expect(found.statuses == ["429": 10])
+            #expect(result.advice.findings.contains { $0.contains("jbda made no query of its own") })
         }
     }
 
