@@ -21,7 +21,9 @@ struct BundleImportTests {
     }
 
     private static func answers(_ images: ImageSet) -> AnswerSet {
-        let rows = (0..<images.count).flatMap { $0 < count ? [Float(0.9), 0.1] : [0.1, 0.9] }
+        let rows: [Float] = (0..<images.count).flatMap { index -> [Float] in
+            index < count ? [0.9, 0.1] : [0.1, 0.9]
+        }
         return AnswerSet(
             probabilities: Tensor(shape: [images.count, 2], values: rows), imagesDigest: images.digest)
     }
