@@ -47,7 +47,10 @@ struct BundleImportCommand: ParsableCommand {
 
     func validate() throws {
         _ = try heads()
-        if try terms.map(ScoreTerm.list)?.contains(.perturbation) ?? false, perturbation == nil {
+        if let alpha, !(0...1).contains(alpha) { throw ValidationError("--alpha must be from 0 to 1") }
+        let terms = try terms.map(ScoreTerm.list)
+        if let terms, terms.isEmpty { throw ValidationError("--terms names no term") }
+        if terms?.contains(.perturbation) ?? false, perturbation == nil {
             throw ValidationError(
                 "--terms has perturbation: give --perturbation, or add a detector with fit --from")
         }

@@ -132,6 +132,9 @@ extension FitOptions {
             throw ValidationError("Eq. (6) compares with the victim's probabilities; labels have none")
         }
         terms.removeAll(where: \.needsAnswer)
+        guard !terms.isEmpty else {
+            throw ValidationError("every one of --terms compares with more than the victim's labels")
+        }
     }
 }
 

@@ -307,4 +307,19 @@ struct FitTests {
         options.holdout = 5
         #expect(options.problems.count == 4 || options.problems.count == 5)
     }
+
+    @Test(
+        "what no score can be made of is named before anything is trained",
+        arguments: [2.0, -0.1, Double.nan])
+    func scoreProblems(alpha: Double) {
+        var options = FitOptions(.paper)
+        options.combination = .paper(alpha: alpha)
+        #expect(options.problems == ["alpha must be a number from 0 to 1"])
+        options = FitOptions(.small)
+        options.terms = []
+        #expect(options.problems == ["a score needs at least one term"])
+        // Eq. (6) has its own terms.
+        options.combination = .paper(alpha: 1)
+        #expect(options.problems.isEmpty)
+    }
 }

@@ -255,6 +255,12 @@ extension FitOptions {
         if !(0...1).contains(reencodedShare) {
             problems.append("the share of re-encoded pictures must be from 0 to 1")
         }
+        switch combination {
+        case .paper(let alpha) where !(0...1).contains(alpha):
+            problems.append("alpha must be a number from 0 to 1")
+        case .tailSum where terms.isEmpty: problems.append("a score needs at least one term")
+        default: break
+        }
         if detectsPerturbations { problems += detector.problems }
         if comparesFeatures { problems += references.problems }
         if compares(.statistics) || compares(.frame) { problems += statistics.problems }
