@@ -10,9 +10,16 @@ package struct EvaluationResult: Codable, Sendable {
         package var fpr95: Double
         package var fpr90: Double
         package var aupr: Double
+        /// The attack's queries, and the test pictures that they are held against.
+        package var positives: Int
+        package var negatives: Int
 
-        /// The figures of `metrics`.
-        package init(_ run: RunKey, attack: String, score: ScoreKind, metrics: DetectionMetrics) {
+        /// The figures of `metrics`, of so many of each.
+        package init(
+            _ run: RunKey, attack: String, score: ScoreKind, metrics: DetectionMetrics, positives: Int,
+            negatives: Int
+        ) {
+            (self.positives, self.negatives) = (positives, negatives)
             self.attack = attack
             budget = run.budget
             seed = run.seed

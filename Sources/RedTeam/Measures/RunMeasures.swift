@@ -11,7 +11,7 @@ struct RunMeasures {
     let benign: [ScoreBench.Row]
     let kinds: [ScoreKind]
 
-    /// As many honest queries as there are of the attack's, drawn by the run's seed.
+    /// So many honest queries, or all where there are fewer, drawn by the run's seed.
     func drawn(_ count: Int) -> [ScoreBench.Row] {
         var generator = RandomGenerator(seed: key.seed, stream: 3)
         return generator.permutation(benign.count).prefix(count).map { benign[$0] }
@@ -22,7 +22,9 @@ struct RunMeasures {
         let honest = drawn(rows.count)
         return kinds.compactMap { score in
             DetectionMetrics(attack: rows.values(score), benign: honest.values(score)).map {
-                EvaluationResult.Cell(key, attack: attack, score: score, metrics: $0)
+                EvaluationResult.Cell(
+                    key, attack: attack, score: score, metrics: $0, positives: rows.count,
+                    negatives: honest.count)
             }
         }
     }

@@ -7,7 +7,7 @@ extension EvaluationReport {
             "What was run",
             paragraphs: [
                 "Victim \(result.victim), \(percent(result.victimAccuracy)) % of test pictures right; bundle \(result.bundle). "
-                    + "\(seeds) seed\(seeds == 1 ? "" : "s"); as many benign test pictures as attack queries, drawn at random.",
+                    + "\(seeds) seed\(seeds == 1 ? "" : "s"); as many benign test pictures as attack queries, drawn at random, as far as there are so many.",
                 "Score of a nominal false-positive rate of 1 %: \(percent(result.falsePositivesAtOnePercent)) % of"
                     + " \(result.benignCount) test pictures are above it.",
                 "The score “same” is Eq. (6) with α = \(result.alpha); same-x and same-y are its two halves; “energy” is of the"
@@ -25,9 +25,20 @@ extension EvaluationReport {
             table("\(budget) queries: FPR90 / AUPR in %", budget, \.fpr90, \.aupr),
         ]
         return [
-            ReportSection("Scores at \(budget) queries", tables: tables),
+            ReportSection("Scores at \(budget) queries", paragraphs: fewer(budget), tables: tables),
             ReportSection("ROC curves at \(budget) queries", figures: curves(budget)),
             ReportSection("Score histograms at \(budget) queries", figures: histograms(budget)),
+        ]
+    }
+
+    /// Which attacks asked more queries than there are test pictures, and how many these are.
+    private func fewer(_ budget: Int) -> [String] {
+        let cells = result.cells.filter { $0.budget == budget && $0.negatives < $0.positives }
+        guard !cells.isEmpty else { return [] }
+        let counts = Set(cells.map(\.negatives)).sorted().map { "\($0)" }.joined(separator: ", ")
+        return [
+            "There are fewer test pictures than queries: those of "
+                + Self.unique(cells.map(\.attack)).joined(separator: ", ") + " are held against \(counts)."
         ]
     }
 

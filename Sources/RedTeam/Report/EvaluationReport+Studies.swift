@@ -206,14 +206,23 @@ extension EvaluationReport {
                 "\(budget) queries, PRADA as if all came from one account",
                 columns: ["attack", "queries", "substitute's accuracy %", "fidelity %", "PRADA"], rows: rows)
         }
-        let options = Self.unique(result.runs.map(\.key.attack)).compactMap { name -> [String]? in
-            guard let run = result.runs.first(where: { $0.key.attack == name }) else { return nil }
-            let text = run.options.filter { $0.key != "material" }.sorted { $0.key < $1.key }
-                .map { "\($0.key) \($0.value)" }
-            return [name, text.joined(separator: ", ")]
-        }
+        let options = Self.unique(result.runs.map(\.key.attack)).flatMap(optionRows)
         return ReportSection(
             "What the attacks got",
             tables: tables + [ReportTable("Options", columns: ["attack", "options"], rows: options)])
+    }
+    /// An attack's options; a row for each budget where they differ, as DFME's batch does.
+    private func optionRows(_ attack: String) -> [[String]] {
+        let texts = budgets.compactMap { budget -> (budget: Int, options: String)? in
+            let runs = result.runs.filter { $0.key.attack == attack && $0.key.budget == budget }
+            return runs.first.map { (budget: budget, options: Self.told($0.options)) }
+        }
+        if Set(texts.map(\.options)).count == 1 { return texts.prefix(1).map { [attack, $0.options] } }
+        return texts.map { ["\(attack), \($0.budget) queries", $0.options] }
+    }
+
+    private static func told(_ options: [String: String]) -> String {
+        options.filter { $0.key != "material" }.sorted { $0.key < $1.key }
+            .map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     }
 }

@@ -211,7 +211,8 @@ struct EvaluationTests {
         for (seed, scores) in [(UInt64(1), [3.0, 4]), (2, [0.0, 4])] {
             let key = EvaluationResult.RunKey(attack: "jbda", budget: 1000, seed: seed)
             let metrics = try #require(DetectionMetrics(attack: scores, benign: [1, 2]))
-            result.cells.append(.init(key, attack: "jbda", score: .ours, metrics: metrics))
+            result.cells.append(
+                .init(key, attack: "jbda", score: .ours, metrics: metrics, positives: 2, negatives: 2))
             let summary = AttackTrace.Summary(
                 attack: "jbda", options: [:], seed: seed, budget: 1000, asked: 1000, architecture: nil,
                 accuracy: 0.5, fidelity: 0.25)
@@ -227,6 +228,43 @@ struct EvaluationTests {
         #expect(report.markdown.contains("75.00 ± 35.36"))
         #expect(report.markdown.contains("| jbda | 1000 | 50.00 ± 0.00 | 25.00 ± 0.00 |"))
         #expect(report.markdown.contains("1.10 % of 10000"))
+    }
+
+    @Test("options that differ between budgets have a row each, others one")
+    func options() throws {
+        var result = try result()
+        result.runs = []
+        for (attack, budget, batch) in [
+            ("dfme", 1000, 17), ("dfme", 4000, 71), ("maze", 1000, 4), ("maze", 4000, 4),
+        ] {
+            let summary = AttackTrace.Summary(
+                attack: attack, options: ["batch": "\(batch)", "material": "x"], seed: 1, budget: budget,
+                asked: budget, architecture: nil)
+            result.runs.append(.init(.init(attack: attack, budget: budget, seed: 1), summary, PRADA()))
+        }
+        let text = EvaluationReport(result).markdown
+        #expect(text.contains("| dfme, 1000 queries | batch 17 |"))
+        #expect(text.contains("| dfme, 4000 queries | batch 71 |"))
+        #expect(text.contains("| maze | batch 4 |") && !text.contains("maze, 1000"))
+    }
+
+    @Test("where there are fewer test pictures than queries, the report says how many")
+    func fewerPictures() throws {
+        let rows = (0..<1200).map {
+            ScoreBench.Row(
+                surprise: Double($0), scores: [.ours: Double($0)], terms: TermValues(reconstruction: 0),
+                features: [])
+        }
+        var result = try result()
+        for (count, isTold) in [(1000, false), (1001, true)] {
+            let measures = RunMeasures(
+                key: .init(attack: "jbda", budget: 1000, seed: 1), attack: Array(rows.prefix(count)),
+                benign: Array(rows.prefix(1000)), kinds: [.ours])
+            result.cells = measures.cells(measures.attack, named: "jbda")
+            #expect(result.cells.map(\.positives) == [count] && result.cells.map(\.negatives) == [1000])
+            let text = EvaluationReport(result).markdown
+            #expect(text.contains("those of jbda are held against 1000.") == isTold)
+        }
     }
 
     @Test("the last line is the documented object; with several scores it is nested by budget and score")
