@@ -211,6 +211,7 @@ extension EvaluationReport {
             "What the attacks got",
             tables: tables + [ReportTable("Options", columns: ["attack", "options"], rows: options)])
     }
+
     /// An attack's options; a row for each budget where they differ, as DFME's batch does.
     private func optionRows(_ attack: String) -> [[String]] {
         let texts = budgets.compactMap { budget -> (budget: Int, options: String)? in
