@@ -26,7 +26,8 @@ struct EvaluateModelOptions: ParsableArguments {
     var maeEpochs: Int?
     @Option(
         help:
-            "The kind of a victim that is trained: \(NetworkKind.list) (default: conv3; resnet for natural).")
+            "The kind of a victim that is trained: \(NetworkKind.list) (default: conv3; resnet18 for table2 and table3, resnet for natural)."
+    )
     var victimModel: NetworkKind?
     @Option(
         help:
@@ -65,6 +66,8 @@ struct EvaluateModelOptions: ParsableArguments {
     func fitOptions(_ suite: EvaluateSuite) throws -> FitOptions {
         var options = FitOptions((preset ?? suite.preset).preset)
         if let maeEpochs { Self.set(epochs: maeEpochs, in: &options) }
+        // The paper's auxiliary model has the victim's architecture.
+        if options.preset == .paper { options.auxiliary = try victimNetwork(suite) }
         if let problem = options.problems.first { throw ValidationError(problem) }
         return options
     }
@@ -146,7 +149,7 @@ struct EvaluateModelOptions: ParsableArguments {
         }
         var options = VictimTraining.Options()
         options.kind = try victimNetwork(suite)
-        if suite == .natural { options.augmentation.shift = 4 }
+        if data.test.shape.channels > 1 { options.augmentation.shift = 4 }
         options.schedule.epochs = victimEpochs
         options.schedule.warmupEpochs = min(options.schedule.warmupEpochs, Double(victimEpochs))
         options.holdout = min(options.holdout, data.own.count / 4)
