@@ -42,12 +42,24 @@ package struct TailFunction: Codable, Hashable, Sendable {
         let excessCount = max(10, Int((Double(count) * Self.tailShare).rounded()))
         let last = count - excessCount - 1
         var values: [Double] = [], surprises: [Double] = []
+        var isTied = false
         for index in Self.knotIndices(last: last) {
             let surprise = -log((Double(count - index) - 0.5) / Double(count))
-            if let previous = values.last, sorted[index] <= previous {
-                // Tied values share the least surprise among them: the chance of a value at least as large.
-                continue
+            if let previous = values.last {
+                guard sorted[index] > previous else {
+                    // Tied values share the least surprise among them: the chance of a value at least as large.
+                    isTied = true
+                    continue
+                }
+                let above = previous.nextUp
+                if isTied, above < sorted[index] {
+                    // Right above them it is the chance of a value that is larger.
+                    let larger = count - Self.firstIndex(in: sorted, above: previous)
+                    values.append(above)
+                    surprises.append(-log((Double(larger) + 0.5) / Double(count)))
+                }
             }
+            isTied = false
             values.append(sorted[index])
             surprises.append(surprise)
         }
@@ -91,6 +103,10 @@ package struct TailFunction: Codable, Hashable, Sendable {
         let last = surprises.count - 1
         guard surprise < surprises[last] else { return values[last] }
         let right = Self.firstIndex(in: surprises, above: surprise)
+        // Above a tie there is no value between.
+        guard values[right - 1].nextUp < values[right] else {
+            return surprise > surprises[right - 1] ? values[right] : values[right - 1]
+        }
         let share = (surprise - surprises[right - 1]) / (surprises[right] - surprises[right - 1])
         return values[right - 1] + share * (values[right] - values[right - 1])
     }

@@ -46,8 +46,13 @@ struct TailFunctionTests {
         for step in 1...400 {
             let surprise = max(Double(step) / 20, tail.surprises[0])
             let back = tail.surprise(tail.value(surprise: surprise))
-            // No value has a surprise between that of a last knot with ties and that right above it.
+            // No value has a surprise between that of values that tie and that right above them.
             var wanted = surprise
+            if let above = tail.surprises.indices.dropFirst().first(where: {
+                tail.surprises[$0] > surprise && tail.surprises[$0 - 1] < surprise
+            }), tail.values[above] == tail.values[above - 1].nextUp {
+                wanted = tail.surprises[above]
+            }
             if let start = tail.tailStart, let last = tail.surprises.last, last < surprise {
                 wanted = max(surprise, start)
             }
@@ -100,6 +105,9 @@ struct TailFunctionTests {
             #expect(abs(tail.surprise(Double(1 + x)) - truth) < 0.6, "\(x)")
         }
         #expect(tail.surprise(0) < 0.1)
+        // Between the tie and what is above it there is nobody.
+        let slack = share < 0.98 ? 0.1 : 0.3
+        for gap in [1e-6, 0.5] { #expect(abs(tail.surprise(gap) + log(1 - share)) < slack) }
         // The inverse is the least value at least as surprising.
         for surprise in stride(from: 0.1, to: 9, by: 0.3) {
             let value = tail.value(surprise: surprise)
