@@ -42,7 +42,7 @@ INLINE void plane_tile(const int outputs, const int vectors, const sg_planes *t,
 #pragma clang loop unroll(full)
     for (int o = 0; o < outputs; o++)
 #pragma clang loop unroll(full)
-        for (int v = 0; v < vectors; v++) store(y + o * plane + v * SG_LANES, larger(sums[o][v], (vec){0}));
+        for (int v = 0; v < vectors; v++) store(y + o * plane + v * SG_LANES, larger((vec){0}, sums[o][v]));
 }
 
 #undef CASE

@@ -190,9 +190,10 @@ INLINE void finish_one(const int activation, const int kind, const int adds, con
     (void)t, (void)row;
 #endif
     if (activation == SG_ACTIVATION_GELU) x = gelu(x);
-    if (activation == SG_ACTIVATION_RELU) x = larger(x, (vec){0});
+    // In this order what is no number stays none.
+    if (activation == SG_ACTIVATION_RELU) x = larger((vec){0}, x);
     if (adds) x += load_as(add.kind, add.x, add_at);
-    if (activation == SG_ACTIVATION_ADD_RELU) x = larger(x, (vec){0});
+    if (activation == SG_ACTIVATION_ADD_RELU) x = larger((vec){0}, x);
     store_as(kind, c, at, x);
 }
 
@@ -347,7 +348,8 @@ static void quantise_columns(const float *w, ptrdiff_t depth, ptrdiff_t columns,
             const float size = __builtin_fabsf(w[k * columns + j]);
             most = size > most ? size : most;
         }
-        scale[j] = most / 127.0f;
+        // The inverse of a smaller one is no finite number, and such weights are nothing beside any other.
+        scale[j] = most < 1e-30f ? 0 : most / 127.0f;
         const float inverse = scale[j] > 0 ? 1.0f / scale[j] : 0;
         for (ptrdiff_t k = 0; k < depth; k++) sum_of += __builtin_rintf(w[k * columns + j] * inverse);
         offset[j] = scale[j] * sum_of;

@@ -1,4 +1,4 @@
-// Kernels over the rows of a matrix. Sums run in SIXTEEN fixed lanes, so that every level takes them in one order.
+// Kernels over the rows of a matrix. Sums along a row run in SIXTEEN fixed lanes, so that every level takes them in one order.
 
 enum { SIXTEEN = 16 };
 

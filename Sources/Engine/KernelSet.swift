@@ -4,10 +4,10 @@ import CKernels
 struct KernelSet {
     /// For patch embedding, head and the first convolution, in Float32.
     let plain: OpaquePointer
-    /// For the transformer's linear layers.
+    /// For a transformer's linear layers and a residual network's convolutions.
     let main: OpaquePointer
     let mainKind: Kind
-    /// For attention and the auxiliary model, and the kind of what lies between layers in memory.
+    /// For attention and the layers of a Conv3 or MLP, and the kind of what lies between layers in memory.
     let inner: OpaquePointer
     let innerKind: Kind
 

@@ -1,14 +1,15 @@
 import CKernels
 
 extension Plan {
-    /// What a plan's products are computed in. Norms, softmax and sums are in Float32 in every one.
+    /// What a plan's products are computed in. Norms and sums are in Float32 in every one; in bfloat16 attention's weights are
+    /// taken to the four digits that rounding them leaves.
     package enum Precision: String, CaseIterable, Sendable {
         /// The reference: Float32 throughout, on every processor.
         case f32
         /// Weights and the left sides of products rounded to bfloat16. Needs AVX-512-BF16.
         case bf16
         /// Weights in 8-bit integers by column, left sides in 8 bits by row. Needs AVX-512-VNNI. Patch embedding, head,
-        /// attention and the auxiliary model stay in more bits: they cost little and err most.
+        /// attention, the first convolution and a Conv3's or MLP's layers stay in more bits: they cost little and err most.
         case int8
 
         /// The precision to use unless told otherwise: bfloat16 where the processor has it.

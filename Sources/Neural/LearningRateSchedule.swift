@@ -4,7 +4,7 @@ import Foundation
 package struct LearningRateSchedule: Sendable, Codable, Equatable {
     /// The rate at the end of the warm-up.
     package var peak: Double
-    /// The rate at the last step.
+    /// The rate that the last steps come down to: that of the step behind them.
     package var final: Double
     /// The number of steps of the rise.
     package var warmupSteps: Int

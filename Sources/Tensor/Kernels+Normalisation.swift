@@ -42,7 +42,7 @@ extension Kernels {
 }
 
 extension Kernels {
-    /// One AdamW update of `count` values; `step` counts from 1.
+    /// One AdamW update of `count` values.
     package static func adamW(
         _ w: Room, _ gradient: Values, _ m: Room, _ v: Room, _ count: Int, rate: Float, beta1: Float,
         beta2: Float,

@@ -35,7 +35,8 @@ package enum Kernels {
         sg_softmax_backward(p, dp, dx, rows, columns, scale)
     }
 
-    /// sum (columns) += the rows of x, which are `rowStride` values apart, in order.
+    /// sum (columns) += the rows of x, which are `rowStride` values apart, in an order that the
+    /// sizes alone decide.
     package static func sumRows(
         _ x: Values, into sum: Room, _ rows: Int, _ columns: Int, rowStride: Int? = nil
     ) {

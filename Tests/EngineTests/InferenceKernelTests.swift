@@ -70,6 +70,23 @@ import Testing
         }
     }
 
+    @Test(
+        "what is no number stays none, whatever is applied to it", arguments: tables,
+        [SG_ACTIVATION_NONE, SG_ACTIVATION_GELU, SG_ACTIVATION_RELU, SG_ACTIVATION_ADD_RELU])
+    func noNumber(table: Table, activation: Int) {
+        let sample = Sample(table, rows: 13, depth: 24, outputs: 40, spoilt: 21)
+        let columns = sample.layer.columns
+        var found = [Float](repeating: 0, count: 13 * columns)
+        sample.run(into: &found, .f32, activation: activation)
+        for (index, value) in found.enumerated() { #expect(value.isNaN == (index % columns == 21)) }
+    }
+
+    @Test("weights that are nothing beside any other are 0: some processors are slow with them")
+    func deadWeights() {
+        #expect(Float(1e-40).flushed == 0 && Float(-1e-31).flushed == 0 && Float(-1e-29).flushed == -1e-29)
+        #expect(Float.nan.flushed.isNaN && Float.infinity.flushed == .infinity)
+    }
+
     @Test("LayerNorm of rows far from zero, an addend after it", arguments: tables, [1, 15, 16, 36, 192])
     func norm(table: Table, columns: Int) {
         let (rows, row) = (7, roundUp(columns))

@@ -88,7 +88,11 @@ struct Sample {
     private let outputs: Int
     private let rows: Int
 
-    init(_ table: InferenceKernelTests.Table, rows: Int, depth: Int, outputs: Int, size: Float = 1) {
+    /// Of the layer's columns `spoilt` has a bias that is no number, where it is given.
+    init(
+        _ table: InferenceKernelTests.Table, rows: Int, depth: Int, outputs: Int, size: Float = 1,
+        spoilt: Int? = nil
+    ) {
         self.outputs = outputs
         self.rows = rows
         let padded = roundUp(depth, to: sg_infer_group(table.kernels))
@@ -103,7 +107,9 @@ struct Sample {
             case .u8: index < outputs ? 1 : (value * 127).rounded() / 127
             }
         }
-        bias = generator.values(outputs)
+        var bias = generator.values(outputs)
+        if let spoilt { bias[spoilt] = .nan }
+        self.bias = bias
         layer = PackedLayer(
             table.kernels, depth: padded, outputs: outputs, bias: Tensor(shape: [outputs], values: bias),
             in: store

@@ -73,7 +73,7 @@ void sg_layernorm(const float *x, const float *gamma, const float *beta, float *
 // dx [+]= the gradient by x; dgamma and dbeta (columns) += those by gamma and beta, in order of rows.
 void sg_layernorm_backward(const float *x, const float *gamma, const float *mean, const float *rstd, const float *dy,
                            float *dx, float *dgamma, float *dbeta, ptrdiff_t rows, ptrdiff_t columns, int accumulate);
-// sum (columns) += the columns' sums over the rows, in order of rows.
+// sum (columns) += the columns' sums over the rows, in an order that the sizes alone decide.
 void sg_sum_rows(const float *x, ptrdiff_t x_row, float *sum, ptrdiff_t rows, ptrdiff_t columns);
 // y = x * scale + shift [+ y when accumulate], scale and shift (columns).
 void sg_scale_shift(const float *x, const float *scale, const float *shift, float *y, ptrdiff_t rows,

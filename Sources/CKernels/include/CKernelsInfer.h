@@ -207,5 +207,5 @@ double sg_infer_distance(const sg_patches *how, const float *x, const float *y);
 // MARK: What the processor can do
 
 // Runs `rounds` rounds of products that never leave the registers and returns the number of multiplications and
-// additions done: the peak to compare with. 0 where the table is plain C.
+// additions done: the peak to compare with.
 double sg_infer_peak(const sg_infer *kernels, ptrdiff_t rounds);
