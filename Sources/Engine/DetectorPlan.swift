@@ -44,7 +44,8 @@ struct DetectorPlan {
         for layer in sizes.layers {
             let weight = weights[layer.name + ".weight"]
             let packed = store.floats(weight.count)
-            sg_infer_pack_planes(kernels.plain, weight.values.map(\.flushed), layer.inputs, layer.outputs, packed)
+            sg_infer_pack_planes(
+                kernels.plain, weight.values.map(\.flushed), layer.inputs, layer.outputs, packed)
             stages.append(
                 Stage(
                     layer: layer, weights: packed, bias: store.padded(weights[layer.name + ".bias"].values),
