@@ -182,9 +182,14 @@ extension ServerConnection {
         let upstream = exchange.upstream
         exchange.upstream = nil
         upstream?.cancel()
-        let forward = exchange.forward
+        cancelForward()
+    }
+
+    /// Ends what a handler has forwarded.
+    func cancelForward() {
+        guard let forward = exchange.rare?.forward else { return }
         exchange.forward = nil
-        if let forward { exchange.attempts = forward.attempts }
-        forward?.cancel()
+        exchange.attempts = forward.attempts
+        forward.cancel()
     }
 }

@@ -29,6 +29,8 @@ extension ServerConnection {
     func respond(_ response: Response, _ serial: UInt64) {
         guard isAwaiting(serial) else { return }
         exchange.cancelHook = nil
+        // What was forwarded is nobody's any more: it would go on taking memory that nobody counts.
+        cancelForward()
         exchange.pending = response
         exchange.sink = .discard
         settleWithWhatIsAtHand()
@@ -97,7 +99,9 @@ extension ServerConnection {
             }
             completion(result)
         }
-        task.grew = { [unowned self] bytes in accountHanded(heldBytes + bytes) }
+        task.grew = { [unowned self] bytes in
+            isAwaiting(serial) && accountHanded(heldBytes + bytes)
+        }
         exchange.forward = task
         task.start()
     }

@@ -46,6 +46,9 @@ struct DecisionsCommand: ParsableCommand {
     var replay: String?
 
     func validate() throws {
+        if let minPercentile, !(0...100).contains(minPercentile) {
+            throw ValidationError("--min-percentile must be from 0 to 100")
+        }
         if files.isEmpty { throw ValidationError("give at least one log file") }
         if follow, summary || json || replay != nil {
             throw ValidationError("--follow prints lines; leave out --summary, --json and --replay")

@@ -40,6 +40,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "JBDA's rounds at most; each doubles its pictures.")
     var jbdaRounds = 6
     @Option(
+        parsing: .unconditional,
         help:
             "jbda-ink steps pixels brighter than this, from -1 (black) to 1: the ink of a digit, the cloth of a garment."
     )
@@ -88,6 +89,19 @@ struct EvaluateCommand: ParsableCommand {
             throw ValidationError("--threads must be from 1 to 1024")
         }
         _ = try (attackNames(), budgets())
+        try refuseIdleOptions()
+    }
+
+    /// What would be ignored is most often a slip: of `--url`, of the suite.
+    private func refuseIdleOptions() throws {
+        if live.url == nil, !live.given.isEmpty {
+            throw ValidationError("\(live.given.joined(separator: ", ")): only with --url")
+        }
+        let idle = models.idle(suite, isLive: live.url != nil)
+        guard idle.isEmpty else {
+            let place = live.url == nil ? "in suite \(suite.rawValue) with what else is given" : "with --url"
+            throw ValidationError("\(idle.joined(separator: ", ")): without effect \(place)")
+        }
     }
 
     func run() throws {

@@ -28,7 +28,9 @@ struct EvaluateLiveOptions: ParsableArguments {
     var wait = 0
     @Option(help: "Order of a picture's dimensions that the gateway takes: HWC, CHW or HW.")
     var layout: FitLayout = .hwc
-    @Option(help: ArgumentHelp("Values of black and white that it takes.", valueName: "low,high"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp("Values of black and white that it takes, such as -1,1.", valueName: "low,high"))
     var range = "0,1"
     @Option(help: "What it answers: probabilities, log-probabilities, logits or labels.")
     var answer: FitAnswerKind = .probabilities
@@ -51,6 +53,17 @@ struct EvaluateLiveOptions: ParsableArguments {
         guard ends != nil else {
             throw ValidationError("--range takes two numbers, the lower first, such as 0,1")
         }
+    }
+
+    /// The options that say something of a live gateway, of those that were given another value than their own.
+    var given: [String] {
+        let all = [
+            ("--api-key", apiKey != nil), ("--api-key-header", apiKeyHeader != "X-API-Key"),
+            ("--token", token != nil), ("--pay", pay), ("--rate", rate != nil), ("--wait", wait != 0),
+            ("--layout", layout != .hwc), ("--range", range != "0,1"), ("--answer", answer != .probabilities),
+            ("--input", input != nil), ("--honest", honest != 500), ("--decisions", !decisions.isEmpty),
+        ]
+        return all.filter(\.1).map(\.0)
     }
 
     private var ends: ValueRange? {

@@ -58,6 +58,24 @@ struct EvaluateModelOptions: ParsableArguments {
         )
     }
 
+    /// What was given and would do nothing: with `suite`, or against a live gateway.
+    func idle(_ suite: EvaluateSuite, isLive: Bool) -> [String] {
+        let (ships, studied) = (suite == .quick, suite.studied(preset ?? suite.preset).map(\.axis))
+        let trains = !isLive && !ships && victim == nil
+        let fits = !isLive && (!ships && bundle == nil || !studied.isEmpty)
+        func studies(_ axis: String) -> Bool { !isLive && studied.contains(axis) }
+        let all = [
+            ("--bundle", bundle != nil, !isLive), ("--preset", preset != nil, fits),
+            ("--mae-epochs", maeEpochs != nil, fits), ("--victim-model", victimModel != nil, trains || fits),
+            ("--victim-width", victimWidth != nil, trains || fits),
+            ("--victim-epochs", victimEpochs != 12, trains),
+            ("--study-epochs", studyEpochs != nil, studies("epochs")),
+            ("--study-embeddings", studyEmbeddings != nil, studies("embedding size")),
+            ("--study-mask-ratios", studyMaskRatios != nil, studies("mask ratio in %")),
+        ]
+        return all.filter { $0.1 && !$0.2 }.map(\.0)
+    }
+
     private func victimNetwork(_ suite: EvaluateSuite) throws -> FitOptions.AuxiliaryKind {
         try NetworkChoice(kind: victimModel ?? suite.victimModel, width: victimWidth).kind(width: 32)
     }

@@ -17,7 +17,10 @@ struct FitVictimOptions: ParsableArguments {
     var recordAnswers: String?
     @Option(help: "Order of a picture's dimensions that the endpoint takes: HWC, CHW or HW.")
     var victimLayout: FitLayout = .hwc
-    @Option(help: ArgumentHelp("Values of black and white that the endpoint takes.", valueName: "low,high"))
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "Values of black and white that the endpoint takes, such as -1,1.", valueName: "low,high"))
     var victimRange = "0,1"
     @Option(help: ArgumentHelp("Name of the input tensor, where the endpoint needs one.", valueName: "name"))
     var victimInput: String?

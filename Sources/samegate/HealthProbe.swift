@@ -10,12 +10,15 @@ struct HealthProbe {
 
     /// A probe of an `http` URL. **Throws** `ValidationError` for anything else.
     init(_ url: String) throws {
-        guard let parts = URLComponents(string: url), parts.scheme == "http", let host = parts.host else {
+        guard let parts = URLComponents(string: url), parts.scheme == "http", let host = parts.host,
+            let port = UInt16(exactly: parts.port ?? 80)
+        else {
             throw ValidationError("\(url) is not a URL such as http://127.0.0.1:9090/readyz")
         }
         let plain = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
-        endpoint = Endpoint(host: plain, port: UInt16(clamping: parts.port ?? 80))
-        path = parts.path.isEmpty ? "/healthz" : parts.path
+        endpoint = Endpoint(host: plain, port: port)
+        let query = parts.percentEncodedQuery.map { "?" + $0 } ?? ""
+        path = (parts.path.isEmpty ? "/healthz" : parts.percentEncodedPath) + query
     }
 
     /// Prints the answer. **Throws** `ExitCode` 1 when there is none or its status is not 200.

@@ -31,6 +31,10 @@ struct TrainMeasureCommand: ParsableCommand {
     @Option(help: "Threads to compute with (default: as many as processors).")
     var threads: Int?
 
+    func validate() throws {
+        guard count >= 1 else { throw ValidationError("--count must be at least 1") }
+    }
+
     func run() throws {
         do {
             try measure()
@@ -40,11 +44,22 @@ struct TrainMeasureCommand: ParsableCommand {
     }
 
     private func measure() throws {
+        let scorer = try ModelBundle(contentsOf: bundle)
+        let victim = try ClassifierDirectory(contentsOf: model)
+        let (image, classes) = (scorer.manifest.image, scorer.manifest.classes)
+        let answers = victim.manifest.architecture
+        guard answers.image == image, answers.classes == classes else {
+            throw ValidationError(
+                "\(bundle) is for \(image) and \(classes) classes, \(model) for \(answers.image) and \(answers.classes)"
+            )
+        }
+        let path = images
+        let images = try TrainData.images(path, conversion: try pictures.conversion)
+        guard images.shape == image else {
+            throw DataError.wrongShape(path: path, found: images.shape, expected: image)
+        }
         let bench = try MeasureBench(
-            try ModelBundle(contentsOf: bundle),
-            victim: try ClassifierDirectory(contentsOf: model).classifier,
-            threads: max(1, threads ?? Workspace.processorCount))
-        let images = try TrainData.images(images, conversion: try pictures.conversion)
+            scorer, victim: victim.classifier, threads: max(1, threads ?? Workspace.processorCount))
         let benign = images.canonical(0..<min(count, images.count), range: .signed)
         let benignScores = bench.scores(benign, "benign")
         Self.say(allowed(benignScores))

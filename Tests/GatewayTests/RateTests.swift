@@ -122,6 +122,15 @@ struct RateTests {
         for status in [502, 502, 429] { #expect(try failing.ask(picture).status == status) }
     }
 
+    @Test("a proof that does not hold is charged, and refused for the rate where there is no room")
+    func brokenProof() throws {
+        let (fixture, _) = try Self.make("{cells: 1, per: 600s}") { $0.bands = Plan.proofOfWork }
+        let body = fixture.body([try fixture.model.picture(60..<95)])
+        let first = try fixture.ask(body: body, fields: [ProofField.name: "x"])
+        #expect(first.status != 429 && first.status != 200)
+        #expect(try fixture.ask(body: body, fields: [ProofField.name: "x"]).status == 429)
+    }
+
     @Test("a proof is not charged: its query was")
     func proof() throws {
         let (fixture, _) = try Self.make("{cells: 1, per: 600s}") { $0.bands = Plan.proofOfWork }

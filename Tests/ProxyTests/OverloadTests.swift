@@ -87,6 +87,39 @@ struct OverloadTests {
         #expect(server.ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab")?.body == "2")
     }
 
+    @Test(
+        "a handler that answers while the upstream works lets go of it, and of the memory that it counts for")
+    func answeredBeforeTheUpstream() throws {
+        let asked = Mutex(0)
+        let origin = ScriptedUpstream { connection, _ in
+            _ = connection.receive(through: "\r\n\r\n")
+            asked.withLock { $0 += 1 }
+            // Until the gateway closes, or for the answer to nobody.
+            if connection.receive(exactly: 5) != nil { _ = connection.receive() }
+        }
+        let upstream = origin.upstream()
+        let forwarded = Kept()
+        let server = try ServerUnderTest { exchange in
+            exchange.collectBody(bytesMax: 1 << 20) { body in
+                exchange.forward(body: body, to: upstream, answerBytesMax: 1000) { _ in
+                    Issue.record("nobody waits for it")
+                }
+                forwarded.exchanges.withLock { $0.append(exchange) }
+            }
+        }
+        let client = server.connect()
+        client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde")
+        #expect(eventually { asked.withLock { $0 } == 1 && forwarded.count == 1 })
+        forwarded.answerAll()
+        #expect(client.answer()?.body == "late")
+        #expect(eventually("the connection to the upstream is gone") { upstream.connectionCount == 0 })
+        client.close()
+        #expect(eventually { server.server.counters.bufferedBytes == 0 })
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
+
     @Test("heads that never end share the same memory")
     func heads() throws {
         var limits = ProxyLimits()

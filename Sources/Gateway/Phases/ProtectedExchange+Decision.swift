@@ -191,6 +191,9 @@ extension ProtectedExchange {
     }
 
     private func refuseProof(_ reason: String) {
+        // A proof that holds is not charged, since its query was; one that does not is a request like others.
+        guard admit(rows: 1) else { return }
+        settleEstimate()
         services.counters.proofsRefused.wrappingAdd(1, ordering: .relaxed)
         recordUnscored("proof refused: \(reason)", as: .refused)
         exchange.respond(GatewayProblem.proofRefused(reason))

@@ -41,7 +41,10 @@ extension ProtectedExchange {
                 return contentDecoded(attempt, body)
             }
         }
-        let admission = services.scoring.submit(rows: 1) { [self] _ in
+        // As much as it may become: work that seemed to cost nothing would always come before the queries.
+        let plain = min(limits.bytesMax, max(limits.ratioFloorBytes, body.count * limits.ratioMax))
+        let operations = Double(plain) * Self.operationsPerInflatedByte
+        let admission = services.scoring.submit(rows: 1, operations: operations) { [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let result = decode(body, limits)
             exchange.loop.execute { @Sendable in self.contentDecoded(result, body) }
@@ -105,6 +108,7 @@ extension ProtectedExchange {
         cancelTicket()
         isOver = true
         services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
+        services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
         recordUnscored("the scoring queue is full, and the body is coded", as: .refused)
         respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
     }

@@ -62,6 +62,9 @@ final class ProtectedExchange: @unchecked Sendable {
     /// networks do about so many operations.
     static let operationsPerDecodedByte = 1_000.0
 
+    /// The same for undoing a content coding, by the byte that comes out.
+    static let operationsPerInflatedByte = 250.0
+
     init(
         _ exchange: Exchange, _ note: RequestNote, route: Route, protection: Protection,
         services: GatewayServices
