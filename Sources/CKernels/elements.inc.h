@@ -38,7 +38,7 @@ static void gelu_backward(const float *x, const float *dy, float *dx, ptrdiff_t 
 #define SG_IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
 
 static void relu(const float *x, float *y, ptrdiff_t count) {
-    SG_IN_PLACE for (ptrdiff_t i = 0; i < count; i++) y[i] = x[i] > 0 ? x[i] : 0;
+    SG_IN_PLACE for (ptrdiff_t i = 0; i < count; i++) y[i] = x[i] <= 0 ? 0 : x[i];
 }
 
 static void relu_backward(const float *y, const float *dy, float *dx, ptrdiff_t count, int accumulate) {

@@ -63,7 +63,8 @@ static void maxpool(const float *image, float *y, uint16_t *place, const sg_wind
                     const float *from = image + (iy * w->width + ix) * channels;
                     const uint16_t here = (uint16_t)(ky * w->window_width + kx);
                     for (ptrdiff_t c = 0; c < channels; c++) {
-                        const int larger = from[c] > y[c];
+                        // What is no number is larger than any, and nothing is larger than it.
+                        const int larger = (from[c] > y[c]) | (from[c] != from[c]);
                         y[c] = larger ? from[c] : y[c];
                         place[c] = larger ? here : place[c];
                     }

@@ -81,6 +81,14 @@ IMITATED __m512 _mm512_max_ps(__m512 x, __m512 y) {
     return x;
 }
 
+// The lanes where either is no number, which is all that is asked for.
+#define _CMP_UNORD_Q 3
+IMITATED __mmask16 _mm512_cmp_ps_mask(__m512 x, __m512 y, int how) {
+    unsigned mask = 0;
+    LANES mask |= (unsigned)(how == _CMP_UNORD_Q && (x[i] != x[i] || y[i] != y[i])) << i;
+    return (__mmask16)mask;
+}
+
 IMITATED __m512 _mm512_min_ps(__m512 x, __m512 y) {
     LANES x[i] = x[i] < y[i] ? x[i] : y[i];
     return x;

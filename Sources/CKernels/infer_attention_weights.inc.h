@@ -27,11 +27,11 @@ INLINE vec dot(const value *x, const value *y, ptrdiff_t depth) {
 // Not less than the square of any row's length: the sum over the lanes of the largest part there.
 static float square_bound(const value *rows, ptrdiff_t row, ptrdiff_t tokens, ptrdiff_t depth) {
     vec most = {0};
-    for (ptrdiff_t i = 0; i < tokens; i++, rows += row) most = larger(most, dot(rows, rows, depth));
+    for (ptrdiff_t i = 0; i < tokens; i++, rows += row) most = largest_of(most, dot(rows, rows, depth));
     return total(most);
 }
 
-// Whether the head is calm, by the lengths of its queries and keys (Cauchy and Schwarz).
+// Whether the head is calm, by the lengths of its queries and keys (Cauchy and Schwarz). Not where one is no number.
 static int is_calm(const sg_attention *t, const value *queries, const value *keys) {
     const ptrdiff_t depth = t->channels / t->heads / GROUP;
     const float factor = t->scale * 1.44269504f / calm;
@@ -45,6 +45,15 @@ INLINE vec weight(vec score, vec factor) {
     const vec shifted = FMA(score, factor, all(12582912.0f)), whole = shifted - 12582912.0f;
     // The low bits of `shifted` are the whole part in two's complement.
     return (vec)((ints)fraction(FMA(score, factor, -whole)) + ((ints)shifted << 23));
+}
+
+// A weight as it is stored: sums are of what is, so that weights are shares of one.
+INLINE vec stored(vec weight) {
+#if SG_KIND == 1
+    return widen(narrow(weight));
+#else
+    return weight;
+#endif
 }
 
 // Two vectors of weights in the table's kind; their sum is that of what is stored.
@@ -87,7 +96,7 @@ static void weights_rest(const int vectors, const sum *scores, ptrdiff_t count, 
     for (int v = 0; v < vectors; v++) {
         const ints inside = first(count - v * SG_LANES);
         for (int i = 0; i < rows; i++) {
-            const vec w = choose(inside, weight(scores[2 * i + v], factor), (vec){0});
+            const vec w = stored(choose(inside, weight(scores[2 * i + v], factor), (vec){0}));
             store_as(SG_KIND, weights + i * width, v * SG_LANES, w);
             sums[i] += w;
         }
@@ -101,7 +110,7 @@ static void weights_one(const sg_attention *t, const value *queries, const value
     for (int i = 0; i < rows; i++) scores[i] = total(dot(queries + i * t->qkv_row, key, t->channels / t->heads / GROUP));
     for (int l = 0; l < SG_TILE; l += SG_LANES) store(scores + l, weight(load(scores + l), factor));
     for (int i = 0; i < rows; i++) {
-        const vec w = choose(first(1), all(scores[i]), (vec){0});
+        const vec w = stored(choose(first(1), all(scores[i]), (vec){0}));
         store_as(SG_KIND, weights + i * width, 0, w);
         sums[i] += w;
     }
@@ -118,11 +127,11 @@ static void softmax(float *scores, ptrdiff_t width, ptrdiff_t tokens, float scal
     for (int i = 0; i < rows; i++) {
         float *row = scores + i * width;
         vec most = all(-3.0e38f);
-        for (ptrdiff_t j = 0; j < whole; j += SG_LANES) most = larger(most, load(row + j));
+        for (ptrdiff_t j = 0; j < whole; j += SG_LANES) most = largest_of(most, load(row + j));
         for (ptrdiff_t j = whole; j < width; j += SG_LANES) {
             const vec x = choose(j == whole ? inside : (ints){0}, load(row + j), all(-3.0e38f));
             store(row + j, x);
-            most = larger(most, x);
+            most = largest_of(most, x);
         }
         high[i] = highest(most);
     }
@@ -132,10 +141,11 @@ static void softmax(float *scores, ptrdiff_t width, ptrdiff_t tokens, float scal
         const vec shift = all(-scale * high[i]), factor = all(scale);
         sums[i] = (vec){0};
         for (ptrdiff_t j = 0; j < width; j += SG_LANES) {
-            const vec p = power(FMA(load(row + j), factor, shift));
+            const vec p = stored(power(FMA(load(row + j), factor, shift)));
             sums[i] += p;
             store_as(SG_KIND, to, j, p);
         }
     }
-    for (int i = 0; i < rows; i++) inverse[i] = 1.0f / total(sums[i]);
+    // Where the largest is no number, or infinite, no share is one.
+    for (int i = 0; i < rows; i++) inverse[i] = 1.0f / total(sums[i]) + (high[i] - high[i]);
 }

@@ -236,11 +236,12 @@ static void convolution(const sg_convolution *t) {
 }
 
 #if SG_KIND == 2
+// Of a map that holds what is no number the scale is none.
 static void to_bytes(const void *x, int x_kind, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row, void *bytes,
                      float *scale) {
     vec high = {0};
     for (ptrdiff_t i = 0; i < rows; i++)
-        for (ptrdiff_t j = i * row; j < i * row + columns; j += SG_LANES) high = larger(high, load_as(x_kind, x, j));
+        for (ptrdiff_t j = i * row; j < i * row + columns; j += SG_LANES) high = largest_of(high, load_as(x_kind, x, j));
     const float most = highest(high);
     const vec inverse = all(most > 0 ? 255.0f / most : 0);
     for (ptrdiff_t i = 0; i < rows; i++)

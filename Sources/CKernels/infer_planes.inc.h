@@ -137,12 +137,12 @@ static void sum_up_planes(const float *x, ptrdiff_t channels, ptrdiff_t height, 
         ptrdiff_t at = 0;
         for (; at + SG_LANES <= count; at += SG_LANES) {
             sums += load(x + at);
-            most = larger(most, load(x + at));
+            most = largest_of(most, load(x + at));
         }
         float sum = total(sums), high = highest(most);
         for (; at < count; at++) {
             sum += x[at];
-            high = x[at] > high ? x[at] : high;
+            high = x[at] > high || x[at] != x[at] ? x[at] : high;
         }
         means[c] = sum / (float)(height * width);
         peaks[c] = high;

@@ -31,7 +31,7 @@ INLINE __m512i bytes_of(const int kind, const __m512i steps[4]) {
     return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(first, second));
 }
 
-// The least and the largest of a line's values. kind is a constant where this is inlined.
+// The least and the largest of a line's values, no numbers where one is none. kind is a constant where this is inlined.
 INLINE void span_of(const int kind, const void *line, ptrdiff_t padded, float *least, float *most) {
     vec low = load_as(kind, line, 0), high = low, odd_low = low, odd_high = low;
     ptrdiff_t j = 0;
@@ -43,18 +43,19 @@ INLINE void span_of(const int kind, const void *line, ptrdiff_t padded, float *l
         } else {
             even = load((const float *)line + j), odd = load((const float *)line + j + SG_LANES);
         }
-        low = smaller(low, even), odd_low = smaller(odd_low, odd);
-        high = larger(high, even), odd_high = larger(odd_high, odd);
+        low = least_of(low, even), odd_low = least_of(odd_low, odd);
+        high = largest_of(high, even), odd_high = largest_of(odd_high, odd);
     }
     for (; j < padded; j += SG_LANES) {
         const vec x = load_as(kind, line, j);
-        low = smaller(low, x), high = larger(high, x);
+        low = least_of(low, x), high = largest_of(high, x);
     }
-    *least = -highest(-smaller(low, odd_low));
-    *most = highest(larger(high, odd_high));
+    *least = -highest(-least_of(low, odd_low));
+    *most = highest(largest_of(high, odd_high));
 }
 
-// bytes = the line in 255 steps from its least value to its largest; the row's scale and zero. kind is a constant where
+// bytes = the line in 255 steps from its least value to its largest; the row's scale and zero, which are no numbers where a value
+// is none: a byte has no room for it. kind is a constant where
 // this is inlined.
 INLINE void quantise(const int kind, const void *line, ptrdiff_t padded, uint8_t *bytes, float *scale, float *zero) {
     float least, most;
@@ -158,7 +159,7 @@ static void pool(const sg_pool *t) {
                 vec most = load_as(SG_KIND, x, (y0 * t->width + x0) * t->channels + c);
                 for (ptrdiff_t iy = y0; iy < y1; iy++)
                     for (ptrdiff_t ix = x0; ix < x1; ix++)
-                        most = larger(most, load_as(SG_KIND, x, (iy * t->width + ix) * t->channels + c));
+                        most = largest_of(most, load_as(SG_KIND, x, (iy * t->width + ix) * t->channels + c));
                 store_as(SG_KIND, y, c, most);
             }
         }

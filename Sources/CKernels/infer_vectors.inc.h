@@ -39,7 +39,11 @@ INLINE vec smaller(vec x, vec y) {
 #endif
 }
 
-// The sum, and the largest, over the lanes: halves are folded, always in one order.
+// The same, but that what is no number stays none: a larger or smaller one alone is y where either is none.
+INLINE vec largest_of(vec x, vec y) { return choose(x != x, x, larger(x, y)); }
+INLINE vec least_of(vec x, vec y) { return choose(x != x, x, smaller(x, y)); }
+
+// The sum, and the largest, over the lanes: halves are folded, always in one order. Neither is a number where a lane is none.
 static inline float total(vec x) {
 #if SG_WIDE
     return _mm512_reduce_add_ps((__m512)x);
@@ -54,10 +58,10 @@ static inline float total(vec x) {
 
 static inline float highest(vec x) {
 #if SG_WIDE
-    return _mm512_reduce_max_ps((__m512)x);
+    return _mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_UNORD_Q) ? __builtin_nanf("") : _mm512_reduce_max_ps((__m512)x);
 #else
     float high = x[0];
-    for (int l = 1; l < SG_LANES; l++) high = x[l] > high ? x[l] : high;
+    for (int l = 1; l < SG_LANES; l++) high = x[l] > high || x[l] != x[l] ? x[l] : high;
     return high;
 #endif
 }
@@ -117,7 +121,8 @@ INLINE vec fraction(vec f) {
 
 // 2^x for x <= 0, from 2^-126 on.
 INLINE vec power(vec x) {
-    x = larger(x, all(-126.0f));
+    // In this order what is no number stays none.
+    x = larger(all(-126.0f), x);
     const vec shifted = x + 12582912.0f, n = shifted - 12582912.0f, p = fraction(x - n);
     // The low bits of `shifted` are n in two's complement.
     return (vec)((ints)p + ((ints)shifted << 23));

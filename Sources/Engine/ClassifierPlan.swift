@@ -97,14 +97,14 @@ struct ClassifierPlan {
         return (UnsafeRawPointer(input + index * layers[last].depth * kind.size), kind)
     }
 
-    /// The class probabilities of the described images, (count, classes), and where given their energies, (count); nothing of use
-    /// for the rows that are settled, which were not described.
+    /// The class probabilities of the described images, (count, classes), and where given their energies, (count); nothing for the
+    /// rows that are settled, which were not described: in the arena lies what another query left there.
     func classify(
         _ count: Int, except settled: [Int], into probabilities: UnsafeMutablePointer<Float>,
         energies: UnsafeMutablePointer<Float>?, _ arena: PlanArena
     ) {
         let (logits, columns) = logits(count, except: settled, arena)
-        for row in 0..<count {
+        for row in 0..<count where !settled.contains(row) {
             let from = logits + row * columns
             energies?[row] = Scorer.energy(UnsafeBufferPointer(start: from, count: classes))
             Kernels.softmax(from, into: probabilities + row * classes, 1, classes)

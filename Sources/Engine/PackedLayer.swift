@@ -25,6 +25,7 @@ struct PackedLayer {
         self.kernels = kernels
         self.depth = roundUp(depth, to: sg_infer_group(kernels))
         columns = roundUp(outputs)
+        if sg_infer_kind(kernels) == Int32(SG_KIND_U8) { store.note(bytesDepth: self.depth) }
         var matrix = [Float](repeating: 0, count: self.depth * columns)
         for row in 0..<depth {
             for column in 0..<outputs { matrix[row * columns + column] = weight(row, column).flushed }

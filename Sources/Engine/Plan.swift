@@ -71,6 +71,7 @@ package final class Plan: @unchecked Sendable {
         }
         statistics = compare(networks.statistics)
         frames = compare(networks.frames)
+        try store.requireRoomForSums(precision)
         self.layout = layout
         self.store = store
     }
@@ -98,8 +99,8 @@ package final class Plan: @unchecked Sendable {
     /// **Shapes** rows (count, C·H·W), canonical values −1…1.
     /// **Runs on** the thread that has the arena; blocks for the whole computation.
     ///
-    /// `settles` is asked about each row, by its index, once its loss, its statistics and its frame are among the results; where it says yes
-    /// the row gets neither probabilities (they are not numbers) nor anything else.
+    /// `settles` is asked about each row, by its index, once its loss, its statistics and its frame are among the results; where it
+    /// says yes nothing else of the row is computed, and what an earlier row left in its place is no number.
     package func examine(
         rows: UnsafePointer<Float>, count: Int, seeds: [UInt64] = [], arena: PlanArena,
         into results: PlanResults, settles: ((Int) -> Bool)? = nil
@@ -112,9 +113,7 @@ package final class Plan: @unchecked Sendable {
             let part = start..<min(start + Self.imagesAtOnce, count)
             let settled = reconstruct(rows, part, arena, results, settles)
             if settled.count < part.count { classify(part, settled, arena, results) }
-            for row in settled {
-                (results.probabilities + row * classes).update(repeating: .nan, count: classes)
-            }
+            for row in settled { results.settle(row) }
             if masks { mask(rows, part.filter { !settled.contains($0) }, seeds, arena, results) }
         }
     }

@@ -1,6 +1,7 @@
 /// Room for what a plan finds of some rows; made once, it can be filled again and again.
 ///
-/// Belongs to one thread at a time. What the plan has no part for stays 0.
+/// Belongs to one thread at a time. What the plan has no part for stays 0; of a row that is settled all but its loss, statistics,
+/// frame and reconstruction is no number.
 package final class PlanResults {
     /// The rows that there is room for.
     package let rows: Int
@@ -46,6 +47,12 @@ package final class PlanResults {
     }
 
     deinit { block.deallocate() }
+
+    /// Makes no number of what a settled row has not got: what lies there is of another query.
+    func settle(_ row: Int) {
+        for part in [energies, logits, distances, maskedLosses] { part[row] = .nan }
+        (probabilities + row * classes).update(repeating: .nan, count: classes)
+    }
 
     /// The class probabilities of all rows, row by row.
     package var allProbabilities: [Float] {

@@ -18,6 +18,9 @@ extension Plan {
         /// Whether this processor has the instructions.
         package var isSupported: Bool { isSupported(level: sg_level_best()) }
 
+        /// How many products of a byte (0…255) and a weight (−127…127) a sum in 32 bits has room for, whatever they are.
+        static let bytesDepthMax = Int(Int32.max) / (255 * 127)
+
         func isSupported(level: Int32) -> Bool { sg_infer_find(level, Int32(kind.rawValue)) != nil }
 
         var kind: Kind {
@@ -50,6 +53,8 @@ enum Kind: Int {
 package enum PlanError: Error, Equatable {
     /// The processor lacks the precision's instructions.
     case unsupported(Plan.Precision, needs: String)
+    /// A product of the model sums up more terms than the precision's sums have room for.
+    case tooDeep(Plan.Precision, depth: Int)
 }
 
 extension PlanError: CustomStringConvertible {
@@ -58,6 +63,9 @@ extension PlanError: CustomStringConvertible {
         switch self {
         case .unsupported(let precision, let needs):
             "this processor has no \(needs), which the precision \(precision.rawValue) needs; use f32"
+        case .tooDeep(let precision, let depth):
+            "the model has a product of \(depth) terms, and a sum in \(precision.rawValue) has room for "
+                + "\(Plan.Precision.bytesDepthMax); use f32 or bf16"
         }
     }
 }

@@ -57,7 +57,8 @@ package struct PrecisionTrial {
 }
 
 extension ModelBundle {
-    /// The bundle with what each lower precision that this processor has does to its scores of these queries.
+    /// The bundle with what each lower precision that this processor has, and that has room for the bundle's sums, does to its
+    /// scores of these queries.
     package func measuringPrecisions(
         benign: Tensor, answers: [[Float]], workspace: Workspace
     ) throws(PlanError) -> ModelBundle {
@@ -65,7 +66,12 @@ extension ModelBundle {
         var manifest = manifest
         var shifts = manifest.precisions ?? [:]
         for precision in Plan.Precision.allCases where precision != .f32 && precision.isSupported {
-            shifts[precision.rawValue] = try trial.measure(precision)
+            do throws(PlanError) {
+                shifts[precision.rawValue] = try trial.measure(precision)
+            } catch {
+                guard case .tooDeep = error else { throw error }
+                shifts[precision.rawValue] = nil
+            }
         }
         manifest.precisions = shifts.isEmpty ? nil : shifts
         return with(manifest)
@@ -77,6 +83,14 @@ extension ModelBundle {
         guard precision != .f32 else { return nil }
         guard let shift = manifest.precisions?[precision.rawValue] else {
             guard precision == .int8 else { return nil }
+            do throws(PlanError) {
+                _ = try Plan(self, precision: precision)
+            } catch .tooDeep(let precision, let depth) {
+                // It was not measured because it cannot be.
+                return "\(PlanError.tooDeep(precision, depth: depth))"
+            } catch {
+                // The measurement is what is missing, on whatever processor.
+            }
             return
                 "what int8 does to this bundle's scores has not been measured; samegate bundle measure does it"
         }

@@ -7,6 +7,8 @@ import CKernels
 final class WeightStore {
     private var blocks: [UnsafeMutableRawBufferPointer] = []
     private var used = 0
+    /// The deepest product of 8-bit integers whose weights lie here.
+    private(set) var bytesDepth = 0
     private static let blockBytes = 4 << 20
 
     deinit {
@@ -35,6 +37,16 @@ final class WeightStore {
         let to = floats(roundUp(values.count))
         for (index, value) in values.enumerated() { to[index] = value }
         return to
+    }
+
+    /// Takes note of a product of 8-bit integers.
+    func note(bytesDepth depth: Int) { bytesDepth = max(bytesDepth, depth) }
+
+    /// Throws where a sum of 8-bit products could come to more than the 32 bits that it is taken in.
+    func requireRoomForSums(_ precision: Plan.Precision) throws(PlanError) {
+        guard bytesDepth <= Plan.Precision.bytesDepthMax else {
+            throw .tooDeep(precision, depth: bytesDepth)
+        }
     }
 
     private func addBlock(atLeast bytes: Int) {

@@ -21,7 +21,7 @@ package final class BatchNorm: Module {
         weight = Parameter(name + ".weight", shape: [channels])
         bias = Parameter(name + ".bias", shape: [channels])
         runningMean = Parameter(name + ".running_mean", shape: [channels], kind: .buffer)
-        runningVariance = Parameter(name + ".running_var", shape: [channels], kind: .buffer)
+        runningVariance = Parameter(name + ".running_var", shape: [channels], kind: .variance)
         weight.fill { 1 }
         runningVariance.fill { 1 }
     }

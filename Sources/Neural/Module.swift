@@ -57,11 +57,14 @@ extension Module {
 }
 
 extension Parameter {
-    /// Throws unless the tensor is there, of this shape, and of finite values.
+    /// Throws unless the tensor is there, of this shape, and of finite values, a variance's none below 0.
     func check(_ tensor: Tensor?) throws(StateDictError) {
         guard let tensor else { throw .missing(name) }
         guard tensor.shape == shape else { throw .shapeMismatch(name, found: tensor.shape, expected: shape) }
         guard tensor.values.allSatisfy(\.isFinite) else { throw .notFinite(name) }
+        guard kind != .variance || tensor.values.allSatisfy({ $0 >= 0 }) else {
+            throw .negativeVariance(name)
+        }
     }
 }
 
@@ -71,6 +74,8 @@ package enum StateDictError: Error, Equatable {
     case unexpected(String)
     case shapeMismatch(String, found: [Int], expected: [Int])
     case notFinite(String)
+    /// A root of it would be no number, and so every score.
+    case negativeVariance(String)
     /// Far fewer values than an architecture has parameters.
     case tooFew(values: Int, parameters: Int)
 }
@@ -95,6 +100,7 @@ extension StateDictError: CustomStringConvertible {
         case .shapeMismatch(let name, let found, let expected):
             "“\(name)” has shape \(found), but this architecture needs \(expected)"
         case .notFinite(let name): "“\(name)” holds a value that is not a finite number"
+        case .negativeVariance(let name): "“\(name)” holds a variance below 0"
         case .tooFew(let values, let parameters):
             "the weights are \(values) numbers, and this architecture has \(parameters) parameters"
         }

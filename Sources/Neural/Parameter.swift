@@ -12,8 +12,10 @@ package final class Parameter: @unchecked Sendable {
         /// A convolution's weight: (out, in, height, width) in the state dict, stored (height, width, in, out),
         /// which is the matrix the kernels multiply by.
         case convolution
-        /// Not trained: a running mean or variance.
+        /// Not trained: a running mean.
         case buffer
+        /// Not trained, and never negative: a running variance.
+        case variance
     }
 
     /// The PyTorch state-dict name.
@@ -50,7 +52,7 @@ package final class Parameter: @unchecked Sendable {
     }
 
     /// Whether optimisers change it.
-    package var isTrainable: Bool { kind != .buffer }
+    package var isTrainable: Bool { kind != .buffer && kind != .variance }
 
     /// Sets the gradient to zero, and allocates it where there is none yet.
     package func zeroGradient() { gradient.update(repeating: 0, count: count) }

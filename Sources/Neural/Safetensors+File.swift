@@ -77,8 +77,9 @@ extension Safetensors {
 
     /// Makes the rename itself last. A file system that cannot is no reason to fail: the file is whole either way.
     private static func flushDirectory(of path: String) {
-        let directory = (path as NSString).deletingLastPathComponent
-        let descriptor = open(directory.isEmpty ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // Not by NSString, whose own way crashes on names of one character.
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         fsync(descriptor)
         close(descriptor)

@@ -46,7 +46,7 @@ import Testing
         let found = sample.run(addend: nil, activation: SG_ACTIVATION_NONE)
         for (index, wanted) in sample.wanted.enumerated() {
             let error = abs(found[sample.at(index)] - wanted)
-            #expect(error < 5e-5, "output \(index)")
+            #expect(error < sample.tolerance(index), "output \(index)")
         }
     }
 
@@ -60,7 +60,7 @@ import Testing
         let found = sample.run(addend: addend, activation: SG_ACTIVATION_ADD_RELU)
         for (index, wanted) in sample.wanted.enumerated() {
             let error = abs(found[sample.at(index)] - max(0, wanted + addend[sample.at(index)]))
-            #expect(error < 5e-5, "output \(index)")
+            #expect(error < sample.tolerance(index), "output \(index)")
         }
     }
 
@@ -248,8 +248,10 @@ private struct ConvolutionSample {
         let depth = how.side * how.side * how.channels
         let outputs = how.outputs
         let weight = generator.values(depth * outputs).enumerated().map {
-            $0 < outputs ? 1 : ($1 * 127).rounded() / 127
-        }.map { table.kind == .bf16 ? Bfloat16.rounded($0) : $0 }
+            let value = $0 < outputs ? 1 : ($1 * 127).rounded() / 127
+            return table.kind == .bf16
+                ? Bfloat16.rounded(value) : value * ColumnSizes.size($0 % outputs, table.kind)
+        }
         let bias = generator.values(outputs)
         layer = PackedLayer(
             table.kernels, depth: isTransformed ? WinogradWeights.places * how.channels : depth,
@@ -272,6 +274,9 @@ private struct ConvolutionSample {
 
     /// The number of values of the result, padding included.
     var count: Int { how.out.height * how.out.width * layer.columns }
+
+    /// What a value of `wanted` may be off by.
+    func tolerance(_ index: Int) -> Float { 5e-5 * ColumnSizes.tolerance(index % how.outputs, table.kind) }
 
     /// Where a value of `wanted` lies in a result.
     func at(_ index: Int) -> Int { index / how.outputs * layer.columns + index % how.outputs }

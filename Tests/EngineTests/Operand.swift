@@ -77,6 +77,24 @@ struct Operand {
     }
 }
 
+/// How large the weights of each column are where columns have scales of their own: of neighbours, and of columns a vector apart,
+/// one's scale is never the other's. One column is all zeros, one is of numbers below the normal ones.
+enum ColumnSizes {
+    static let (zero, denormal) = (5, 6)
+
+    static func size(_ column: Int, _ kind: Kind) -> Float {
+        guard kind == .u8 else { return 1 }
+        switch column {
+        case zero: return 0
+        case denormal: return .leastNormalMagnitude / 128
+        default: return Float(1 << (column % 5))
+        }
+    }
+
+    /// What an error that is 1 of weights up to 1 is of a column's; biases and addends count as they are.
+    static func tolerance(_ column: Int, _ kind: Kind) -> Float { max(1, size(column, kind)) }
+}
+
 /// A random left side and layer, whose product is known in double precision.
 struct Sample {
     var generator = RandomGenerator(seed: 2)
@@ -99,12 +117,13 @@ struct Sample {
         left = Operand(
             table.kind, rows: rows, columns: padded, values: generator.values(rows * padded).map { size * $0 }
         )
-        // Rounded to what the kind holds exactly: bfloat16, or multiples of 1/127 with 1 in every column.
+        // Rounded to what the kind holds exactly: bfloat16, or multiples of 1/127 of the column's size with that in every column.
         weight = generator.values(padded * outputs).enumerated().map { index, value in
             switch table.kind {
             case .f32: value
             case .bf16: Bfloat16.rounded(value)
-            case .u8: index < outputs ? 1 : (value * 127).rounded() / 127
+            case .u8:
+                ColumnSizes.size(index % outputs, .u8) * (index < outputs ? 1 : (value * 127).rounded() / 127)
             }
         }
         var bias = generator.values(outputs)

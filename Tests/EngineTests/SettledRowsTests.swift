@@ -46,4 +46,30 @@ import Testing
             }
         }
     }
+
+    @Test("of a settled row nothing is left that was an earlier query's", arguments: models)
+    func stale(models: Models) throws {
+        let plan = try Plan(try TermPlanTests.networks(models))
+        let arena = plan.makeArena()
+        let (rows, earlier) = (models.images(37, seed: 5), models.images(37, seed: 6))
+        let seeds = plan.masks ? TermPlanTests.seeds : []
+        let (results, whole) = (PlanResults(plan, rows: 37), PlanResults(plan, rows: 37))
+        plan.examine(rows: rows.values, count: 37, seeds: seeds, arena: arena, into: whole)
+        plan.examine(rows: earlier.values, count: 37, seeds: seeds, arena: arena, into: results)
+        plan.examine(rows: rows.values, count: 37, seeds: seeds, arena: arena, into: results) { $0 % 3 != 1 }
+        for row in 0..<37 {
+            let parts = [\PlanResults.energies, \PlanResults.distances, \PlanResults.maskedLosses].map {
+                (results[keyPath: $0][row], whole[keyPath: $0][row])
+            }
+            let classes = row * plan.classes..<(row + 1) * plan.classes
+            let (found, wanted) = (results.allProbabilities[classes], whole.allProbabilities[classes])
+            #expect(results.losses[row] == whole.losses[row])
+            #expect(results.statistics[row] == whole.statistics[row])
+            if row % 3 == 1 {
+                #expect(parts.allSatisfy { $0 == $1 } && found == wanted)
+            } else {
+                #expect(parts.allSatisfy { $0.0.isNaN } && found.allSatisfy(\.isNaN))
+            }
+        }
+    }
 }

@@ -7,10 +7,10 @@ import Testing
 
 /// What plans compute for the terms beside the reconstruction, against the networks themselves.
 @Suite struct TermPlanTests {
-    private static let seeds: [UInt64] = (0..<37).map { 900 + $0 }
+    static let seeds: [UInt64] = (0..<37).map { 900 + $0 }
 
     /// Networks with references of every kind and, where there are patches enough, a masked pass.
-    private static func networks(_ models: Models) throws -> ScoringNetworks {
+    static func networks(_ models: Models) throws -> ScoringNetworks {
         let (autoencoder, auxiliary) = try models.networks()
         let workspace = Workspace()
         let painted = autoencoder.reconstruct(models.images(30, seed: 12), workspace: workspace)

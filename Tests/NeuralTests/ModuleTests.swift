@@ -39,4 +39,38 @@ import Testing
         }
         try layer.load(good.merging(["more": Tensor(shape: [1])]) { $1 }, ignoring: { $0 == "more" })
     }
+
+    @Test(
+        "running statistics are taken where they can be some: means of any sign, variances from 0 on, all finite"
+    )
+    func runningStatistics() throws {
+        let norm = BatchNorm("bn", 2)
+        let fresh = norm.stateDict
+        for value: Float in [-1, -.leastNonzeroMagnitude, -.greatestFiniteMagnitude] {
+            var state = fresh
+            state["bn.running_var"] = Tensor(shape: [2], values: [1, value])
+            #expect(throws: StateDictError.negativeVariance("bn.running_var")) { try norm.load(state) }
+            #expect(norm.defects(of: state) == [.negativeVariance("bn.running_var")])
+        }
+        for value: Float in [.nan, .infinity, -.infinity] {
+            for name in ["bn.running_var", "bn.running_mean"] {
+                var state = fresh
+                state[name] = Tensor(shape: [2], values: [value, 1])
+                #expect(throws: StateDictError.notFinite(name)) { try norm.load(state) }
+            }
+        }
+        #expect(norm.stateDict == fresh)
+        var state = fresh
+        state["bn.running_mean"] = Tensor(shape: [2], values: [-3, 3])
+        state["bn.running_var"] = Tensor(shape: [2], values: [0, 2])
+        try norm.load(state)
+        #expect(norm.stateDict == state)
+        #expect(StateDictError.negativeVariance("bn.running_var").description.contains("“bn.running_var”"))
+    }
+
+    @Test("running statistics are not trained")
+    func untrained() {
+        let norm = BatchNorm("bn", 2)
+        #expect(norm.parameters.filter(\.isTrainable).map(\.name) == ["bn.weight", "bn.bias"])
+    }
 }

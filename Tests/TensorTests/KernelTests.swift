@@ -92,6 +92,40 @@ import Testing
     }
 
     @Test(
+        "what is no number stays none through ReLU, softmax and the largest of a window",
+        arguments: Kernels.levels)
+    func noNumber(level: Int32) {
+        Kernels.withLevel(level) {
+            for (count, spoilt) in [(1, 0), (5, 4), (33, 0), (33, 17), (33, 32)] {
+                var generator = RandomGenerator(seed: 6)
+                var x = values(count, &generator)
+                x[spoilt] = .nan
+                var (relu, softmax) = (x, x)
+                Kernels.relu(x, into: &relu, count)
+                let isRight = relu.indices.allSatisfy {
+                    $0 == spoilt ? relu[$0].isNaN : relu[$0] == max(0, x[$0])
+                }
+                #expect(isRight, "\(count), \(spoilt)")
+                Kernels.softmax(x, into: &softmax, 1, count, scale: 1)
+                #expect(softmax.allSatisfy { $0.isNaN })
+            }
+            let window = Window(height: 5, width: 4, channels: 3, side: (3, 3), stride: 2, padding: 1)
+            for spoilt in 0..<20 {
+                var generator = RandomGenerator(seed: 7)
+                var image = values(window.imageCount, &generator)
+                image[3 * spoilt + 1] = .nan
+                var pooled = [Float](repeating: 0, count: window.pooledCount)
+                var places = [UInt16](repeating: 0, count: window.pooledCount)
+                window.largest(image, into: &pooled, places: &places)
+                for index in pooled.indices {
+                    let (y, x) = (index / 3 / 2 * 2 - spoilt / 4, index / 3 % 2 * 2 - spoilt % 4)
+                    #expect(pooled[index].isNaN == (index % 3 == 1 && abs(y) <= 1 && abs(x) <= 1))
+                }
+            }
+        }
+    }
+
+    @Test(
         "rolling back is the transpose of unrolling: ⟨unroll x, y⟩ = ⟨x, roll back y⟩",
         arguments: Kernels.levels)
     func rollBack(level: Int32) {

@@ -112,7 +112,8 @@ void sg_im2col(const float *image, float *columns, ptrdiff_t columns_row, const 
                ptrdiff_t end);
 // image += each column at the place it came from.
 void sg_col2im(const float *columns, float *image, const sg_window *w);
-// The largest of each window and channel, and which place of the window held it (the first of equals).
+// The largest of each window and channel, and which place of the window held it (the first of equals); no number where one of the
+// window is none.
 void sg_maxpool(const float *image, float *y, uint16_t *place, const sg_window *w);
 // dimage += dy at the place that held the largest.
 void sg_maxpool_backward(const float *dy, const uint16_t *place, float *dimage, const sg_window *w);

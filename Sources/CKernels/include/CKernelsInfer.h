@@ -125,7 +125,8 @@ void sg_infer_sum_up_planes(const sg_infer *kernels, const float *x, ptrdiff_t c
                             ptrdiff_t width, float *means, float *peaks);
 
 // bytes = x / scale for a whole map of values that are not negative, so that 0 stays 0: `rows` runs of `columns` values, in
-// x and bytes `row` values apart. For SG_KIND_U8 alone; columns is a multiple of SG_INFER_PAD.
+// x and bytes `row` values apart. The scale is no number where a value is none. For SG_KIND_U8 alone; columns is a multiple of
+// SG_INFER_PAD.
 void sg_infer_to_bytes(const sg_infer *kernels, const void *x, int x_kind, ptrdiff_t rows, ptrdiff_t columns,
                        ptrdiff_t row, void *bytes, float *scale);
 
@@ -161,7 +162,8 @@ typedef struct {
 } sg_norm;
 void sg_infer_norm(const sg_infer *kernels, const sg_norm *how);
 
-// out = x in the table's kind, scale and zero by row for SG_KIND_U8. x is F32 or BF16; columns are padded.
+// out = x in the table's kind, scale and zero by row for SG_KIND_U8, no numbers where a value of the row is none. x is F32 or
+// BF16; columns are padded.
 typedef struct {
     const void *x;
     int x_kind;
@@ -173,7 +175,7 @@ typedef struct {
 void sg_infer_convert(const sg_infer *kernels, const sg_convert *how);
 
 // The largest value of each window and channel, in the table's kind (F32 or BF16); padded channels. Places outside the
-// map take no part; 2 * padding <= side.
+// map take no part; 2 * padding <= side. No number where one of the window is none.
 typedef struct {
     const void *x;
     void *y;
