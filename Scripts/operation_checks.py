@@ -314,4 +314,34 @@ def check_unit(context):
         gateway.stop()
 
 
-CHECKS = [check_unit, check_challenges, check_descriptors, check_socket, check_probe, check_logs]
+# Starts a program that is told whose child it is, waits for its first line, says which process it is, and is killed.
+DYING = """
+import os, signal, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], env={**os.environ, 'SAMEGATE_PARENT': str(os.getpid())}, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def check_parent(context):
+    """What the demonstration starts ends with it, even when it is killed; a parent that is gone already is an error."""
+    words = [str(context.program), "victim", "--model", str(MODEL), "--listen", "127.0.0.1:0"]
+    ran = subprocess.run([sys.executable, "-c", DYING, *words], stdout=subprocess.PIPE, text=True)
+    child = Path(f"/proc/{int(ran.stdout)}/stat")
+
+    def has_ended():
+        try:
+            return child.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+        except OSError:
+            return True
+
+    eventually("the end of what a killed process has started", has_ended)
+    # This script is not the first process of all.
+    ran = subprocess.run(words, env={**os.environ, "SAMEGATE_PARENT": "1"}, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, text=True)
+    expect(ran.returncode != 0 and "follow process 1" in ran.stdout, f"a wrong parent: {ran.returncode} {ran.stdout}")
+    return "a victim ends with its killed parent"
+
+
+CHECKS = [check_parent, check_unit, check_challenges, check_descriptors, check_socket, check_probe, check_logs]

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -137,10 +138,9 @@ static void become_successor(const char *path, char *const *arguments, char *con
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    // SIGHUP, SIGUSR1 and SIGUSR2 stay ignored until the program takes them: their default is to end it.
+    // SIGHUP, SIGUSR1 and SIGUSR2 stay ignored until the program takes them, and SIGPIPE for good: their default is to end it.
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
-    signal(SIGPIPE, SIG_DFL);
     for (int i = 0; i < count; i++)
         if (dup2(fds[i], 3 + i) < 0) _exit(126);
 #ifdef SYS_close_range
@@ -157,6 +157,12 @@ int cposix_start_successor(const char *path, char *const *arguments, char *const
     if (pid < 0) return -errno;
     if (pid == 0) become_successor(path, arguments, environment, pid_place, pid_room, fds, count);
     return pid;
+}
+
+int cposix_end_with_parent(int parent) {
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) return -errno;
+    // It may have ended before that was asked for.
+    return getppid() == parent ? 0 : -ESRCH;
 }
 
 int cposix_child_status(int pid) {

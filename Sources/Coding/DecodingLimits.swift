@@ -32,7 +32,7 @@ package struct DecodingLimits: Sendable, Equatable {
     }()
 
     /// The error of going beyond `bytesMax(coded:)`, and the bound itself: the lower of the two.
-    func bound(coded: Int) -> (bytesMax: Int, error: CodingError) {
+    package func bound(coded: Int) -> (bytesMax: Int, error: CodingError) {
         let (product, overflow) = coded.multipliedReportingOverflow(by: ratioMax)
         let byRatio = max(ratioFloorBytes, overflow ? .max : product)
         return byRatio < bytesMax

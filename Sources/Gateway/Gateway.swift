@@ -28,6 +28,8 @@ package final class Gateway: Sendable {
     private let handOver = Mutex<HandOver?>(nil)
     /// Reloads run one after the other.
     private let control = DispatchQueue(label: "samegate.control")
+    /// Held while a configuration comes into effect, and while the end begins: what ends is what is at work, all of it.
+    private let turning = DispatchSemaphore(value: 1)
     // because: the timer is set up in `init` and only cancelled afterwards, which any thread may do.
     nonisolated(unsafe) private let sweeping: any DispatchSourceTimer
 
@@ -48,6 +50,8 @@ package final class Gateway: Sendable {
         let settings = assembly.settings
         let unix = UnixClock(clock: clock)
         let sockets = try GenerationSockets(assembly, after: nil, inherited: inherited)
+        var isMade = false
+        defer { if !isMade { sockets.abandon(after: nil) } }
         try afterBinding()
         try Self.demandLogs(settings.logs)
         let loops = try LoopGroup(
@@ -69,9 +73,10 @@ package final class Gateway: Sendable {
             listeners: first.listeners.map(\.listener), loops: loops, settings: first.proxySettings,
             handler: first.handler, counters: proxyCounters)
         adminDesk = AdminHandler(first)
-        state.reloads.succeed(assembly.configuration, at: Self.unixSeconds(unix), isFirst: true)
+        state.reloads.succeed(assembly.configuration, at: clock.wallSeconds(), isFirst: true)
         admin = ProxyServer(
             listeners: first.adminListeners.map(\.listener), loops: loops, handler: adminDesk)
+        isMade = true
     }
 
     deinit { sweeping.cancel() }
@@ -95,8 +100,6 @@ package final class Gateway: Sendable {
         timer.activate()
         return timer
     }
-
-    private static func unixSeconds(_ clock: UnixClock) -> Int64 { clock.now().components.seconds }
 
     // MARK: What is at work
 
@@ -157,8 +160,13 @@ package final class Gateway: Sendable {
     /// Begins to accept. **Throws** `TransportError` when a loop cannot watch a listener.
     package func start() throws {
         watch(generation)
-        try admin.start()
-        try server.start()
+        do {
+            try admin.start()
+            try server.start()
+        } catch {
+            for bound in generation.adminListeners { bound.listener.removeFile() }
+            throw error
+        }
     }
 
     /// Has the upstreams' health checked and their names resolved again; those that are watched already stay so. The
@@ -193,10 +201,14 @@ package final class Gateway: Sendable {
     private func change(
         to settings: GatewaySettings, _ configuration: String
     ) throws(AssemblyError) -> [String] {
-        guard !life.withLock(\.isDraining) else { throw AssemblyError("", "the gateway is ending") }
+        try demandLife()
         let old = generation
         let assembly = try GatewayAssembly(settings, configuration: configuration, reusing: old.assembly)
         try Self.demandLogs(settings.logs, after: old.assembly.settings.logs)
+        // An end does not wait for models to be read; it comes before the rest or after it.
+        turning.wait()
+        defer { turning.signal() }
+        try demandLife()
         let sockets = try GenerationSockets(assembly, after: old)
         let next: Generation
         do {
@@ -214,6 +226,7 @@ package final class Gateway: Sendable {
                 throw error
             }
         } catch {
+            sockets.abandon(after: old)
             throw AssemblyError("", "the new configuration cannot be put to work: \(error)")
         }
         // Nothing can fail from here on.
@@ -221,11 +234,15 @@ package final class Gateway: Sendable {
         state.store.change(MemoryStore.Limits(settings.withheld))
         state.rates.change(keysMax: settings.limits.rateKeys, holdFor: GatewayState.holdFor(settings))
         adminDesk.show(next)
-        state.reloads.succeed(configuration, at: Self.unixSeconds(state.unix), isFirst: false)
+        state.reloads.succeed(configuration, at: state.clock.wallSeconds(), isFirst: false)
         life.withLock { $0.generation = next }
         watch(next)
         settleFiles(of: next, after: old)
         return next.changes(since: old)
+    }
+
+    private func demandLife() throws(AssemblyError) {
+        guard !life.withLock(\.isDraining) else { throw AssemblyError("", "the gateway is ending") }
     }
 
     /// Unix sockets that nobody listens at any more go, and the others have the mode of the configuration in effect.
@@ -261,10 +278,7 @@ package final class Gateway: Sendable {
     package func drain(isHandedOver: Bool = false, _ completion: @escaping @Sendable () -> Void) {
         sweeping.cancel()
         adminDesk.beginDraining()
-        let last = life.withLock { life in
-            life.isDraining = true
-            return life.generation
-        }
+        let last = beginEnd()
         let settings = last.assembly.settings.shutdown
         guard settings.lameDuck > .zero, !isHandedOver else {
             // The successor answers for the service's health from here on.
@@ -272,7 +286,19 @@ package final class Gateway: Sendable {
             return drain(last, isHandedOver, completion)
         }
         let wait = DispatchTimeInterval.milliseconds(Int(settings.lameDuck / .milliseconds(1)))
-        control.asyncAfter(deadline: .now() + wait) { @Sendable in self.drain(last, false, completion) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + wait) { @Sendable in
+            self.drain(last, false, completion)
+        }
+    }
+
+    /// From here on no reload comes into effect; returns the last that has.
+    private func beginEnd() -> Generation {
+        turning.wait()
+        defer { turning.signal() }
+        return life.withLock { life in
+            life.isDraining = true
+            return life.generation
+        }
     }
 
     private func drain(
@@ -294,6 +320,8 @@ package final class Gateway: Sendable {
             last.services.scoring.stop()
             self.handOver.withLock { $0 }?.flush()
             last.services.journal.close()
+            // Those that reloads have replaced, where an exchange wrote them until now.
+            state.logs.close(within: DecisionJournal.closeLimit)
             completion()
         }
     }

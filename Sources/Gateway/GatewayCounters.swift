@@ -15,6 +15,8 @@ package final class GatewayCounters: Sendable {
     package let overloadedRefused = Atomic<Int>(0)
     /// Queries that waited for a scoring worker past their deadline.
     package let scoringLate = Atomic<Int>(0)
+    /// Queries without a score whose client had others waiting.
+    package let scoringCrowded = Atomic<Int>(0)
     /// Queries that had to leave the full scoring queue for a model with fewer rows in it.
     package let scoringDisplaced = Atomic<Int>(0)
     /// Rows that reconstruction, statistics and frame decided.

@@ -1,6 +1,7 @@
 import HTTPWire
 import Identity
 import Observe
+import Policy
 import Proxy
 
 /// Finds each request's route and hands it on: streamed when the route is not protected, through the phases when it is.
@@ -64,8 +65,9 @@ final class GatewayHandler: RequestHandler {
             // The trace is in the outcome besides, so that a note on an anonymous request would say nothing.
             if note.account != nil, services.journal.keepsAccesses { exchange.attach(note) }
             if let refusal {
-                // Whoever guesses at credentials pays for each guess as for any request.
-                guard admits(exchange, note, route) else { return }
+                // Whoever guesses at credentials pays for each guess as for any request; nobody else does.
+                let own = route.rates.filter { !$0.scope.isDisjoint(with: [.client, .network]) }
+                guard admits(exchange, note, route, by: own) else { return }
                 return refuse(exchange, route, refusal)
             }
             if route.upstream.isHashed, let account = note.account {
@@ -93,18 +95,18 @@ final class GatewayHandler: RequestHandler {
     /// Passes a request on unscored, charged as one row.
     private func stream(_ exchange: Exchange, _ note: RequestNote, _ route: Route) {
         let compressor = route.compression.map { AnswerCompressor($0, services.codings) }
-        guard admits(exchange, note, route) else { return }
+        guard admits(exchange, note, route, by: route.rates) else { return }
         exchange.stream(to: route.upstream, options: route.streamOptions, shaper: compressor)
     }
 
-    /// Whether the route's rates let one row in, for which there will be no score to wait; where they do not, the client is told.
-    private func admits(_ exchange: Exchange, _ note: RequestNote, _ route: Route) -> Bool {
-        guard !route.rates.isEmpty else { return true }
-        let limiter = services.limiter(for: route)
-        switch limiter.admit(note.subject(exchange.client.host, on: route)) {
-        case .allowed(let ticket, _):
-            limiter.settleEstimate(ticket)
-            return true
+    /// Whether rates of the route let one row in, for which there will be no score to wait; where they do not, the client is told.
+    private func admits(
+        _ exchange: Exchange, _ note: RequestNote, _ route: Route, by rates: [RateLimitRule]
+    ) -> Bool {
+        guard !rates.isEmpty else { return true }
+        let limiter = RateLimiter(rules: rates, store: services.rates)
+        switch limiter.admit(note.subject(exchange.client.host, on: route), isFinal: true) {
+        case .allowed: return true
         case .denied(let denial): exchange.respond(Response(denial, exchange.requestID))
         case .unknown: exchange.respond(Response(unknownRate: exchange.requestID))
         }

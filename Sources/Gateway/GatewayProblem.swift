@@ -60,6 +60,13 @@ enum GatewayProblem {
         status: 503, type: type("overloaded"), title: "Service busy",
         detail: "too many queries are waiting to be examined; try again shortly")
 
+    /// The answer to one of several queries of a client for which there is no room or time in the scoring queue.
+    static let crowding = ProblemDocument(
+        status: 429, type: type("crowding"), title: "Too many queries at once",
+        detail:
+            "too many queries are waiting to be examined, and more than one comes from here; try again shortly"
+    )
+
     static let unreadableAnswer = ProblemDocument(
         status: 502, type: type("unreadable-answer"), title: "Unusable answer",
         detail: "the model's answer could not be examined")

@@ -2,6 +2,7 @@ import Logging
 import Observe
 import Policy
 import Proxy
+import Settings
 import Store
 import Transport
 
@@ -16,6 +17,8 @@ final class GatewayServices: Sendable {
     let scoring: ScoringPool
     /// How long a query may wait for a scoring worker; nil for however long.
     let scoringDeadline: Duration?
+    /// Whose rows share the scoring queue as one.
+    let scoringShare: ScoringSettings.Share
     let store: any StateStore
     let rates: RateTable
     let authority: ChallengeAuthority
@@ -37,6 +40,7 @@ final class GatewayServices: Sendable {
     init(
         limits: ProxyLimits, authentication: Authentication?, tracer: Tracer, codings: CodingServices,
         scoring: ScoringPool, scoringDeadline: Duration? = nil,
+        scoringShare: ScoringSettings.Share = .client,
         store: any StateStore,
         rates: RateTable,
         authority: ChallengeAuthority, retired: ChallengeAuthority? = nil,
@@ -51,6 +55,7 @@ final class GatewayServices: Sendable {
         self.codings = codings
         self.scoring = scoring
         self.scoringDeadline = scoringDeadline
+        self.scoringShare = scoringShare
         self.store = store
         self.rates = rates
         self.authority = authority
@@ -74,8 +79,8 @@ final class GatewayServices: Sendable {
     func limiter(for route: Route) -> RateLimiter { RateLimiter(rules: route.rates, store: rates) }
 
     /// Writes a decision down and counts the rows that it is about.
-    func note(_ decision: DecisionRecord, rows: Int = 1) {
-        metrics.record(decision, rows: rows)
+    func note(_ decision: DecisionRecord) {
+        metrics.record(decision)
         journal.record(decision)
     }
 }

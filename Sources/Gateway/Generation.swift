@@ -51,11 +51,12 @@ final class Generation: Sendable {
             codings: CodingServices(settings.limits, after: earlier?.services.codings),
             scoring: scoring.part,
             scoringDeadline: settings.scoring.deadline == .zero ? nil : settings.scoring.deadline,
+            scoringShare: settings.scoring.shareBy,
             store: state.store, rates: state.rates,
             authority: authorities.present, retired: authorities.retired,
             perturber: Perturber(secret: assembly.key), challengeLifetime: settings.withheld.lifetime,
             journal: DecisionJournal(
-                settings.logs, log: state.log, loops: state.loops.loops.count,
+                settings.logs, log: state.log, loops: state.loops.loops.count, open: state.logs,
                 reusing: earlier?.services.journal),
             counters: state.counters, metrics: metrics, clock: state.clock, unix: state.unix, log: state.log,
             leases: [scoring] + assembly.leases.values.map { $0 as any Sendable }, reloads: state.reloads)
@@ -154,6 +155,7 @@ struct GatewayState: Sendable {
     let counters: GatewayCounters
     let proxyCounters: ProxyCounters
     let reloads = ReloadCounters()
+    let logs = OpenLogs()
 
     /// How long a rate's hold may last: it outlives its request, which ends by its own deadline.
     static func holdFor(_ settings: GatewaySettings) -> Duration {

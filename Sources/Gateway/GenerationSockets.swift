@@ -42,9 +42,20 @@ struct GenerationSockets: Sendable {
         do throws(ServiceError) { try inherited.demandNoneLeft() } catch {
             problems.append(AssemblyProblem(path: "listen", message: "\(error)"))
         }
-        guard problems.isEmpty else { throw AssemblyError(problems: problems) }
+        guard problems.isEmpty else {
+            Self.abandon(side, after: earlier)
+            throw AssemblyError(problems: problems)
+        }
         listeners = bound
         adminListeners = side
+    }
+
+    /// Takes away the files of the Unix sockets that were made here, when nothing comes of them; those of `earlier` stay.
+    func abandon(after earlier: Generation?) { Self.abandon(adminListeners, after: earlier) }
+
+    private static func abandon(_ side: [BoundListener], after earlier: Generation?) {
+        let kept = earlier?.adminListeners.compactMap(\.listener.path) ?? []
+        for bound in side where !kept.contains(bound.listener.path ?? "") { bound.listener.removeFile() }
     }
 
     private static func sideDoor(

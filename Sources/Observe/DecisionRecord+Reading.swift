@@ -12,8 +12,11 @@ extension DecisionRecord {
         let spans = object["latencies_ms"] as? [String: Any] ?? [:]
         self.init(
             time: time, requestID: object["request_id"] as? String ?? "",
-            client: object["client"] as? String ?? "", route: route, row: object["row"] as? Int ?? 0,
-            rows: object["rows"] as? Int ?? 1, reconstruction: object["reconstruction"] as? Double,
+            client: object["client"] as? String ?? "", route: route,
+            row: object["row"] is NSNull ? nil : object["row"] as? Int ?? 0,
+            // A damaged line must not be able to end a sum.
+            rows: min(max(0, object["rows"] as? Int ?? 1), 1 << 20),
+            reconstruction: object["reconstruction"] as? Double,
             deviation: object["deviation"] as? Double, excess: object["excess"] as? Double,
             perturbation: object["perturbation"] as? Double, score: object["score"] as? Double,
             percentile: object["percentile"] as? Double, verdict: Verdict(rawValue: verdict),

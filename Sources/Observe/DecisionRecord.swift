@@ -16,6 +16,12 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         package static let reject = Verdict(rawValue: "reject")
         /// The query could not be scored and was passed on, as the route says.
         package static let unscored = Verdict(rawValue: "unscored")
+        /// The withheld answer went out, its proof accepted.
+        package static let released = Verdict(rawValue: "released")
+        /// The upstream gave no answer, or nobody waited for it.
+        package static let unanswered = Verdict(rawValue: "unanswered")
+        /// Every one that this version writes.
+        package static let all = [pass, perturb, proofOfWork, reject, released, unscored, unanswered]
     }
 
     /// How long the parts of a query's way took; nil where it did not go.
@@ -93,9 +99,9 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
     package var client: String
     /// The route's name.
     package var route: String
-    /// The query's place in its batch, from 0.
-    package var row: Int
-    /// The queries of the batch.
+    /// The query's place in its batch, from 0; nil where the record is about all of it.
+    package var row: Int?
+    /// The queries of the batch; 0 where nobody could read them.
     package var rows: Int
     /// The reconstruction loss.
     package var reconstruction: Double?
@@ -132,7 +138,7 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
 
     /// A record; what is left out is written as null.
     package init(
-        time: WallTime, requestID: String, client: String, route: String, row: Int = 0, rows: Int = 1,
+        time: WallTime, requestID: String, client: String, route: String, row: Int? = 0, rows: Int = 1,
         reconstruction: Double? = nil, deviation: Double? = nil, excess: Double? = nil,
         perturbation: Double? = nil, score: Double? = nil, percentile: Double? = nil,
         verdict: Verdict, isEnforced: Bool, difficulty: Int64? = nil, latencies: Latencies = Latencies(),
@@ -161,6 +167,9 @@ package struct DecisionRecord: Sendable, Equatable, LogRecord {
         self.trace = trace
         self.requestCoding = requestCoding
     }
+
+    /// How many queries the record is about.
+    package var queries: Int { row == nil ? max(1, rows) : 1 }
 
     /// Adds the record's fields.
     package func encode(into line: inout JSONLine) {

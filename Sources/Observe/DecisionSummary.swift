@@ -46,16 +46,16 @@ package struct DecisionSummary: Sendable, Equatable {
     /// Adds a decision, if the filter takes it.
     package mutating func add(_ record: DecisionRecord) {
         guard filter.takes(record) else {
-            filtered += 1
+            filtered += record.queries
             return
         }
-        decisions += 1
-        verdicts[bounded(record.verdict), default: 0] += 1
+        decisions += record.queries
+        verdicts[bounded(record.verdict), default: 0] += record.queries
         span =
             min(
                 span?.lowerBound ?? record.time, record.time)...max(
                 span?.upperBound ?? record.time, record.time)
-        clients.add(record.client)
+        clients.add(record.client, record.queries)
         replay?.add(record)
         let name =
             routes[record.route] != nil || routes.count < DecisionSummary.routesMax
@@ -64,9 +64,9 @@ package struct DecisionSummary: Sendable, Equatable {
     }
 
     private func add(_ record: DecisionRecord, to route: inout Route) {
-        route.decisions += 1
-        route.verdicts[bounded(record.verdict), default: 0] += 1
-        if record.isEnforced { route.enforced += 1 }
+        route.decisions += record.queries
+        route.verdicts[bounded(record.verdict), default: 0] += record.queries
+        if record.isEnforced { route.enforced += record.queries }
         if let score = record.score { route.scores.add(score) }
         if let total = record.latencies.total { route.totals.add(total) }
         if let scoring = record.latencies.score { route.scorings.add(scoring) }

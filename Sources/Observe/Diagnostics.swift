@@ -8,11 +8,9 @@ package enum Diagnostics {
     @discardableResult
     package static func bootstrap(level: Logger.Level) -> LogLevelSwitch {
         let level = LogLevelSwitch(level)
+        let output = DiagnosticOutput(STDERR_FILENO)
         LoggingSystem.bootstrap { label in
-            DiagnosticHandler(label: label, level: level, now: { WallTime.now() }) { line in
-                // One write(2) a line, so that lines of several threads do not mix.
-                line.withUnsafeBytes { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            }
+            DiagnosticHandler(label: label, level: level, now: { WallTime.now() }) { output.write($0) }
         }
         return level
     }

@@ -14,13 +14,15 @@ package struct HeavyHitters: Sendable, Equatable {
         self.capacity = capacity
     }
 
-    /// Counts a name.
-    package mutating func add(_ name: String) {
+    /// Counts a name so many times.
+    package mutating func add(_ name: String, _ count: Int = 1) {
         if counts[name] != nil || counts.count < capacity {
-            counts[name, default: 0] += 1
+            counts[name, default: 0] += count
         } else {
-            error += 1
-            counts = counts.compactMapValues { $0 > 1 ? $0 - 1 : nil }
+            let gone = min(count, counts.values.min() ?? 0)
+            error += gone
+            counts = counts.compactMapValues { $0 > gone ? $0 - gone : nil }
+            if count > gone { counts[name] = count - gone }
         }
     }
 

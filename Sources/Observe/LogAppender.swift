@@ -19,9 +19,8 @@ final class LogAppender {
     /// Lines on their way, and how many of their bytes are written.
     private var chunk: [UInt8] = []
     private var offset = 0
-    /// Lines of the chunk, notices left out; its last lines may be notices, which are not counted as written.
+    /// Lines of the chunk that are to be counted; its last one may be a notice, which is not.
     private var lines = 0
-    private var notices = 0
 
     /// After a failed rotation the file grows on for so long before the next attempt.
     static let rotationPause: Duration = .seconds(60)
@@ -44,16 +43,12 @@ final class LogAppender {
     /// Whether all lines given are written.
     var isIdle: Bool { chunk.isEmpty }
 
-    /// How many of the lines given are not written yet, notices left out.
-    var unwrittenLines: Int { max(0, chunk[offset...].count { $0 == UInt8(ascii: "\n") } - notices) }
-
-    /// Takes the next lines, so many and at the end so many notices; only when idle. Leaves memory for others behind.
-    func take(_ bytes: inout [UInt8], lines: Int, notices: Int) {
+    /// Takes the next lines, so many and perhaps a notice behind them; only when idle. Leaves memory for others behind.
+    func take(_ bytes: inout [UInt8], lines: Int) {
         precondition(isIdle, "lines are on their way")
         swap(&chunk, &bytes)
         offset = 0
         self.lines = lines
-        self.notices = notices
     }
 
     /// Closes the file, so that the next write opens it by its name again.
@@ -61,6 +56,13 @@ final class LogAppender {
         guard descriptor >= 0 else { return }
         files.close(descriptor)
         descriptor = -1
+    }
+
+    /// Forgets the lines taken, and closes the file.
+    func forget() {
+        chunk = []
+        offset = 0
+        close()
     }
 
     /// Writes the lines taken. **Throws** where the system refused; what is unwritten stays for the next attempt.
@@ -82,11 +84,11 @@ final class LogAppender {
     /// Counts the lines that the last bytes have completed; only where they are not the rest of the chunk by looking.
     private func count(_ wrote: Int) {
         if offset == chunk.count {
-            counters.written.add(lines)
+            counters.wrote(lines)
         } else {
             let whole = chunk[offset - wrote..<offset].count { $0 == UInt8(ascii: "\n") }
             lines -= whole
-            counters.written.add(whole)
+            counters.wrote(whole)
         }
     }
 

@@ -51,6 +51,37 @@ final class LogCounters: Sendable {
     /// The `errno` of the last attempt that failed; 0 before one has.
     let lastError = Atomic<Int32>(0)
 
+    /// Lines on their way to the disk. Each is counted once, as written or as dropped, whenever a disk that hangs lets go.
+    private struct Flight {
+        var lines = 0
+        var isGivenUp = false
+    }
+
+    private let flight = Mutex(Flight())
+
+    /// Whether what was on its way has been given up.
+    var hasGivenUp: Bool { flight.withLock { $0.isGivenUp } }
+
+    /// So many lines go on their way.
+    func begin(_ lines: Int) { flight.withLock { $0.lines = lines } }
+
+    /// So many of them are written.
+    func wrote(_ lines: Int) {
+        flight.withLock { flight in
+            guard !flight.isGivenUp else { return }
+            flight.lines -= lines
+            written.add(lines)
+        }
+    }
+
+    /// Gives up those that are left, whose number it returns.
+    func giveUp() -> Int {
+        flight.withLock { flight in
+            defer { flight = Flight(lines: 0, isGivenUp: true) }
+            return flight.lines
+        }
+    }
+
     var counts: LogCounts {
         LogCounts(
             written: written.value, dropped: dropped.value, writeErrors: writeErrors.value,

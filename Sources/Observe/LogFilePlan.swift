@@ -87,6 +87,12 @@ struct RotatedName: Equatable {
         self.init(stamp: String(parts[0]), sequence: sequence, suffix: suffix)
     }
 
+    /// The log that set a file of this name aside; nil when none did.
+    static func base(of name: String) -> String? {
+        let dots = name.indices.filter { name[$0] == "." }
+        return dots.map { String(name[..<$0]) }.first { RotatedName(name, base: $0) != nil }
+    }
+
     /// The file's name after the log called `base`.
     func name(base: String, suffix: Suffix? = nil) -> String {
         let digits = String(sequence)

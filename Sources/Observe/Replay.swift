@@ -36,11 +36,11 @@ package struct Replay: Sendable, Equatable {
     /// Counts a decision.
     package mutating func add(_ record: DecisionRecord) {
         guard let percentile = record.percentile else {
-            unknown += 1
+            unknown += record.queries
             return
         }
         let verdict = verdict(at: percentile)
-        verdicts[verdict, default: 0] += 1
-        if verdict != record.verdict { changed += 1 }
+        verdicts[verdict, default: 0] += record.queries
+        if verdict != record.verdict { changed += record.queries }
     }
 }

@@ -12,7 +12,6 @@ package final class RotatingLogWriter: Sendable {
         var bytes: [UInt8] = []
         var lines = 0
         var inFlightBytes = 0
-        var inFlightLines = 0
         /// All that waits will be written by the end of a gathering time that has begun.
         var isGathering = false
         /// Writing is due now.
@@ -142,17 +141,13 @@ package final class RotatingLogWriter: Sendable {
         return pending.withLock { $0.bytes.isEmpty && $0.inFlightBytes == 0 }
     }
 
-    /// Refuses further lines and flushes; what is not written within the limit is dropped and counted.
+    /// Refuses further lines and flushes; what is not written within the limit is given up, which is counted and not tried again.
     package func close(within limit: Duration) -> Bool {
         pending.withLock { $0.isClosed = true }
         if flush(within: limit) { return true }
         let left = pending.withLock { pending in
-            defer {
-                pending.bytes = []
-                pending.lines = 0
-                pending.inFlightLines = 0
-            }
-            return pending.lines + pending.inFlightLines
+            defer { (pending.bytes, pending.lines) = ([], 0) }
+            return pending.lines + counters.giveUp()
         }
         counters.dropped.add(left)
         return false
@@ -164,17 +159,14 @@ package final class RotatingLogWriter: Sendable {
     /// all is to be written `wholly`. **Runs on** the writing lane.
     private func drain(wholly: Bool = false) {
         var leavesLittle = false
+        if counters.hasGivenUp { return forget() }
         while takePending(leavingLittle: leavesLittle) {
             leavesLittle = !wholly
             do {
                 try writing.appender.advance()
-                pending.withLock {
-                    $0.inFlightBytes = 0
-                    $0.inFlightLines = 0
-                }
+                pending.withLock { $0.inFlightBytes = 0 }
                 writing.pause = .zero
             } catch {
-                pending.withLock { $0.inFlightLines = writing.appender.unwrittenLines }
                 counters.writeErrors.add()
                 counters.lastError.store(error.code, ordering: .relaxed)
                 return retryLater()
@@ -194,7 +186,7 @@ package final class RotatingLogWriter: Sendable {
             swap(&bytes, &pending.bytes)
             pending.lines = 0
             pending.inFlightBytes = bytes.count
-            pending.inFlightLines = lines
+            counters.begin(lines)
             pending.isUrgent = false
             return lines
         }
@@ -202,11 +194,16 @@ package final class RotatingLogWriter: Sendable {
             keep(bytes)
             return false
         }
-        let notice = noticeOfDrops()
-        bytes += notice
-        writing.appender.take(&bytes, lines: lines, notices: notice.isEmpty ? 0 : 1)
+        bytes += noticeOfDrops()
+        writing.appender.take(&bytes, lines: lines)
         keep(bytes)
         return true
+    }
+
+    /// Lets go of what has been given up, and of the file.
+    private func forget() {
+        writing.appender.forget()
+        pending.withLock { $0.inFlightBytes = 0 }
     }
 
     /// Keeps emptied memory for the next lines, but not what one burst has made large.
@@ -225,6 +222,7 @@ package final class RotatingLogWriter: Sendable {
     }
 
     private func retryLater() {
+        if counters.hasGivenUp { return forget() }
         guard !writing.isRetrying else { return }
         writing.isRetrying = true
         let pauses = RotatingLogWriter.pauses

@@ -2,8 +2,8 @@ import Store
 
 /// Applies a route's rate limits: every rule must have room, or nothing is used of any. Usable from any thread.
 ///
-/// The way of a request: `admit` before its body is worth reading, `settle` once its rows are scored (or `cancel` where it
-/// ends before that). Both are synchronous; with a table in memory they take about a microsecond a rule.
+/// The way of a request: `admit` once its rows are known, `chargeFixed` once it is worked on (or `cancel` where it is not),
+/// `settle` once its rows are scored. All are synchronous; with a table in memory they take about a microsecond a rule.
 package struct RateLimiter: Sendable {
     /// The rules, in the order in which they are asked.
     package let rules: [RateLimitRule]
@@ -15,20 +15,22 @@ package struct RateLimiter: Sendable {
         self.store = store
     }
 
-    /// Whether a request of `rows` rows is let in. Costs that depend on the score are held at their estimate.
+    /// Whether a request of `rows` rows is let in. Its cost is held at the estimate; where nothing more is to come of it, it is
+    /// charged at once (`isFinal`).
     ///
     /// Rules are asked one after the other and hold until all have agreed, so a request that one denies uses nothing of the
     /// others.
-    package func admit(_ subject: RateLimitSubject, rows: Int = 1) -> RateLimitDecision {
+    package func admit(
+        _ subject: RateLimitSubject, rows: Int = 1, isFinal: Bool = false
+    ) -> RateLimitDecision {
         var holds: [RateLimitTicket.Hold] = []
         var standings: [RateLimitStanding] = []
         for (index, rule) in rules.enumerated() {
             let key = subject.key(for: rule)
             let cost = rule.price.estimate(rows: rows)
-            let isLast = index == rules.count - 1
             // What nothing can take back any more needs no hold.
-            let isFinal = isLast && !rule.price.dependsOnScore
-            guard let answer = ask(rule, key, cost, isFinal: isFinal), answer.outcome != .full else {
+            let isLast = isFinal && index == rules.count - 1
+            guard let answer = ask(rule, key, cost, isFinal: isLast), answer.outcome != .full else {
                 if rule.whenUnknown == .allow { continue }
                 cancel(RateLimitTicket(holds: holds))
                 return .unknown(rule: rule.name)
@@ -39,9 +41,29 @@ package struct RateLimiter: Sendable {
                 return .denied(
                     RateLimitDenial(rule: rule.name, retryAfter: answer.retryAfter, standings: standings))
             }
-            if !isFinal { holds.append(.init(rule: rule, key: key, reserved: cost)) }
+            if !isLast { holds.append(.init(rule: rule, key: key, reserved: cost)) }
         }
-        return .allowed(chargeFixed(RateLimitTicket(holds: holds)), standings)
+        if isFinal {
+            settleEstimate(RateLimitTicket(holds: holds))
+            holds = []
+        }
+        return .allowed(RateLimitTicket(holds: holds), standings)
+    }
+
+    /// Why not even one row would be let in now; nil where it would, or nobody can say. Uses nothing.
+    package func foresees(_ subject: RateLimitSubject) -> RateLimitDenial? {
+        var standings: [RateLimitStanding] = []
+        for rule in rules {
+            let cost = rule.price.estimate(rows: 1)
+            guard let answer = try? store.foresee(subject.key(for: rule), cost, of: rule.quota) else {
+                continue
+            }
+            standings.append(RateLimitStanding(rule: rule, answer: answer))
+            if answer.outcome == .denied {
+                return RateLimitDenial(rule: rule.name, retryAfter: answer.retryAfter, standings: standings)
+            }
+        }
+        return nil
     }
 
     /// Replaces what is held by what the scored rows cost. Once a ticket.
@@ -54,6 +76,13 @@ package struct RateLimiter: Sendable {
         for hold in ticket.holds { settle(hold, hold.reserved) }
     }
 
+    /// Charges the rules whose cost does not depend on scores, once the request is to be worked on: what they hold is not refilled.
+    /// Returns the ticket of the others.
+    package func chargeFixed(_ ticket: RateLimitTicket) -> RateLimitTicket {
+        for hold in ticket.holds where !hold.rule.price.dependsOnScore { settle(hold, hold.reserved) }
+        return RateLimitTicket(holds: ticket.holds.filter(\.rule.price.dependsOnScore))
+    }
+
     /// Lets go of what is held: for a request that was refused before any work was done for it. Once a ticket.
     package func cancel(_ ticket: RateLimitTicket) { for hold in ticket.holds { settle(hold, .zero) } }
 
@@ -62,12 +91,6 @@ package struct RateLimiter: Sendable {
     ) -> RateAnswer? {
         isFinal
             ? try? store.charge(key, cost, of: rule.quota) : try? store.reserve(key, cost, of: rule.quota)
-    }
-
-    /// Settles the rules whose cost is known already; the ticket of the others.
-    private func chargeFixed(_ ticket: RateLimitTicket) -> RateLimitTicket {
-        for hold in ticket.holds where !hold.rule.price.dependsOnScore { settle(hold, hold.reserved) }
-        return RateLimitTicket(holds: ticket.holds.filter(\.rule.price.dependsOnScore))
     }
 
     /// A store that is out forgets holds by itself; its error has no one left to be told to.

@@ -4,7 +4,6 @@ import Transport
 ///
 /// An IPv4 address inside IPv6 (`::ffff:10.0.0.1`) is taken as IPv4, since a socket for both reports it so.
 package struct AddressPrefix: Hashable, Sendable {
-    private let isIPv6: Bool
     private let bytes: [UInt8]
     private let bits: Int
 
@@ -34,15 +33,19 @@ package struct AddressPrefix: Hashable, Sendable {
     }
 
     private init(_ all: [UInt8], bits: Int) {
-        isIPv6 = all.count == 16
         self.bits = bits
         bytes = Self.masked(all, bits)
     }
 
     /// Whether the address is in the network.
-    package func contains(_ address: SocketAddress) -> Bool {
-        let all = address.networkBytes
-        return (all.count == 16) == isIPv6 && Self.masked(all, bits) == bytes
+    package func contains(_ address: SocketAddress) -> Bool { contains(networkBytes: address.networkBytes) }
+
+    /// The same of an address's bytes, 4 or 16 of them.
+    func contains(networkBytes all: [UInt8]) -> Bool {
+        guard all.count == bytes.count else { return false }
+        let whole = bits / 8
+        for index in 0..<whole where all[index] != bytes[index] { return false }
+        return bits.isMultiple(of: 8) || (all[whole] ^ bytes[whole]) >> (8 - bits % 8) == 0
     }
 
     private static func masked(_ all: [UInt8], _ bits: Int) -> [UInt8] {

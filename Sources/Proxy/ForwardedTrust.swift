@@ -18,15 +18,21 @@ package struct ForwardedTrust: Sendable, Equatable {
     /// Nobody is believed.
     package init() {}
 
+    /// The most hops that are looked at: what a client has written may be thousands, each to be sought among all networks.
+    private static let hopsMax = 32
+
     /// Whether this end of a connection is a believed proxy.
-    func contains(_ peer: SocketAddress) -> Bool { proxies.contains { $0.contains(peer) } }
+    func contains(_ peer: SocketAddress) -> Bool {
+        let bytes = peer.networkBytes
+        return proxies.contains { $0.contains(networkBytes: bytes) }
+    }
 
     /// The client's address: going from the last hop back, the first that is no believed proxy. What an entry that
-    /// is no address hides is not guessed at; the hop that reported it stands for the client then.
+    /// is no address hides is not guessed at; the hop that reported it stands for the client then, as does the last that is looked at.
     func client(behind peer: SocketAddress, _ fields: HeaderList) -> SocketAddress {
         guard contains(peer) else { return peer }
         var client = peer
-        for entry in entries(fields).reversed() {
+        for entry in entries(fields).suffix(Self.hopsMax).reversed() {
             guard let hop = Self.address(entry) else { return client }
             client = hop
             if !contains(hop) { return client }

@@ -50,7 +50,9 @@ extension ServerConnection {
     /// A body that has not been read to its end leaves the next request's place unknown.
     func decidePersistence(_ mustClose: Bool) {
         let mayLive = exchange.hasRequest && parser.head.keepsAlive && exchange.isRequestComplete
-        if mustClose || !mayLive || isSpent || shard.isDraining || sawPeerClose { closesAfterAnswer = true }
+        // What a client has sent before it closed its half is answered still, where such clients are served.
+        let isEnded = sawPeerClose && held.isEmpty && !canRead
+        if mustClose || !mayLive || isSpent || shard.isDraining || isEnded { closesAfterAnswer = true }
     }
 
     var answerWriter: AnswerWriter {

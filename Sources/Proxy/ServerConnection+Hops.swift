@@ -17,11 +17,26 @@ extension ServerConnection {
         return head.method == .options ? countHop(&head) : nil
     }
 
-    /// How often a proxy of our name has passed the request on (RFC 9110 §7.6.3).
+    /// How often a proxy of our name has passed the request on (RFC 9110 §7.6.3); not counted beyond what ends it.
     private func ownHops(_ fields: HeaderList) -> Int {
-        fields.values("via").flatMap { $0.split(separator: ",") }.count { hop in
-            let words = hop.split { $0 == " " || $0 == "\t" }
-            return words.count >= 2 && words[1] == generation.settings.viaName
+        let name = Array(generation.settings.viaName.utf8)
+        var count = 0
+        var next = fields.firstIndex(of: "via")
+        while let index = next, count < Self.ownHopsMax {
+            count += fields.withValue(at: index) { Self.hops(in: $0, by: name) }
+            next = fields.firstIndex(of: "via", from: index + 1)
+        }
+        return count
+    }
+
+    /// How many members of a list are `PROTOCOL NAME`, whatever comment follows.
+    private static func hops(in value: UnsafeBufferPointer<UInt8>, by name: [UInt8]) -> Int {
+        func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+        return value.split(separator: UInt8(ascii: ",")).count { hop in
+            var rest: Slice<UnsafeBufferPointer<UInt8>> = hop.drop(while: isSpace)
+            rest = rest.drop(while: { !isSpace($0) })
+            rest = rest.drop(while: isSpace)
+            return rest.prefix(while: { !isSpace($0) }).elementsEqual(name)
         }
     }
 

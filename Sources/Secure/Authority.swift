@@ -11,7 +11,7 @@ struct Authority {
         self.file = file
         bytes = try CertificateFile.read(file)
         // A system has a hundred and more; the length of the file bounds them.
-        let found = try CertificateFile.certificates(file, countMax: .max - 1)
+        let found = try CertificateFile.certificates(file, countMax: .max)
         defer { found.forEach { X509_free($0) } }
         for certificate in found { try CertificateFile.checkTime(of: certificate, file) }
     }

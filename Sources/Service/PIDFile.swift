@@ -41,11 +41,12 @@ package struct PIDFile: Sendable {
     /// Leaves the file to the account that the process goes on as. To be called while it may.
     package func give(to account: Privileges) { account.take(path) }
 
-    /// Removes it, unless another process's id stands there by now: a successor's.
+    /// Removes it, unless another process's id stands there by now: a successor's. Where the user that the process has become
+    /// may remove nothing from its folder it is left empty: it names nobody.
     package func remove() {
         guard let bytes = FileManager.default.contents(atPath: path),
             String(decoding: bytes, as: UTF8.self) == "\(processID)\n"
         else { return }
-        unlink(path)
+        if unlink(path) != 0 { _ = truncate(path, 0) }
     }
 }

@@ -1,4 +1,5 @@
 import CPosix
+import Foundation
 import Glibc
 
 /// The user and groups that the daemon goes on as once its sockets are bound.
@@ -34,6 +35,18 @@ package struct Privileges: Sendable, Equatable {
 
     /// Makes a file that was made for the account its own, as far as this process may: root may.
     package func take(_ path: String) { _ = lchown(path, userID, groupID) }
+
+    /// Makes a directory that is missing, with those above it, the account's own; what is there stays as it is. To be called
+    /// while this process may. **Throws** when the system refuses.
+    package func make(_ directory: String) throws(ServiceError) {
+        guard access(directory, F_OK) != 0 else { return }
+        try make(URL(fileURLWithPath: directory).deletingLastPathComponent().path)
+        guard mkdir(directory, 0o750) == 0 else {
+            let code = errno
+            throw .system(operation: "make the directory \(directory) for \(user)", code: code)
+        }
+        take(directory)
+    }
 
     /// **Throws** when this process may not make files in `directory`.
     package static func demandWritable(_ directory: String, as user: String) throws(ServiceError) {

@@ -102,6 +102,7 @@ package final class Successor: Sendable {
         var environment = ProcessInfo.processInfo.environment
         // The manager watches whichever process it knows as the service's; a number would be the predecessor's.
         environment["WATCHDOG_PID"] = nil
+        environment[Parent.variable] = nil
         environment["LISTEN_FDS"] = "\(names.count)"
         environment["LISTEN_FDNAMES"] = names.joined(separator: ":")
         environment[Self.readyVariable] = "\(3 + names.count)"

@@ -60,7 +60,7 @@ struct CrossCheck {
         let clocks = [
             ("on_undecodable", protect.onUndecodable, "a body that cannot be read"),
             ("on_unreadable_answer", protect.onUnreadableAnswer, "an answer that cannot be read"),
-            ("on_overload", protect.onOverload, "a query that finds the scoring queue full"),
+            ("on_overload", protect.onOverload, "a client's only query that finds the scoring queue full"),
         ]
         for (key, fallback, what) in clocks
         where fallback == .pass && session.trusts("\(path).protect.\(key)") {
@@ -102,7 +102,9 @@ struct CrossCheck {
     }
 
     private func verb(of route: RouteSettings) -> PredictPath? {
-        if case .exact(let path) = route.path { PredictPath(path) } else { nil }
+        guard case .exact(let path) = route.path else { return nil }
+        let base = settings.upstreams.first { $0.name == route.upstream }?.url.basePath ?? ""
+        return PredictPath(base + path)
     }
 
     /// An unprotected route to an upstream that another route protects lets queries around the score.

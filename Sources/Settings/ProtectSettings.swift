@@ -46,7 +46,7 @@ package struct ProtectSettings: Sendable, Equatable {
     package var onUndecodable: Fallback
     /// For an answer without readable probabilities.
     package var onUnreadableAnswer: Fallback
-    /// For a query that finds the scoring queue full.
+    /// For a query that finds the scoring queue full, and is its client's only one there (`scoring.share_by`).
     package var onOverload: Fallback
     /// Whether the upstream gets the body as the client coded it.
     package var forwardsEncoded: Bool
@@ -73,7 +73,9 @@ package struct ProtectSettings: Sendable, Equatable {
             "For a 2xx answer without readable probabilities; `pass` still lets the score without them decide."
         )
         onOverload = section.value(
-            "on_overload", .choice(), default: .pass, "For a query that finds the scoring queue full.")
+            "on_overload", .choice(), default: .pass,
+            "For a query that finds the scoring queue full, and is its client's only one there (`scoring.share_by`)."
+        )
         forwardsEncoded = section.value(
             "forward_encoded", .boolean, default: false,
             "Whether the upstream gets a body as the client coded it, not decoded: its decoder then decides what it sees."

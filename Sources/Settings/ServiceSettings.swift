@@ -10,10 +10,22 @@ package struct ScoringSettings: Sendable, Equatable {
         case int8
     }
 
+    /// Whose rows share the queue as one.
+    package enum Share: String, Sendable, CaseIterable {
+        /// A client's; an anonymous one's network's.
+        case client
+        /// A network's, whoever asks from it.
+        case network
+        /// Everybody's.
+        case none
+    }
+
     /// Threads that score.
     package var workers: ChosenCount
     /// Queries that may wait; past it `on_overload` decides.
     package var queue: Int
+    /// Whose rows share the queue as one.
+    package var shareBy: Share
     /// Rows that one worker takes at once.
     package var batch: ChosenCount
     /// How long a worker waits for so many while all others are at work.
@@ -33,8 +45,13 @@ package struct ScoringSettings: Sendable, Equatable {
             "Threads that score; `auto` is one for each processor that the process may use: by its affinity, the nodes of its memory and its control group's quota."
         )
         queue = section.value(
-            "queue", .integer(in: 1...1_000_000), default: 256,
-            "Queries that may wait to be scored; past it a route's `on_overload` decides.")
+            "queue", .integer(in: 1...65_536), default: 256,
+            "Queries that may wait to be scored, not counting what other clients have beyond a client's own; past it a route's `on_overload` decides of a client's only query."
+        )
+        shareBy = section.value(
+            "share_by", .choice(), default: .client,
+            "Who shares the queue and the workers fairly: clients (anonymous ones by their /24 or /48) or networks. `on_overload` is for a client's only query; one of several is refused then (429), since overload of one's own making must be no way past the score. `none` tells nobody apart, for a service whose queries all come from one client."
+        )
         batch = section.value(
             "batch", .count(in: 1...4_096), default: .automatic,
             "Rows that a worker takes at once, of whatever queries wait then; `auto` is as many as the model gains from."

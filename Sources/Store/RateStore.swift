@@ -15,6 +15,9 @@ package protocol RateStore: Sendable {
     /// (its request's process died) is let go of some time after the last reservation of the key.
     func reserve(_ key: StoreKey, _ cost: RateCost, of quota: RateQuota) throws(StoreError) -> RateAnswer
 
+    /// What `charge` would answer now; uses nothing and remembers nothing.
+    func foresee(_ key: StoreKey, _ cost: RateCost, of quota: RateQuota) throws(StoreError) -> RateAnswer
+
     /// Ends a reservation of `reserved` and uses `cost` in its place, even when there is no room for it: the work is done. Once
     /// for each reservation. Returns what remains.
     @discardableResult

@@ -59,6 +59,19 @@ package final class RateTable: RateStore {
         }
     }
 
+    /// See `RateStore.foresee`; never throws.
+    package func foresee(_ key: StoreKey, _ cost: RateCost, of quota: RateQuota) -> RateAnswer {
+        let now = RateQuota.nanoseconds(now())
+        func answer(_ entry: RateEntry) -> RateAnswer {
+            var entry = entry
+            entry.advance(to: now, quota)
+            return entry.take(cost, quota, now: now, holdUntil: nil)
+        }
+        return shard(of: key).table.withLock { table in
+            table.update(key) { answer($0) } ?? answer(.fresh(at: now))
+        }
+    }
+
     /// See `RateStore.settle`; never throws.
     @discardableResult
     package func settle(

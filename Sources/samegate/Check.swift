@@ -40,18 +40,22 @@ struct Check: ParsableCommand {
     var healthz: String?
 
     func validate() throws {
-        guard config != nil || reference || healthz != nil else {
-            throw ValidationError("give --config FILE, --healthz URL, or --reference")
+        guard [config != nil, reference, healthz != nil].count(where: \.self) == 1 else {
+            throw ValidationError("give one of --config FILE, --healthz URL and --reference")
         }
         guard (0.01...600).contains(probeTimeout) else {
             throw ValidationError("--probe-timeout is from 0.01 to 600 seconds")
         }
-        guard !probe || config != nil else { throw ValidationError("--probe needs --config FILE") }
+        if config == nil {
+            try IdleOptions.refuse(
+                [("--probe", probe), ("--effective", effective)], "only with --config FILE")
+        }
+        if !probe { try IdleOptions.refuse([("--probe-timeout", probeTimeout != 5)], "only with --probe") }
     }
 
     func run() throws {
         if let healthz { return try HealthProbe(healthz).run() }
-        guard let config, !reference else { return print(SettingsReference().markdown, terminator: "") }
+        guard let config else { return print(SettingsReference().markdown, terminator: "") }
         let file = ConfigurationFile(config)
         let loaded = try file.load()
         let assembly = try file.compile(loaded)

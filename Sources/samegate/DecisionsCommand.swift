@@ -11,7 +11,10 @@ struct DecisionsCommand: ParsableCommand {
             decided: --replay p97=perturb,p99=proof-of-work,p99.9=reject
             """)
 
-    @Argument(help: "Log files, gzipped ones too, oldest first.")
+    @Argument(
+        help:
+            "Log files, gzipped ones too; what a log has set aside is read before the log, whatever the order."
+    )
     var files: [String]
 
     @Flag(name: .long, help: "Print a summary instead of the lines.")
@@ -21,7 +24,10 @@ struct DecisionsCommand: ParsableCommand {
     var json = false
 
     @Flag(
-        name: .shortAndLong, help: "Go on with the last file as it grows, across its rotation, until Ctrl-C.")
+        name: .shortAndLong,
+        help:
+            "Go on with the logs as they grow, across their rotation, until Ctrl-C; other files are read first."
+    )
     var follow = false
 
     @Option(name: .long, help: "Only this route.")
@@ -53,6 +59,10 @@ struct DecisionsCommand: ParsableCommand {
         if follow, summary || json || replay != nil {
             throw ValidationError("--follow prints lines; leave out --summary, --json and --replay")
         }
+        if follow, growing.isEmpty {
+            throw ValidationError(
+                "--follow needs a log that grows, such as logs/decisions.jsonl: these have been set aside")
+        }
         _ = try filter()
         _ = try replayed()
     }
@@ -61,37 +71,43 @@ struct DecisionsCommand: ParsableCommand {
         let filter = try filter()
         if summary || json || replay != nil { return try summarise(filter) }
         var reader = LogReader()
-        for file in complete.dropLast(follow ? 1 : 0) {
-            reader.readLines(of: file) { Self.show($0, filter) }
+        var printer = DecisionPrinter(filter)
+        let followed = follow ? growing : []
+        for file in complete.all where !followed.contains(file) {
+            reader.readLines(of: file) { printer.show($0) }
         }
+        printer.complain(besides: reader.findings.malformed)
         try Self.report(reader.findings)
-        guard follow, let last = complete.last else { return }
-        let follower = LogFollower(last, fromEnd: false)
+        guard follow else { return }
+        for file in followed where !FileManager.default.fileExists(atPath: file) {
+            Self.complain("\(file) is not there yet")
+        }
+        let followers = followed.map { LogFollower($0, fromEnd: false) }
         while true {
-            follower.poll { Self.show($0, filter) }
+            for follower in followers { follower.poll { printer.show($0) } }
             fflush(nil)
+            printer.complain()
             usleep(200_000)
         }
     }
 
     /// The files without those that are still being gzipped: what they hold is in the files that they are made of, which the
     /// same pattern names.
-    private var complete: [String] { files.count > 1 ? files.filter { !$0.hasSuffix(".gz.partial") } : files }
+    private var complete: LogFileList {
+        LogFileList(files.count > 1 ? files.filter { !$0.hasSuffix(".gz.partial") } : files)
+    }
+
+    /// What --follow goes on with.
+    private var growing: [String] { complete.others.filter { !$0.hasSuffix(".gz") } }
 
     private func summarise(_ filter: DecisionFilter) throws {
         var reader = LogReader()
         var summary = DecisionSummary(filter: filter, replay: try replayed())
-        for file in complete { reader.readDecisions(of: file) { summary.add($0) } }
+        for file in complete.all { reader.readDecisions(of: file) { summary.add($0) } }
         print(
             json ? summary.json(findings: reader.findings) : summary.text(findings: reader.findings),
             terminator: json ? "\n" : "")
         if !reader.findings.unreadableFiles.isEmpty { throw ExitCode(1) }
-    }
-
-    /// Prints a line when it is a decision that the filter takes.
-    private static func show(_ line: ArraySlice<UInt8>, _ filter: DecisionFilter) {
-        guard let record = DecisionRecord(line: line), filter.takes(record) else { return }
-        print(String(decoding: line, as: UTF8.self))
     }
 
     private static func report(_ findings: LogReader.Findings) throws {
@@ -102,7 +118,10 @@ struct DecisionsCommand: ParsableCommand {
         if !findings.unreadableFiles.isEmpty { throw ExitCode(1) }
     }
 
-    private static func complain(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    /// Prints a line on standard error.
+    fileprivate static func complain(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
 
     private func filter() throws -> DecisionFilter {
         func moment(_ text: String?, _ name: String) throws -> WallTime? {
@@ -112,8 +131,17 @@ struct DecisionsCommand: ParsableCommand {
             }
             return time
         }
+        let known = DecisionRecord.Verdict.all
+        let verdicts = try verdict.map { name in
+            let verdict = DecisionRecord.Verdict(rawValue: name)
+            guard known.contains(verdict) else {
+                let names = known.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--verdict \(name): not a verdict; there are \(names)")
+            }
+            return verdict
+        }
         return DecisionFilter(
-            route: route, verdicts: Set(verdict.map(DecisionRecord.Verdict.init(rawValue:))), client: client,
+            route: route, verdicts: Set(verdicts), client: client,
             since: try moment(since, "since"), until: try moment(until, "until"),
             leastPercentile: minPercentile)
     }
@@ -133,5 +161,36 @@ struct DecisionsCommand: ParsableCommand {
             throw ValidationError("--replay: bands ascend")
         }
         return Replay(bands: bands)
+    }
+}
+
+/// Prints the decisions that a filter takes, and keeps account of lines that are none.
+private struct DecisionPrinter {
+    private let filter: DecisionFilter
+    private var malformed = 0
+    private var dropped = 0
+
+    init(_ filter: DecisionFilter) { self.filter = filter }
+
+    mutating func show(_ line: ArraySlice<UInt8>) {
+        if let record = DecisionRecord(line: line) {
+            if filter.takes(record) { print(String(decoding: line, as: UTF8.self)) }
+        } else if let notice = DropNotice(line: line) {
+            dropped += notice.dropped
+        } else if !line.isEmpty {
+            malformed += 1
+        }
+    }
+
+    /// Says on standard error what was met since the last time, and so many malformed lines `besides`.
+    mutating func complain(besides others: Int = 0) {
+        malformed += others
+        if malformed > 0 {
+            DecisionsCommand.complain("lines that are no decisions and were skipped: \(malformed)")
+        }
+        if dropped > 0 {
+            DecisionsCommand.complain("decisions that the log had no room for: \(dropped)")
+        }
+        (malformed, dropped) = (0, 0)
     }
 }

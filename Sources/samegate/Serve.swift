@@ -23,14 +23,29 @@ struct Serve: ParsableCommand {
     var config: String
 
     func run() throws {
+        Footing.prepare()
         Heaps.bound(to: ProcessorAllowance(root: "/").loops)
         let environment = ProcessInfo.processInfo.environment
+        try Parent.follow(environment)
         let file = ConfigurationFile(config)
         let loaded = try file.load()
         let level = Diagnostics.bootstrap(level: loaded.settings.logs.level.logLevel)
         let log = Logger(label: "samegate")
         for warning in loaded.warnings { log.warning("\(warning)") }
         let surroundings = try ServeSurroundings(environment, loaded.settings, log: log)
+        do {
+            try daemon(file, loaded, surroundings, level, log).run()
+        } catch {
+            surroundings.pidFile?.remove()
+            throw error
+        }
+    }
+
+    /// What serves, accepting already.
+    private func daemon(
+        _ file: ConfigurationFile, _ loaded: LoadedSettings, _ surroundings: ServeSurroundings,
+        _ level: LogLevelSwitch, _ log: Logger
+    ) throws -> ServeDaemon {
         let gateway = try file.assemble(
             loaded, log: log, inherited: surroundings.inherited, predecessor: surroundings.predecessor
         ) {
@@ -44,6 +59,6 @@ struct Serve: ParsableCommand {
         for address in gateway.addresses { log.info("listening", metadata: ["address": "\(address)"]) }
         if let address = gateway.adminAddress { log.info("side door", metadata: ["address": "\(address)"]) }
         if let path = gateway.adminPath { log.info("side door", metadata: ["socket": "\(path)"]) }
-        daemon.run()
+        return daemon
     }
 }

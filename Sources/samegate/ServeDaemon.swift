@@ -135,9 +135,13 @@ final class Termination: Sendable {
     private let count = Mutex(0)
     private let signals = Mutex<[SignalWatch]>([])
 
-    /// Takes SIGTERM and SIGINT from here on. A second one ends the process at once.
+    /// Whether a signal has come.
+    var hasCome: Bool { count.withLock { $0 > 0 } }
+
+    /// Takes SIGTERM and SIGINT from here on, if it does not yet. A second one ends the process at once.
     func watch() {
         signals.withLock { signals in
+            guard signals.isEmpty else { return }
             signals = [SIGTERM, SIGINT].map { number in
                 SignalWatch(number) { [weak self] in self?.receive(number) }
             }
@@ -160,9 +164,15 @@ final class Termination: Sendable {
     func wait() { came.wait() }
 }
 
-/// Waiting for the operator's word to end, for commands that do nothing else meanwhile.
+/// The operator's word to end, for commands that are not the daemon.
 enum TerminationSignals {
     private static let termination = Termination()
+
+    /// Takes the signals from here on, for a command that looks by `hasCome` while it works.
+    static func watch() { termination.watch() }
+
+    /// Whether SIGTERM or SIGINT has come since.
+    static var hasCome: Bool { termination.hasCome }
 
     /// Returns when SIGTERM or SIGINT has come. A second one ends the process at once.
     static func wait() {

@@ -40,8 +40,8 @@ struct ServeSurroundings {
         pidFile = settings.daemon.pidFile.map { PIDFile(path: $0, processID: processID) }
     }
 
-    /// Called once the sockets are bound: gives up what only binding needed. **Throws** when that cannot be done, or when the
-    /// logs could not be written afterwards.
+    /// Called once the sockets are bound: makes what the other user could not, and gives up what only binding needed. **Throws**
+    /// when that cannot be done, or when the logs could not be written afterwards.
     func settle(_ settings: GatewaySettings) throws(ServiceError) {
         // A successor's comes into its place only when it serves.
         if predecessor == nil { try pidFile?.write() }
@@ -53,12 +53,13 @@ struct ServeSurroundings {
         }
         pidFile?.give(to: account)
         if let socket = settings.admin?.socket, inherited.sockets.isEmpty { account.take(socket) }
+        let folders = [settings.logs.decisions, settings.logs.access].compactMap { $0?.path }.map {
+            URL(fileURLWithPath: $0).deletingLastPathComponent().path
+        }
+        for folder in folders { try account.make(folder) }
         try account.assume()
         log.info("goes on as another user", metadata: ["user": "\(account.user)"])
-        for file in [settings.logs.decisions, settings.logs.access].compactMap({ $0?.path }) {
-            let directory = URL(fileURLWithPath: file).deletingLastPathComponent().path
-            try Privileges.demandWritable(directory, as: account.user)
-        }
+        for folder in folders { try Privileges.demandWritable(folder, as: account.user) }
     }
 
     /// Warns when the process may not open as many descriptors as its limits let clients have.

@@ -56,6 +56,26 @@ struct AdminSocketTests {
         #expect(mode(path + "2") == nil)
     }
 
+    @Test("a start, or a reload, that fails after it was made takes it away; one that serves already stays")
+    func failures() throws {
+        let (fixture, path) = try make()
+        var settings = fixture.settings
+        settings.admin?.socket = path + ".new"
+        settings.logs.access?.path = fixture.folder + "/gateway.key/x.jsonl"
+        #expect(throws: AssemblyError.self) {
+            _ = try Gateway(try GatewayAssembly(settings), log: GatewayFixture.log)
+        }
+        #expect(mode(path + ".new") == nil)
+        settings = fixture.settings
+        // An address that no machine has: RFC 5737.
+        settings.admin?.address = Settings.SocketAddress(host: "203.0.113.1", port: 9)
+        for socket in [path + ".new", path] {
+            settings.admin?.socket = socket
+            #expect(throws: AssemblyError.self) { _ = try fixture.gateway.reload(settings) }
+        }
+        #expect(mode(path + ".new") == nil && curl(path, "/healthz").hasSuffix("200"))
+    }
+
     @Test("what a dead process has left is replaced; what lives, or is no socket, is not")
     func stale() throws {
         let (fixture, path) = try make()

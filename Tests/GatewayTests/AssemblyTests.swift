@@ -91,6 +91,19 @@ struct AssemblyTests {
         #expect(problem.path == "secrets.key_file" && problem.message.contains("\(bytes) bytes"))
     }
 
+    @Test("an account that the system does not know is refused at its place")
+    func account() throws {
+        var (settings, folder) = try Self.settings()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        settings.daemon.user = "no-such-user"
+        #expect(Self.problems(settings).map(\.path) == ["daemon.user"])
+        settings.daemon.user = "root"
+        #expect(Self.problems(settings).isEmpty)
+        settings.daemon.group = "no-such-group"
+        let problem = try #require(Self.problems(settings).first)
+        #expect(problem.path == "daemon.group" && problem.message.contains("no-such-group"))
+    }
+
     @Test("without a key file each start has a key of its own")
     func noKey() throws {
         var (settings, folder) = try Self.settings()

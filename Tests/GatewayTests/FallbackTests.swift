@@ -23,13 +23,11 @@ struct FallbackTests {
     func rejectUndecodable(text: String, hint: String) throws {
         let fixture = try GatewayFixture.make()
         let answer = try fixture.ask(body: Array(text.utf8))
-        #expect(answer.status == 400)
-        #expect(try answer.problemKind() == "undecodable")
+        #expect(try answer.status == 400 && answer.problemKind() == "undecodable")
         let detail = try #require(try answer.problem()["detail"] as? String)
         #expect(!detail.isEmpty && detail.lowercased().contains(hint.lowercased()), "\(detail)")
-        #expect(fixture.victim.seen.isEmpty)
         let lines = try fixture.lines("decisions")
-        #expect(lines.count == 1 && lines[0]["verdict"] as? String == "reject")
+        #expect(fixture.victim.seen.isEmpty && lines.count == 1 && lines[0]["verdict"] as? String == "reject")
         #expect(lines[0]["reason"] as? String == "undecodable: \(detail)")
     }
 
@@ -79,7 +77,7 @@ struct FallbackTests {
 
     // MARK: Overload
 
-    /// Fills the gateway's scoring queue; the result empties it again.
+    /// Fills the gateway's scoring queue, each row another client's; the result empties it again.
     static func saturate(_ fixture: GatewayFixture) -> () -> Void {
         let pool = fixture.gateway.services.scoring
         let started = DispatchSemaphore(value: 0)
@@ -89,14 +87,18 @@ struct FallbackTests {
             gate.wait()
         }
         started.wait()
-        let second = pool.submit(rows: pool.queueRowsMax) { _ in }
-        #expect(first == .accepted && second == .accepted)
+        let others = (0..<pool.queueRowsMax).map { pool.submit(rows: 1, of: .other("\($0)")) { _ in } }
+        #expect(first == .accepted && others.allSatisfy { $0 == .accepted })
         return { gate.signal() }
     }
 
-    @Test("a full scoring queue lets by unscored where the route says pass", arguments: [1, 300])
+    @Test(
+        "a full scoring queue lets by unscored where the route says pass, each row with its line",
+        arguments: [1, 300])
     func overloadPass(rows: Int) throws {
-        let fixture = try GatewayFixture.make()
+        var plan = Plan()
+        plan.scoring = ", share_by: none"
+        let fixture = try GatewayFixture.make(plan)
         let release = Self.saturate(fixture)
         defer { release() }
         let picture = try fixture.model.picture(99..<100)
@@ -108,9 +110,52 @@ struct FallbackTests {
         let unscored = metrics[#"samegate_rows_total{route="predict",verdict="unscored",mode="enforce"}"#]
         #expect(unscored == Double(rows))
         let lines = try fixture.lines("decisions")
-        #expect(lines.count == 1 && lines[0]["verdict"] as? String == "unscored")
+        #expect(lines.count == rows && lines[0]["verdict"] as? String == "unscored")
         #expect(lines[0]["reason"] as? String == "the scoring queue is full")
-        #expect(lines[0]["rows"] as? Int == rows && (lines[0]["digest"] as? String == nil) == (rows > 1))
+        #expect(lines.compactMap { $0["row"] as? Int } == Array(0..<rows))
+        #expect(lines.allSatisfy { $0["rows"] as? Int == rows && $0["digest"] is String })
+    }
+
+    @Test("a client that fills the scoring queue gets none of its own past it, and is in nobody else's way")
+    func crowding() throws {
+        var plan = Plan(queue: 8)
+        plan.sections = "forwarded: {trusted_proxies: [127.0.0.1]}"
+        let fixture = try GatewayFixture.make(plan)
+        let pool = fixture.gateway.services.scoring
+        let (started, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        _ = pool.submit(rows: 1) { _ in
+            started.signal()
+            gate.wait()
+        }
+        started.wait()
+        let picture = try fixture.model.picture(5..<45)
+        let endpoint = try Endpoint(parsing: fixture.gateway.addresses[0])
+        func ask(_ rows: Int, from address: String) -> Background<ClientResponse> {
+            let body = fixture.body(Array(repeating: picture, count: rows))
+            return Background {
+                try HTTPClient(endpoint, timeout: .seconds(60)).send(
+                    .post, "/v1/models/m:predict", fields: HeaderList(["X-Forwarded-For": address]),
+                    body: body)
+            }
+        }
+        let batch = ask(8, from: "192.0.2.1")
+        #expect(eventually("a batch in the queue") { pool.queuedRows == 8 })
+        for rows in [1, 300] {
+            let refused = try ask(rows, from: "192.0.2.2").value()
+            #expect(refused.status == 429 && refused.fields.value("retry-after") == "1")
+            #expect(try refused.problemKind() == "crowding")
+        }
+        let other = ask(1, from: "198.51.100.1")
+        #expect(eventually("another's query in the queue") { pool.queuedRows == 9 })
+        gate.signal()
+        #expect(try batch.value().status == 200 && other.value().status == 200)
+        #expect(fixture.gateway.counters.scoringCrowded.load(ordering: .relaxed) == 2)
+        let lines = try fixture.lines("decisions")
+        let verdicts = lines.map { "\($0["client"] ?? "") \($0["verdict"] ?? "") \($0["row"] as? Int ?? -1)" }
+        #expect(verdicts.prefix(2) == ["192.0.2.2 reject 0", "192.0.2.2 reject -1"])
+        #expect(verdicts.dropFirst(2).allSatisfy { $0.contains(" pass ") } && verdicts.count == 11)
+        #expect(
+            lines[0]["reason"] as? String == "the scoring queue is full, and it is not its client's only row")
     }
 
     @Test("a full scoring queue lets by nothing that cannot be read, however long")
@@ -276,13 +321,17 @@ struct FallbackTests {
         ])
     func contentType(sent: [String], seen: String) throws {
         let fixture = try GatewayFixture.make()
-        var fields = HeaderList()
-        for type in sent { try fields.add("Content-Type", type) }
-        let body = fixture.body([try fixture.model.picture(5..<45)])
-        #expect(
-            try fixture.client().send(.post, "/v1/models/m:predict", fields: fields, body: body).status == 200
-        )
-        #expect(fixture.victim.seen[0].fields.values("content-type") == [seen])
+        // What a client nominates goes (RFC 9110 §7.6.1), but not what is set after it.
+        for (at, nominated) in ["keep-alive", "content-type, Accept-Encoding"].enumerated() {
+            var fields = HeaderList()
+            for type in sent { try fields.add("Content-Type", type) }
+            try fields.add("Connection", nominated)
+            let body = fixture.body([try fixture.model.picture(5..<45)])
+            _ = try fixture.client().send(.post, "/v1/models/m:predict", fields: fields, body: body)
+            let names: [StaticString] = ["content-type", "accept-encoding"]
+            let found = names.flatMap { fixture.victim.seen[at].fields.values($0) }
+            #expect(found == [at == 0 ? seen : "application/json", "identity"])
+        }
     }
 
     @Test("an upstream that says nothing in time: 504")

@@ -189,6 +189,21 @@ struct IdentityTests {
             try fixture.ask(body: [1], path: "/x", fields: ["X-API-Key": keys.good.key.text]).status == 200)
     }
 
+    @Test("guesses are not charged to a quota that others share: nobody without credentials can use it up")
+    func guessesOfOthers() throws {
+        let keys = try Keys()
+        var plan = Plan()
+        plan.restKeys = ", authenticate: required, rates: [r]"
+        plan.sections = Self.section + "\nrates: {r: {cells: 2, per: 3600s, by: route}}\n"
+        plan.files = ["keys": keys.file, "jwks.json": Self.keySet]
+        let fixture = try GatewayFixture.make(plan)
+        func status(_ key: String) throws -> Int {
+            try fixture.ask(body: [1], path: "/x", fields: ["X-API-Key": key]).status
+        }
+        for _ in 0..<4 { #expect(try status("sg1.a.b") == 401) }
+        #expect(try (0..<3).map { _ in try status(keys.good.key.text) } == [200, 200, 429])
+    }
+
     @Test("a route is for the clients that it names, and others are refused with 403")
     func clients() throws {
         let keys = try Keys()

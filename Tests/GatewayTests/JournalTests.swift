@@ -112,6 +112,24 @@ struct JournalTests {
         #expect(data.count { $0 == UInt8(ascii: "\n") } == 1)
     }
 
+    @Test("the end writes out a log that a reload has replaced too, and no reload comes into effect any more")
+    func replaced() throws {
+        let fixture = try GatewayFixture.make()
+        fixture.victim.play(.hang)
+        let body = fixture.body([try fixture.model.picture(5..<45)])
+        let endpoint = try Endpoint(parsing: fixture.gateway.addresses[0])
+        let answer = Background { try HTTPClient(endpoint).send(.post, "/v1/models/m:predict", body: body) }
+        #expect(fixture.victim.waitForHanging())
+        var settings = fixture.settings
+        settings.logs.decisions?.path = fixture.folder + "/logs/other.jsonl"
+        #expect(try fixture.gateway.reload(settings) == ["logs: changed"])
+        fixture.victim.release()
+        #expect(try answer.value().status == 200)
+        #expect(try fixture.verdicts().count == 1)
+        let error = #expect(throws: AssemblyError.self) { _ = try fixture.gateway.reload(settings) }
+        #expect(error?.description.contains("the gateway is ending") == true)
+    }
+
     @Test("an answer that nobody fetched is let go of when its time is over")
     func sweep() throws {
         let clock = ManualClock()

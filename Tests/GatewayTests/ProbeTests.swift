@@ -29,11 +29,12 @@ struct ProbeTests {
         let fixture = try GatewayFixture.make(
             Plan(upstream: ", health: {path: /x, status: 200}"))
         let before = fixture.victim.seen.count
-        let found = try probe(fixture) { _ in }
+        let found = try probe(fixture) { $0.daemon.pidFile = fixture.folder + "/pid" }
         #expect(found.allSatisfy { $0.works }, "\(found)")
         #expect(
             found.map(\.path) == [
                 "upstreams.victim", "listen[0].address", "admin.address", "logs.decisions", "logs.access",
+                "daemon.pid_file",
             ])
         #expect(found[0].finding == "answers GET /x as it should")
         // The gateway of the fixture checks the health of its victim meanwhile.
@@ -51,6 +52,7 @@ struct ProbeTests {
             settings.admin?.address = Settings.SocketAddress(host: "203.0.113.1", port: 9)
             settings.logs.access?.path = fixture.folder + "/gateway.key/x.jsonl"
             settings.admin?.socket = fixture.folder + "/absent/admin.sock"
+            settings.daemon.pidFile = fixture.folder + "/absent/pid"
         }
         let by = Dictionary(uniqueKeysWithValues: found.map { ($0.path, $0) })
         #expect(by["upstreams.victim"]?.works == true)
@@ -60,6 +62,8 @@ struct ProbeTests {
         #expect(by["admin.address"]?.works == false)
         #expect(by["logs.access"]?.works == false)
         #expect(by["admin.socket"]?.works == false)
+        #expect(by["daemon.pid_file"]?.works == false)
+        #expect(by["daemon.pid_file"]?.finding == "there is no \(fixture.folder)/absent")
     }
 
     @Test("a certificate of an authority that is not trusted, or for another name, does not work")

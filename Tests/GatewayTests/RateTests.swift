@@ -2,6 +2,7 @@ import Client
 import Foundation
 import HTTPWire
 import Identity
+import TestSupport
 import Testing
 import Transport
 
@@ -61,7 +62,7 @@ struct RateTests {
 
     @Test("a long body is charged by its rows where no worker is free to decode it, too")
     func overload() throws {
-        let (fixture, _) = try Self.make("{cells: 400, per: 600s}")
+        let (fixture, _) = try Self.make("{cells: 400, per: 600s}") { $0.scoring = ", share_by: none" }
         let release = FallbackTests.saturate(fixture)
         defer { release() }
         let picture = try fixture.model.picture(5..<45)
@@ -69,6 +70,32 @@ struct RateTests {
         #expect(try fixture.ask(body: body).status == 200)
         #expect(try fixture.ask(body: body).status == 429)
         #expect(fixture.victim.seen.count == 1)
+    }
+
+    @Test(
+        "what overload refuses costs nothing, by score or not", arguments: ["", ", cost: {per_surprise: 1}"])
+    func refused(cost: String) throws {
+        let (fixture, _) = try Self.make("{cells: 1, per: 600s\(cost)}") { $0.onOverload = "reject" }
+        let release = FallbackTests.saturate(fixture)
+        let picture = try fixture.model.picture(5..<45)
+        for _ in 0..<3 { #expect(try fixture.ask(picture).status == 503) }
+        release()
+        #expect(eventually("an empty queue") { fixture.gateway.services.scoring.queuedRows == 0 })
+        #expect(try fixture.ask(picture).status == 200)
+        #expect(try fixture.ask(picture).status == 429)
+    }
+
+    @Test("where there is no room a long body is refused by its head, which asks whether to send it")
+    func unread() throws {
+        let (fixture, _) = try Self.make("{cells: 1, per: 600s}")
+        #expect(try fixture.ask(fixture.model.picture(5..<45)).status == 200)
+        let connection = try RawConnection(port: try fixture.port)
+        connection.send("POST /v1/models/m:predict HTTP/1.1\r\nHost: x\r\n")
+        connection.send("Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
+        #expect(connection.line().hasPrefix("HTTP/1.1 429 "))
+        connection.close()
+        let lines = try fixture.lines("decisions")
+        #expect(lines.count == 2 && lines[1]["reason"] as? String == "the rate r has no room")
     }
 
     @Test("a batch that a rate refuses is one line of the decision log, whatever its rows")
@@ -81,6 +108,7 @@ struct RateTests {
         #expect(metrics[#"samegate_rows_total{route="predict",verdict="reject",mode="enforce"}"#] == 3)
         let lines = try fixture.lines("decisions")
         #expect(lines.count == 2 && lines[1]["rows"] as? Int == 3 && lines[1]["digest"] is NSNull)
+        #expect(lines[1]["row"] is NSNull)
     }
 
     @Test("a batch of more rows than the burst is paid for row by row")

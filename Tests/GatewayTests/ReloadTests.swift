@@ -47,6 +47,17 @@ struct ReloadTests {
         #expect(try fixture.ask(fixture.model.picture(5..<45)).status == 200)
     }
 
+    @Test("when a configuration was taken up is told by the wall clock of that moment")
+    func lastSuccess() throws {
+        let clock = ManualClock()
+        let fixture = try GatewayFixture.make(clock: clock)
+        let told = fixture.gateway.state.reloads
+        #expect(told.lastSuccess.load(ordering: .relaxed) == clock.wallSeconds())
+        clock.advance(by: .seconds(3_600))
+        _ = try fixture.gateway.reload(fixture.settings)
+        #expect(told.lastSuccess.load(ordering: .relaxed) == clock.wallSeconds())
+    }
+
     @Test("an address that is taken refuses the whole configuration, and what was bound for it is let go")
     func takenAddress() throws {
         let fixture = try GatewayFixture.make()

@@ -77,6 +77,18 @@ struct RoutingTests {
         #expect(Self.name(table.match(path: "/v1/models/m:predict", method: "POST")) == "predict")
     }
 
+    @Test("behind an upstream's base path a model's other spellings and verbs are protected as well")
+    func basePathSpellings() throws {
+        let table = try Self.table { plan in
+            plan.path = "/m:predict"
+            plan.base = "/v1/models"
+        }
+        let found = ["/m:predict", "/m/versions/1:predict", "/m:Predict", "/m:classify", "/n:predict"].map {
+            Self.name(table.match(path: $0, method: "POST"))
+        }
+        #expect(found == ["predict", "predict", "predict", "404", "rest"])
+    }
+
     @Test("a prefix takes every path that begins with its bytes, whatever character they become part of")
     func prefix() throws {
         let table = try Self.table { $0.path = "/v1/models/*" }

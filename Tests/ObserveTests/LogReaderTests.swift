@@ -89,6 +89,21 @@ struct LogReaderTests {
             read("none").findings.unreadableFiles == [scratch.file("none") + ": No such file or directory"])
     }
 
+    @Test(
+        "what a log has set aside is read before it, the oldest first, in whatever order a shell names them")
+    func order() {
+        let day = "20270115T080000Z"
+        let list = LogFileList([
+            "l/d.jsonl", "l/d.jsonl.\(day).000010", "l/d.jsonl.\(day).000009.gz", "l/other.gz",
+            "c.\(day).000001", ".\(day).000001x",
+        ])
+        #expect(
+            list.rotated == [
+                "c.\(day).000001", "l/d.jsonl.\(day).000009.gz", "l/d.jsonl.\(day).000010",
+            ])
+        #expect(list.others == ["l/d.jsonl", "l/other.gz", ".\(day).000001x"])
+    }
+
     @Test("a follower sees what is appended, across rotation and emptying")
     func following() throws {
         let path = scratch.file("log")

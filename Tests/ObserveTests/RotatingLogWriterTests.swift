@@ -151,6 +151,20 @@ struct WritingTests {
         #expect(bench.writer.counts.dropped == 2)
     }
 
+    @Test("what a disk has refused until the close is counted once, and is not tried again", arguments: 0...2)
+    func closedWhileRefused(written: Int) throws {
+        let bench = try Bench()
+        bench.files.set { $0.room = written * 2 }
+        for line in ["a\n", "b\n", "c\n"] { bench.writer.append(line: Array(line.utf8)) }
+        bench.manual.run()
+        #expect(!bench.writer.close(within: .zero))
+        #expect(bench.writer.counts.written == written && bench.writer.counts.dropped == 3 - written)
+        bench.files.set { $0.room = nil }
+        bench.manual.advance(.seconds(20))
+        #expect(bench.writer.counts.written == written && bench.writer.counts.dropped == 3 - written)
+        #expect(bench.manual.count == 0 && bench.scratch.bytes("log").count == written * 2)
+    }
+
     @Test("flushing reports a disk that refuses at once")
     func flushRefused() throws {
         let scratch = try Scratch()

@@ -35,6 +35,20 @@ struct SummaryTests {
         #expect(summary.clients.top(1).map(\.name) == ["a"])
     }
 
+    @Test("a line about all rows of a request counts as so many decisions")
+    func whole() throws {
+        var record = DecisionRecord.make(time: 1, client: "d", score: nil, percentile: nil, verdict: .reject)
+        (record.row, record.rows) = (nil, 7)
+        #expect(try #require(DecisionRecord(line: record.line())) == record)
+        var summary = DecisionSummary(replay: Replay(bands: []))
+        for record in [record] + sample { summary.add(record) }
+        #expect(summary.decisions == 12 && summary.verdicts[.reject] == 8)
+        #expect(summary.clients.top(1).map(\.name) == ["d"] && summary.clients.top(1)[0].count == 7)
+        #expect(summary.replay?.unknown == 8)
+        record.rows = 0
+        #expect(record.queries == 1, "nobody could read how many")
+    }
+
     @Test("each filter leaves aside what it says; until is exclusive")
     func filters() {
         #expect(summary(DecisionFilter(route: "other")).decisions == 1)

@@ -23,6 +23,10 @@ private struct DeadStore: RateStore {
         throw .timedOut
     }
 
+    func foresee(_ key: StoreKey, _ cost: RateCost, of quota: RateQuota) throws(StoreError) -> RateAnswer {
+        throw .timedOut
+    }
+
     func settle(
         _ key: StoreKey, reserved: RateCost, cost: RateCost, of quota: RateQuota
     ) throws(StoreError) -> RateAnswer {
@@ -75,7 +79,7 @@ struct RateLimiterTests {
         let wide = try RateLimitRule.make(name: "wide", cells: 10, scope: [])
         let narrow = try RateLimitRule.make(name: "narrow", cells: 2, scope: [.client])
         let limiter = limiter(wide, narrow)
-        for _ in 0..<2 { #expect(limiter.admit(.make("a")).ticket?.isEmpty == true) }
+        for _ in 0..<2 { #expect(limiter.admit(.make("a"), isFinal: true).ticket?.isEmpty == true) }
         for _ in 0..<50 { #expect(limiter.admit(.make("a")).denial?.rule == "narrow") }
         var others = 0
         while limiter.admit(.make("b\(others)")).ticket != nil { others += 1 }
@@ -107,6 +111,22 @@ struct RateLimiterTests {
         limiter.cancel(try #require(limiter.admit(.make(), rows: 4).ticket))
         limiter.settleEstimate(try #require(limiter.admit(.make(), rows: 3).ticket))
         #expect(limiter.admit(.make(), rows: 1).standings.map(\.remaining) == [6])
+        let fixed = self.limiter(try .make(cells: 10), try .make(name: "second", cells: 10))
+        fixed.cancel(try #require(fixed.admit(.make(), rows: 4).ticket))
+        #expect(try #require(fixed.admit(.make(), rows: 3, isFinal: true).ticket).isEmpty)
+        #expect(fixed.admit(.make(), rows: 1).standings.map(\.remaining) == [6, 6])
+    }
+
+    @Test("what is foreseen is what would be answered, and uses nothing")
+    func foreseen() throws {
+        let limiter = limiter(try .make(cells: 2))
+        for _ in 0..<5 { #expect(limiter.foresees(.make()) == nil) }
+        for _ in 0..<2 { _ = limiter.admit(.make(), isFinal: true) }
+        let denial = try #require(limiter.foresees(.make()))
+        #expect(denial == limiter.admit(.make()).denial)
+        #expect(limiter.foresees(.make()) == denial)
+        let dead = RateLimiter(rules: limiter.rules, store: DeadStore())
+        #expect(dead.foresees(.make()) == nil)
     }
 
     @Test(
@@ -198,10 +218,10 @@ struct RateLimiterTests {
         let limiter = limiter(
             try .make(name: "all", cells: 1000, per: .seconds(60), scope: []),
             try .make(name: "client", cells: 60, per: .seconds(60), burst: RateCost(2.5)))
-        let first = try #require(RateLimitStanding.fields(limiter.admit(.make()).standings))
+        let first = try #require(RateLimitStanding.fields(limiter.admit(.make(), isFinal: true).standings))
         #expect(first.limit == #""all";r=999;t=1, "client";r=1;t=1"#)
         #expect(first.policy == #""all";q=1000;w=60, "client";q=2;w=3"#)
-        _ = limiter.admit(.make())
+        #expect(limiter.chargeFixed(try #require(limiter.admit(.make()).ticket)).isEmpty)
         clock.advance(by: .milliseconds(100))
         let denial = try #require(limiter.admit(.make()).denial)
         #expect(denial.rule == "client")

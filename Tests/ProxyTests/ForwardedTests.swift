@@ -44,6 +44,16 @@ struct ForwardedTests {
         #expect(try client(peer, .xForwardedFor, values) == expected)
     }
 
+    @Test("of thousands of hops the last 32 are looked at, and the earliest of those stands for the client")
+    func manyHops() throws {
+        let hops = (0..<2000).map { "10.0.\($0 / 250).\($0 % 250)" }
+        let last = hops[2000 - 32]
+        #expect(try client("10.1.1.1", .xForwardedFor, [hops.joined(separator: ",")]) == last)
+        let kept = ["6.6.6.6"] + hops.suffix(31)
+        #expect(try client("10.1.1.1", .xForwardedFor, kept) == "6.6.6.6")
+        #expect(try client("10.1.1.1", .forwarded, hops.map { "for=\($0)" }) == last)
+    }
+
     @Test(
         "Forwarded is read with its quotes, and what hides is not guessed at (RFC 7239 §4, §6)",
         arguments: [

@@ -175,4 +175,24 @@ struct LifecycleTests {
         upstream.close()
         origin.stop()
     }
+
+    @Test(
+        "requests that were sent before a client's half was closed are all answered when the settings say so")
+    func pipelinedHalfClose() throws {
+        let origin = ScriptedUpstream.answering { _ in ok("x") }
+        let upstream = origin.upstream()
+        var settings = ProxySettings()
+        settings.cancelsOnClientClose = false
+        let server = try ServerUnderTest(settings: settings) { $0.stream(to: upstream) }
+        let client = server.connect()
+        let get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+        client.send(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + String(repeating: get, count: 20))
+        client.shutdownWrite()
+        for _ in 0..<21 { #expect(client.answer()?.body == "x") }
+        #expect(client.receiveAll().isEmpty)
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
 }

@@ -212,6 +212,16 @@ struct ProcessTests {
         #expect(numbers == [raised, raised])
     }
 
+    @Test(
+        "a parent to end with is a process id, and this process's own parent",
+        arguments: ["", "x", "0", "-1"])
+    func parent(value: String) throws {
+        try Parent.follow([:])
+        let malformed = ServiceError.environment(
+            name: Parent.variable, value: value, reason: "not a process id")
+        #expect(throws: malformed) { try Parent.follow([Parent.variable: value]) }
+    }
+
     @Test("an account that the system does not know is refused by name; a number needs no entry")
     func accounts() throws {
         #expect(throws: ServiceError.unknownAccount("no-such-user")) {
@@ -221,6 +231,19 @@ struct ProcessTests {
             _ = try Privileges(user: "root", group: "no-such-group")
         }
         _ = try Privileges(user: "54321", group: "54322")
+    }
+
+    @Test("a directory for an account is made with those above it, left as it is once it is there, or said")
+    func directory() throws {
+        let top = NSTemporaryDirectory() + "samegate-\(UUID())"
+        defer { try? FileManager.default.removeItem(atPath: top) }
+        let account = try Privileges(user: "\(getuid())", group: "\(getgid())")
+        for _ in 0..<2 { try account.make(top + "/logs/deep") }
+        var status = stat()
+        #expect(stat(top + "/logs", &status) == 0 && status.st_uid == getuid())
+        #expect(status.st_mode & 0o027 == 0, "nobody else may write or look")
+        try Data().write(to: URL(fileURLWithPath: top + "/file"))
+        #expect(throws: ServiceError.self) { try account.make(top + "/file/logs") }
     }
 
     @Test("a file of the process id is replaced whole, and left to a successor that has written its own")

@@ -141,6 +141,8 @@ struct LoadedSettingsTests {
     func exampleDefaults() throws {
         let (example, bare) = (try shipped("samegate.yaml").settings, try load(base()).settings)
         #expect(example.limits == bare.limits)
+        #expect(example.forwarded == bare.forwarded)
+        #expect(example.tracing == bare.tracing && example.daemon == bare.daemon)
         #expect(example.upstreams == bare.upstreams)
         #expect(example.scoring == bare.scoring)
         #expect(example.withheld == bare.withheld)

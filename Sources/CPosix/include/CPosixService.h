@@ -39,6 +39,8 @@ int cposix_receive_all(int fd, void *bytes, size_t count);
 /// id is written into `pid_place`, which points into `environment` and has room for `pid_room` bytes. Returns the process id.
 int cposix_start_successor(const char *path, char *const *arguments, char *const *environment, char *pid_place,
                            size_t pid_room, const int *fds, int count);
+/// Has the system send SIGTERM to this process when the thread that started it ends; -ESRCH when `parent` is not its parent (any more).
+int cposix_end_with_parent(int parent);
 /// How a child ended without waiting for it: 0 while it runs, or its wait status plus one.
 int cposix_child_status(int pid);
 /// Reads one byte: 1, or 0 at the end.

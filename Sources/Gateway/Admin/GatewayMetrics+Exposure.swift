@@ -125,7 +125,10 @@ extension GatewayMetrics {
         try gauge("samegate_scoring_queue_rows", "Rows that wait for a scoring worker now.") {
             scoring.queuedRows
         }
-        try gauge("samegate_scoring_queue_limit_rows", "Rows that may wait for a scoring worker.") {
+        try gauge(
+            "samegate_scoring_queue_limit_rows",
+            "Rows that may wait for a scoring worker, those of clients left out that have more than others: the queue may hold more."
+        ) {
             scoring.queueRowsMax
         }
         try gauge("samegate_scoring_workers", "Threads that score.") { scoring.workers }
@@ -147,6 +150,10 @@ extension GatewayMetrics {
         try counter(
             "samegate_scoring_deadline_missed_total", "Queries that waited for a worker past their deadline."
         ) { counters.scoringLate.load(ordering: .relaxed) }
+        try counter(
+            "samegate_scoring_crowded_total",
+            "Queries for which there was no room or time to score them, and not their client's only ones: refused under an enforced policy."
+        ) { counters.scoringCrowded.load(ordering: .relaxed) }
         try counter(
             "samegate_scoring_displaced_total",
             "Queries that left the full scoring queue for a model with fewer rows in it."

@@ -77,6 +77,9 @@ extension GatewayMetrics {
         try counter("ejections", "Times that a server was left out for its failures.") {
             $0.ejections.load(ordering: .relaxed)
         }
+        try counter("checks_passed", "Checks of a server's health that it passed.") {
+            $0.checksPassed.load(ordering: .relaxed)
+        }
         try counter("checks_failed", "Checks of a server's health that failed.") {
             $0.checksFailed.load(ordering: .relaxed)
         }

@@ -20,9 +20,7 @@ final class GatewayMetrics: Sendable {
     /// The number of requests that no route took.
     private let unrouted: Int
 
-    private static let verdicts = [
-        "pass", "perturb", "proof-of-work", "reject", "released", "unscored", "unanswered",
-    ]
+    private static let verdicts = DecisionRecord.Verdict.all.map(\.rawValue)
     private static let modes = ["enforce", "observe"]
     private static let phaseNames = ["parse", "queue", "score", "upstream", "decide", "total"]
     private static let statusClasses = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
@@ -91,14 +89,14 @@ final class GatewayMetrics: Sendable {
     // MARK: Recording
 
     /// Counts a row's decision, and its request's times with the first row.
-    func record(_ decision: DecisionRecord, rows count: Int = 1, trace: TraceMark? = nil) {
+    func record(_ decision: DecisionRecord, trace: TraceMark? = nil) {
         guard let rows, let phases, let place = places[decision.route] else { return }
         if let verdict = Self.verdicts.firstIndex(of: decision.verdict.rawValue) {
             let mode = decision.isEnforced ? 0 : 1
             let index = (place * Self.verdicts.count + verdict) * Self.modes.count + mode
-            rows.counter(at: index).add(UInt64(count))
+            rows.counter(at: index).add(UInt64(decision.queries))
         }
-        guard decision.row == 0 else { return }
+        guard (decision.row ?? 0) == 0 else { return }
         let latencies = decision.latencies
         // In the order of `phaseNames`.
         let spans = [

@@ -6,7 +6,8 @@ import Synchronization
 final class ReloadCounters: MetricSource {
     private let succeeded = Atomic<Int>(0)
     private let failed = Atomic<Int>(0)
-    private let lastSuccess = Atomic<Int64>(0)
+    /// **Units** seconds since 1970.
+    let lastSuccess = Atomic<Int64>(0)
     private let hash = Atomic<UInt64>(0)
     /// Generations that something still refers to, the present one included.
     let generations = Atomic<Int>(0)

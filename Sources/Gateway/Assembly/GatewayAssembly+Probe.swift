@@ -19,9 +19,9 @@ package struct PlaceProbe: Sendable, Equatable {
 }
 
 extension GatewayAssembly {
-    /// Tries every server of every upstream and every listener's address, each within `timeout`, and returns what was found in the
-    /// order of the configuration. Nothing is left open. **Throws** when no loop can be had. **Runs on** any thread but
-    /// a loop's; it blocks.
+    /// Tries every server of every upstream and every listener's address, each within `timeout`, and every file to be written, and
+    /// returns what was found in the order of the configuration. Nothing is left open. **Throws** when no loop can be had.
+    /// **Runs on** any thread but a loop's; it blocks.
     package func probe(timeout: Duration) throws(TransportError) -> [PlaceProbe] {
         let loops = try LoopGroup(count: 1)
         defer {
@@ -30,6 +30,7 @@ extension GatewayAssembly {
             ended.wait()
         }
         return probeUpstreams(on: loops.loops[0], timeout) + probeListeners() + probeLogs()
+            + probePIDFile()
     }
 
     /// A log works when this user may write it; nothing is made to find out.

@@ -110,6 +110,7 @@ package struct GatewayAssembly: Sendable {
         problems += settings.policies.flatMap(Self.problems) + keyProblems
         let identity = Self.loadIdentity(settings, &problems)
         adminToken = Self.readToken(settings.admin, &problems)
+        problems += Self.accountProblems(settings.daemon)
         guard problems.isEmpty, let key else { throw AssemblyError(problems: problems) }
         self.settings = settings
         self.configuration = configuration

@@ -29,17 +29,21 @@ final class DecisionJournal: Sendable {
     /// How often losses are looked for.
     private static let watchInterval = DispatchTimeInterval.seconds(5)
     /// How long the end waits for the disk.
-    private static let closeLimit = Duration.seconds(5)
+    static let closeLimit = Duration.seconds(5)
 
     /// Logs by the settings; one that `earlier` writes by the same settings goes on, others end with the last generation
-    /// that writes them.
-    init(_ settings: LogsSettings, log: Logger, loops: Int = 0, reusing earlier: DecisionJournal? = nil) {
+    /// that writes them. New ones are added to `open`.
+    init(
+        _ settings: LogsSettings, log: Logger, loops: Int, open: OpenLogs,
+        reusing earlier: DecisionJournal? = nil
+    ) {
         self.settings = settings
         lanes = (0..<loops).map { _ in AccessLane() }
-        decisionsLease = Self.lease(settings.decisions, earlier?.settings.decisions, earlier?.decisionsLease)
+        decisionsLease = Self.lease(
+            settings.decisions, earlier?.settings.decisions, earlier?.decisionsLease, open)
         let isSameFormat = earlier?.settings.accessFormat == settings.accessFormat
         accessesLease = Self.lease(
-            settings.access, isSameFormat ? earlier?.settings.access : nil, earlier?.accessesLease,
+            settings.access, isSameFormat ? earlier?.settings.access : nil, earlier?.accessesLease, open,
             notesLosses: settings.accessFormat == .json)
         accessFormat = settings.accessFormat
         decisions = decisionsLease?.part
@@ -79,13 +83,15 @@ final class DecisionJournal: Sendable {
 
     private static func lease(
         _ settings: LogFileSettings?, _ before: LogFileSettings?, _ kept: Lease<RotatingLogWriter>?,
-        notesLosses: Bool = true
+        _ open: OpenLogs, notesLosses: Bool = true
     ) -> Lease<RotatingLogWriter>? {
         if let kept, settings == before { return kept }
         return settings.map { settings in
             var plan = LogFilePlan(settings)
             plan.notesLosses = notesLosses
-            return Lease(RotatingLogWriter(plan)) { _ = $0.close(within: closeLimit) }
+            let writer = RotatingLogWriter(plan)
+            open.add(writer)
+            return Lease(writer) { _ = $0.close(within: closeLimit) }
         }
     }
 

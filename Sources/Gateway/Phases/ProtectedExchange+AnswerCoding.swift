@@ -28,7 +28,11 @@ extension ProtectedExchange {
             return take(attempt, response, applied, completion)
         }
         let completion = LoopBound(completion)
-        let admission = services.scoring.submit(rows: 1) { [self] _ in
+        // The upstream's own answers become about so much.
+        let plain = min(limits.bytesMax, response.body.count * 8)
+        let operations = Double(plain) * Self.operationsPerInflatedByte
+        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
+            [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let result = decode(response, applied, limits)
             exchange.loop.execute { @Sendable in self.take(result, response, applied, completion.value) }
@@ -108,7 +112,9 @@ extension ProtectedExchange {
         guard response.body.count > Self.decodeInlineBytesMax else {
             return send(response, encoded: Self.encode(response.body, coding, level), coding)
         }
-        let admission = services.scoring.submit(rows: 1) { [self] _ in
+        let operations = Double(response.body.count) * Self.operationsPerDeflatedByte
+        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
+            [self] _ in
             let coded = Self.encode(response.body, coding, level)
             exchange.loop.execute { @Sendable in self.send(response, encoded: coded, coding) }
         }

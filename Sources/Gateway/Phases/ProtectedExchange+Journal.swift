@@ -5,8 +5,9 @@ import SAME
 import Settings
 import Transport
 
-// What the decision log is told. Each row that was scored gets a line; a request that was not gets one for all its rows: whoever
-// is refused must not be able to fill the log at no cost.
+// What the decision log is told. Each row that was scored or let by without a score gets a line, so that what the victim was asked
+// can be found by its digest; a request that was refused unscored gets one for all its rows: whoever is refused must not be able to
+// fill the log at no cost.
 extension ProtectedExchange {
     /// The rows of a scored request.
     func record(_ decision: Decision, _ joined: Joined) {
@@ -56,10 +57,13 @@ extension ProtectedExchange {
     func recordUnscored(_ reason: String, as unscored: Unscored) {
         guard !isRecorded else { return }
         isRecorded = true
-        var record = base(verdict: unscored.verdict, reason: reason, row: 0, batch: batch)
-        // Of several rows none is the one that it is about.
-        if let batch, batch.rows > 1 { record.digest = nil }
-        services.note(record, rows: batch?.rows ?? 1)
+        guard case .fallback(let fallback) = unscored, !protection.refuses(fallback), let batch else {
+            let row = batch?.rows == 1 ? 0 : nil
+            return services.note(base(verdict: unscored.verdict, reason: reason, row: row, batch: batch))
+        }
+        for row in 0..<batch.rows {
+            services.note(base(verdict: unscored.verdict, reason: reason, row: row, batch: batch))
+        }
     }
 
     /// A withheld answer that went out on proof.
@@ -78,7 +82,7 @@ extension ProtectedExchange {
     }
 
     private func base(
-        verdict: DecisionRecord.Verdict, reason: String?, row: Int, batch: QueryBatch?
+        verdict: DecisionRecord.Verdict, reason: String?, row: Int?, batch: QueryBatch?
     ) -> DecisionRecord {
         let now = services.clock.now()
         return DecisionRecord(
@@ -86,7 +90,7 @@ extension ProtectedExchange {
             client: note.account ?? exchange.client.host, route: route.name,
             row: row, rows: batch?.rows ?? 0, verdict: verdict, isEnforced: protection.mode == .enforce,
             latencies: latencies.record(total: now.duration(since: started), now: now),
-            digest: batch?.digests[row].hex, reason: reason, trace: note.trace?.traceID,
+            digest: row.flatMap { batch?.digests[$0].hex }, reason: reason, trace: note.trace?.traceID,
             requestCoding: note.requestCoding)
     }
 }
@@ -121,11 +125,6 @@ extension DecisionRecord.Measures {
 }
 
 extension DecisionRecord.Verdict {
-    /// The withheld answer went out, its proof accepted.
-    static let released = Self(rawValue: "released")
-    /// The upstream gave no answer, or nobody waited for it.
-    static let unanswered = Self(rawValue: "unanswered")
-
     /// The policy's verdict by the name it has everywhere.
     init(_ severity: Severity) { self.init(rawValue: severity.rawValue) }
 }

@@ -21,12 +21,33 @@ extension ProtectedExchange {
         return false
     }
 
+    /// Whether a body is worth reading: one that is on its way is not where the rates have no room for a single row, but one with a
+    /// proof, which is paid for.
+    func admitsBody() -> Bool {
+        guard !route.rates.isEmpty, proofField == nil, mayBeLong(exchange.request.framing),
+            let denial = services.limiter(for: route).foresees(note.subject(exchange.client.host, on: route))
+        else { return true }
+        refuse("the rate \(denial.rule) has no room", Response(denial, exchange.requestID))
+        return false
+    }
+
+    private func mayBeLong(_ framing: BodyFraming) -> Bool {
+        switch framing {
+        case .length(let bytes): bytes > Self.decodeInlineBytesMax
+        case .chunked: true
+        case .none, .untilClose, .tunnel: false
+        }
+    }
+
     private func refuse(_ reason: String, _ response: Response) {
         isOver = true
         services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
         recordUnscored(reason, as: .refused)
         exchange.respond(response)
     }
+
+    /// Charges what does not depend on scores: the query is worked on from now on.
+    func chargeFixed() { ticket = ticket.map { services.limiter(for: route).chargeFixed($0) } }
 
     /// Replaces the estimate by what the scored rows cost.
     func settle(_ rows: [Assessment]) {
@@ -40,7 +61,7 @@ extension ProtectedExchange {
         services.limiter(for: route).settleEstimate(ticket)
     }
 
-    /// Charges nothing of what depends on scores: for a query that is refused before any work was done for it.
+    /// Charges nothing: for a query that is refused before any work was done for it.
     func cancelTicket() {
         guard let ticket = takeTicket() else { return }
         services.limiter(for: route).cancel(ticket)

@@ -42,16 +42,19 @@ extension ProtectedExchange {
             }
         }
         // As much as it may become: work that seemed to cost nothing would always come before the queries.
-        let plain = min(limits.bytesMax, max(limits.ratioFloorBytes, body.count * limits.ratioMax))
+        let plain = limits.bound(coded: body.count).bytesMax
         let operations = Double(plain) * Self.operationsPerInflatedByte
-        let admission = services.scoring.submit(rows: 1, operations: operations) { [self] _ in
+        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
+            [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let result = decode(body, limits)
             exchange.loop.execute { @Sendable in self.contentDecoded(result, body) }
         }
         guard admission != .accepted else { return }
         // What is in it nobody can say, so that letting it by would let bombs by: `on_overload` has no say.
-        if protection.mode == .enforce { refuseUnknownContent() } else { overloaded(body) }
+        let isCrowding = admission == .crowded
+        guard protection.mode == .enforce else { return overloaded(body, isCrowding: isCrowding) }
+        refuseUnknownContent(isCrowding: isCrowding)
     }
 
     private func decode(_ body: [UInt8], _ limits: DecodingLimits) -> Result<[UInt8], CodingError> {
@@ -103,13 +106,12 @@ extension ProtectedExchange {
         exchange.respond(response)
     }
 
-    private func refuseUnknownContent() {
+    private func refuseUnknownContent(isCrowding: Bool) {
         guard admit(rows: 1) else { return }
         cancelTicket()
-        isOver = true
         services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
-        services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
+        if isCrowding { services.counters.scoringCrowded.wrappingAdd(1, ordering: .relaxed) }
         recordUnscored("the scoring queue is full, and the body is coded", as: .refused)
-        respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
+        respondOverloaded(isCrowding: isCrowding)
     }
 }

@@ -14,10 +14,13 @@ extension ProtectedExchange {
             latencies.queue = .zero
             latencies.score = .zero
         } else {
-            guard services.scoring.submit(query(for: missing, of: batch)) == .accepted else {
-                return overloaded(body)
+            let admission = services.scoring.submit(
+                query(for: missing, of: batch), of: scoringClient, together: batch.rows)
+            guard admission == .accepted else {
+                return overloaded(body, isCrowding: admission == .crowded)
             }
         }
+        chargeFixed()
         forward(body) { self.answered($0) }
     }
 
@@ -51,12 +54,12 @@ extension ProtectedExchange {
             for rows in examined.turns { services.metrics.recordTurn(rows: rows) }
             keep(examined.rows)
             join()
-        case .late:
+        case .late(let isCrowding):
             services.counters.scoringLate.wrappingAdd(1, ordering: .relaxed)
-            unscored("the scoring deadline passed")
-        case .displaced:
+            unscored("the scoring deadline passed", isCrowding: isCrowding)
+        case .displaced(let isCrowding):
             services.counters.scoringDisplaced.wrappingAdd(1, ordering: .relaxed)
-            unscored("displaced from the full scoring queue")
+            unscored("displaced from the full scoring queue", isCrowding: isCrowding)
         }
     }
 

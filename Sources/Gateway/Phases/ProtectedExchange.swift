@@ -37,6 +37,8 @@ final class ProtectedExchange: @unchecked Sendable {
     /// What is held of the route's rates until the rows are scored.
     var ticket: RateLimitTicket?
     var latencies = DecisionLatencies()
+    /// Whose share of the scoring queue the request counts against.
+    let scoringClient: ScoringClient?
     /// What the request's body is coded with, in the order in which it was applied, and what is wrong with that list.
     var codings: [ContentCoding] = []
     var codingError: CodingError?
@@ -65,6 +67,9 @@ final class ProtectedExchange: @unchecked Sendable {
     /// The same for undoing a content coding, by the byte that comes out.
     static let operationsPerInflatedByte = 250.0
 
+    /// The same for making one, by the byte that goes in.
+    static let operationsPerDeflatedByte = 2_500.0
+
     init(
         _ exchange: Exchange, _ note: RequestNote, route: Route, protection: Protection,
         services: GatewayServices
@@ -74,13 +79,15 @@ final class ProtectedExchange: @unchecked Sendable {
         self.route = route
         self.protection = protection
         self.services = services
+        scoringClient = ScoringClient(
+            account: note.account, address: exchange.client.host, by: services.scoringShare)
         started = exchange.loop.now
     }
 
     /// Starts the first phase. **Runs on** the exchange's loop, as everything here.
     func begin() {
         exchange.onCancel { self.cancelled($0) }
-        guard agreesOnCodings() else { return }
+        guard agreesOnCodings(), admitsBody() else { return }
         exchange.collectBody(bytesMax: exchange.limits.requestBodyBytesMax) { self.received($0) }
     }
 
@@ -106,7 +113,8 @@ final class ProtectedExchange: @unchecked Sendable {
             return decoded(result, body)
         }
         let operations = Double(body.count) * Self.operationsPerDecodedByte
-        let admission = services.scoring.submit(rows: 1, operations: operations) { [self] _ in
+        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
+            [self] _ in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let (result, took) = timed { decode(body) }
             exchange.loop.execute { @Sendable in
@@ -114,13 +122,15 @@ final class ProtectedExchange: @unchecked Sendable {
                 self.decoded(result, body)
             }
         }
-        if admission != .accepted { overloaded(undecoded: body) }
+        if admission != .accepted { overloaded(undecoded: body, admission) }
     }
 
     /// There is no worker to decode so long a body. Where it may pass without a score it is decoded here, lest overload be the
     /// way for bodies that nobody can read, and for more rows than are paid for.
-    private func overloaded(undecoded body: [UInt8]) {
-        guard !protection.refuses(protection.onOverload) else { return overloaded(body) }
+    private func overloaded(undecoded body: [UInt8], _ admission: ScoringPool.Admission) {
+        guard !refusesOverload(isCrowding: admission == .crowded) else {
+            return overloaded(body, isCrowding: admission == .crowded)
+        }
         let (result, took) = timed { decode(body) }
         latencies.parse = took
         switch result {
@@ -130,7 +140,7 @@ final class ProtectedExchange: @unchecked Sendable {
             if let proof = proofField {
                 redeem(proof, batch)
             } else if admit(rows: batch.rows) {
-                overloaded(body)
+                overloaded(body, isCrowding: admission == .crowded || isBatch)
             }
         }
     }
@@ -169,7 +179,7 @@ final class ProtectedExchange: @unchecked Sendable {
 
     /// The proof that the request brings; in observe mode nobody is asked for one, so it means nothing. A field that comes
     /// twice has no one reading: its lines together are no proof.
-    private var proofField: String? {
+    var proofField: String? {
         let fields = exchange.request.fields
         guard protection.mode == .enforce, let index = fields.firstIndex(named: ProofField.name) else {
             return nil
@@ -193,42 +203,61 @@ final class ProtectedExchange: @unchecked Sendable {
 
     // MARK: Queries without a score
 
+    /// Several rows in one request are never their client's only one.
+    private var isBatch: Bool { scoringClient != nil && (batch?.rows ?? 1) > 1 }
+
+    /// Whether overload refuses: where the route says so, and whoever may have brought it about.
+    private func refusesOverload(isCrowding: Bool) -> Bool {
+        protection.refuses(isCrowding ? .reject : protection.onOverload)
+    }
+
     /// A query that was accepted gets no score, while the victim is asked already.
-    func unscored(_ reason: String) {
+    func unscored(_ reason: String, isCrowding: Bool) {
         guard !isOver else { return }
         latencies.queue = services.clock.now().duration(since: submitted)
-        recordUnscored(reason, as: .fallback(protection.onOverload))
         // The victim's work may have been done: the estimate is charged, whatever becomes of the answer.
         settleEstimate()
-        if protection.refuses(protection.onOverload) {
-            isOver = true
-            services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
-            respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
-        } else {
+        if !refuseOverloaded(reason, isCrowding: isCrowding) {
             isUnscored = true
             join()
         }
     }
 
-    func overloaded(_ body: [UInt8]) {
+    /// A query for which the scoring queue has no room.
+    func overloaded(_ body: [UInt8], isCrowding: Bool) {
         // Without rows the request is refused undecoded, and has not been charged yet.
         guard batch != nil || admit(rows: 1) else { return }
         services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
-        recordUnscored("the scoring queue is full", as: .fallback(protection.onOverload))
-        if protection.refuses(protection.onOverload) {
-            isOver = true
-            services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
+        if refuseOverloaded("the scoring queue is full", isCrowding: isCrowding) {
             cancelTicket()
-            respond(GatewayProblem.overloaded, retryAfterSeconds: 1)
         } else {
             settleEstimate()
             passUnscored(body)
         }
     }
 
+    /// Writes down why there is no score, and refuses the query unless it may pass without one.
+    private func refuseOverloaded(_ reason: String, isCrowding: Bool) -> Bool {
+        let isRefused = refusesOverload(isCrowding: isCrowding)
+        let reason = isCrowding ? "\(reason), and it is not its client's only row" : reason
+        recordUnscored(reason, as: .fallback(isCrowding ? .reject : protection.onOverload))
+        if isCrowding { services.counters.scoringCrowded.wrappingAdd(1, ordering: .relaxed) }
+        if isRefused { respondOverloaded(isCrowding: isCrowding) }
+        return isRefused
+    }
+
+    /// Tells the client that there is no room or time for its query.
+    func respondOverloaded(isCrowding: Bool) {
+        isOver = true
+        services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
+        respond(isCrowding ? GatewayProblem.crowding : GatewayProblem.overloaded, retryAfterSeconds: 1)
+    }
+
     // MARK: The victim's answer
 
     func forward(_ body: [UInt8], _ completion: @escaping (CollectedResponse) -> Void) {
+        // What the client's Connection fields name goes first: of what is set here they say nothing (RFC 9110 §7.6.1).
+        exchange.request.fields.removeHopByHop()
         // The answer has to be read whole, to be scored and changed. The value is fixed.
         try? exchange.request.fields.set("Accept-Encoding", upstreamAcceptEncoding)
         exchange.request.fields.remove("range")
@@ -243,12 +272,13 @@ final class ProtectedExchange: @unchecked Sendable {
         }
     }
 
+    private static let jsonTypes: Set = ["application/json", "application/json;charset=utf-8"]
+
     /// A body that was read as JSON, which is in UTF-8 (RFC 8259 §8.1), goes on as nothing else: by another type or charset an
     /// upstream might read another query in the same bytes.
     private func declareJSON() {
         let types = exchange.request.fields.values("content-type")
-        let readings: Set = ["application/json", "application/json;charset=utf-8"]
-        let isJSON = types.count == 1 && readings.contains(types[0].lowercased().filter { $0 != " " })
+        let isJSON = types.count == 1 && Self.jsonTypes.contains(types[0].lowercased().filter { $0 != " " })
         // The value is fixed.
         if !isJSON { try? exchange.request.fields.set("Content-Type", "application/json") }
     }

@@ -59,7 +59,7 @@ final class Route: Sendable {
         streamOptions = StreamOptions(settings)
         let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
         if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
-            predictPath = PredictPath(path)
+            predictPath = PredictPath(basePath + path)
         } else {
             predictPath = nil
         }

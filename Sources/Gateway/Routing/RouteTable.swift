@@ -17,8 +17,15 @@ struct RouteTable: Sendable {
     /// Whether a model's path has to be looked for under its other spellings.
     private let protectsModels: Bool
 
+    /// The base paths of the routes' upstreams, and which of them is each route's: what a path asks of a model is told by both.
+    private let bases: [String]
+    private let baseOf: [Int]
+
     init(_ routes: [Route]) {
         self.routes = routes
+        let bases = Set(routes.map(\.basePath)).sorted()
+        self.bases = bases
+        baseOf = routes.map { bases.firstIndex(of: $0.basePath) ?? 0 }
         protectsModels = routes.contains(where: \.protectsModel)
         spelt = Set(
             routes.compactMap { route in
@@ -33,9 +40,10 @@ struct RouteTable: Sendable {
     /// model's path, unless a route spells that path out. What else a guarded model can be asked (`:classify`, `:regress`)
     /// answers as `:predict` does, so no unguarded catch-all takes it.
     func match(path: String, method: String) -> Match {
-        let model = protectsModels && !spelt.contains(path) ? PredictPath(path) : nil
+        let models = protectsModels && !spelt.contains(path) ? bases.map { PredictPath($0 + path) } : []
         var allowed: Set<String> = []
-        for route in routes {
+        for (route, base) in zip(routes, baseOf) {
+            let model = models.isEmpty ? nil : models[base]
             guard route.spells(path) || model.map(route.protectsModel) ?? false else { continue }
             if route.protection == nil, let model, routes.contains(where: { $0.guardsModel(of: model) }) {
                 continue

@@ -9,7 +9,8 @@ import Transport
 /// A bounded queue before a fixed set of worker threads: the only place where networks run.
 ///
 /// The bound counts rows, not jobs, since a batch of a hundred queries is a hundred times the work of one. A full queue is
-/// an answer (`Admission.overloaded`), never a wait: what then happens to the query is the route's `on_overload`.
+/// an answer (`Admission.overloaded`), never a wait: what then happens to the query is the route's `on_overload`, or a refusal
+/// where its client has others waiting (`Admission.crowded`).
 ///
 /// A free worker takes what waits then, from several requests where there are several; it waits for more only where
 /// `turnWait` says so and all others are busy.
@@ -25,6 +26,8 @@ package final class ScoringPool: Sendable {
         case accepted
         /// The queue holds as many rows as it may: the work is dropped.
         case overloaded
+        /// The same, and it is not its client's only row.
+        case crowded
         /// The pool is stopping: the work is dropped.
         case stopped
     }
@@ -53,7 +56,7 @@ package final class ScoringPool: Sendable {
     private let clock: any LoopClock
     private let turnWait: Duration
 
-    /// The most rows that may wait for a worker.
+    /// The most rows that may wait for a worker, those left out that other clients have beyond what a client has.
     package let queueRowsMax: Int
 
     /// The number of threads.
@@ -84,27 +87,38 @@ package final class ScoringPool: Sendable {
     }
 
     /// Queues `job`, which stands for `rows` rows (at least 1) and about so many operations: what it counts for beside the
-    /// models' rows.
-    package func submit(rows: Int, operations: Double = 0, _ job: @escaping Job) -> Admission {
+    /// models' rows. A client of nil is not told from others.
+    package func submit(
+        rows: Int, operations: Double = 0, of client: ScoringClient? = nil, _ job: @escaping Job
+    ) -> Admission {
         precondition(rows > 0, "a job has at least one row")
-        return submit(.job(rows: rows, operations: operations, job))
+        return submit(.job(rows: rows, operations: operations, job), client)
     }
 
-    /// Queues a query.
-    package func submit(_ query: ScoringQuery) -> Admission { submit(.query(query)) }
+    /// Queues a query, of a request of so many rows `together` where not all of them are to be examined.
+    package func submit(
+        _ query: ScoringQuery, of client: ScoringClient? = nil, together: Int = 1
+    ) -> Admission {
+        submit(.query(query), client, together: together)
+    }
 
-    private func submit(_ work: ScoringQueue.Work) -> Admission {
-        var displaced: [ScoringQuery] = []
+    private func submit(
+        _ work: ScoringQueue.Work, _ client: ScoringClient?, together: Int = 1
+    ) -> Admission {
+        var displaced: [ScoringQueue.Ended] = []
         var woken: Int?
         let admission = state.withLock { state -> Admission in
             if state.isStopped { return .stopped }
-            guard let found = state.queue.add(work) else { return .overloaded }
-            displaced = found
+            switch state.queue.add(work, of: client, together: together) {
+            case .full: return .overloaded
+            case .crowded: return .crowded
+            case .queued(let found): displaced = found
+            }
             woken = state.idle.popLast() ?? gathered(&state)
             return .accepted
         }
         if let woken { wake[woken].signal() }
-        for query in displaced { query.end(.displaced) }
+        for ended in displaced { ended.query.end(ended.outcome) }
         if admission != .accepted { refused.add(1, ordering: .relaxed) }
         return admission
     }
@@ -145,9 +159,12 @@ package final class ScoringPool: Sendable {
         Self.nameThread("scorer-\(worker)")
         let scratch = ScoringScratch()
         var hasGathered = false
+        var done: [ScoringQueue.Share] = []
         while true {
-            var late: [ScoringQuery] = []
-            switch step(worker, hasGathered, &late) {
+            var late: [ScoringQueue.Ended] = []
+            let next = step(worker, hasGathered, done, &late)
+            done = []
+            switch next {
             case .end: return
             case .sleep: wake[worker].wait()
             case .gather:
@@ -155,22 +172,26 @@ package final class ScoringPool: Sendable {
                 hasGathered = true
                 continue
             case .run(let turn):
-                for query in late { query.end(.late) }
-                switch turn {
+                for ended in late { ended.query.end(ended.outcome) }
+                switch turn?.work {
                 case .job(let job): job(scratch)
                 case .rows(let plan, let slices): scratch.examine(slices, by: plan, clock)
                 case nil: break
                 }
+                done = turn?.shares ?? []
             }
             hasGathered = false
         }
     }
 
-    /// What a worker does next.
-    private func step(_ worker: Int, _ hasGathered: Bool, _ late: inout [ScoringQuery]) -> Step {
+    /// What a worker does next, which is `done` with its turn before.
+    private func step(
+        _ worker: Int, _ hasGathered: Bool, _ done: [ScoringQueue.Share], _ late: inout [ScoringQueue.Ended]
+    ) -> Step {
         let now = clock.now()
         var woken: Int?
         let step = state.withLock { state -> Step in
+            state.queue.finish(done)
             if state.queue.isEmpty {
                 if state.isStopped { return .end }
                 state.idle.append(worker)

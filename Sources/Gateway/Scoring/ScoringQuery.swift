@@ -12,10 +12,10 @@ package final class ScoringQuery: Sendable {
     package enum Outcome: Sendable {
         /// All rows are examined.
         case examined(Examined)
-        /// Its deadline passed while it waited.
-        case late
-        /// It had to leave the full queue for a model that had fewer rows in it.
-        case displaced
+        /// Its deadline passed while it waited. It is crowding where it was not its client's only row when it came.
+        case late(isCrowding: Bool)
+        /// It had to leave the full queue for a model that had fewer rows in it; the same.
+        case displaced(isCrowding: Bool)
     }
 
     /// The examinations of all rows, in order, and when they were made.

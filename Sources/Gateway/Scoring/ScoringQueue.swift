@@ -6,11 +6,17 @@ import Transport
 ///
 /// Models share the workers by start-time fair queueing (Goyal, Vin and Cheng 1996): each lane has a tag that grows by
 /// the operations of what was taken from it, and the waiting lane with the least tag is next. A lane that was empty
-/// starts at the tag in service, so that nobody saves up turns. Within a lane, first come is first served; among equal
-/// tags the one whose head came first.
+/// starts at the tag in service, so that nobody saves up turns. Within a lane its clients share in the same way; a client's own
+/// work is served as it came, as is that of all where they are not told apart.
 ///
-/// The bound is on rows, over all lanes. When it is reached, a query of a model with fewer rows takes the place of the
-/// newest of the model with the most: a flood of one model costs that model.
+/// The bound is on rows, over all lanes, and shared too (max-min fairness): what others have beyond what a client would have
+/// does not count against it. A client with nothing waiting gets a row in as long as there are fewer clients than `rowsMax`. In
+/// all there are never more than rowsMax · (1 + 1/2 + 1/3 + …) rows, a term for each client, since the client with the k-th most
+/// rows has at most rowsMax / k, and a batch that is larger than the queue. Where clients are not told apart, a query of a model
+/// with fewer rows takes the place of the newest of the model with the most.
+///
+/// Of what goes without a score, a client's only row is told from one of many (`isCrowding`): with the latter a client might have
+/// brought it about.
 struct ScoringQueue {
     /// Something to do, in one turn or more.
     enum Work {
@@ -25,63 +31,67 @@ struct ScoringQueue {
             case .query(let query): query.rows
             }
         }
+
+        /// All of it.
+        var operations: Double {
+            switch self {
+            case .job(_, let operations, _): operations
+            case .query(let query): Double(query.rows) * query.plan.operations
+            }
+        }
+
+        /// Nil for jobs.
+        var model: ObjectIdentifier? {
+            if case .query(let query) = self { ObjectIdentifier(query.plan) } else { nil }
+        }
     }
 
     /// Rows of a query that are examined in one turn.
     struct Slice {
         let query: ScoringQuery
-        let rows: Range<Int>
+        var rows: Range<Int>
+    }
+
+    /// Rows of a client that a worker has.
+    struct Share {
+        let client: ScoringClient?
+        let rows: Int
     }
 
     /// What one worker does next.
-    enum Turn {
-        case job(ScoringPool.Job)
-        /// Slices of queries to one plan, of at least one row together.
-        case rows(Plan, [Slice])
-    }
+    struct Turn {
+        enum Work {
+            case job(ScoringPool.Job)
+            /// Slices of queries to one plan, of at least one row together.
+            case rows(Plan, [Slice])
+        }
 
-    private struct Entry {
         let work: Work
-        /// Counts from the queue's first entry on.
-        let number: UInt64
-        /// Rows that earlier turns have had.
-        var taken = 0
-
-        var waiting: Int { work.rows - taken }
-        /// Nothing of it has begun, and there is somebody to tell.
-        var displaceable: ScoringQuery? {
-            if case .query(let query) = work, taken == 0 { query } else { nil }
-        }
+        /// To be given back by `finish` when it is done.
+        let shares: [Share]
     }
 
-    private struct Lane {
-        /// Nil for jobs.
-        let model: ObjectIdentifier?
-        var tag: Double
-        var entries: [Entry] = []
-        var head = 0
-        var rows = 0
+    /// A query that leaves the queue without a score, and has yet to be told.
+    struct Ended {
+        let query: ScoringQuery
+        let outcome: ScoringQuery.Outcome
+    }
 
-        var isEmpty: Bool { head == entries.count }
-        var number: UInt64 { entries[head].number }
-
-        mutating func removeHead() {
-            rows -= entries[head].waiting
-            head += 1
-            // Moved down once half of the room is spent: each entry is moved once on average.
-            guard head * 2 >= entries.count else { return }
-            entries.removeFirst(head)
-            head = 0
-        }
+    /// What became of work that came.
+    enum Placing {
+        /// It waits; these had to go for it.
+        case queued(displaced: [Ended])
+        /// There is no room.
+        case full
+        /// There is no room, and it is not its client's only row.
+        case crowded
     }
 
     let rowsMax: Int
     /// The most rows of a turn; nil for as many as the plan gains from.
     let turnRowsMax: Int?
-    /// Rows that wait.
-    private(set) var rows = 0
-    private var waitingJobs = 0
-    private var lanes: [Lane] = []
+    private var lanes: [ScoringLane] = []
+    private var shares = ScoringShares()
     private var tagInService = 0.0
     private var nextNumber: UInt64 = 0
 
@@ -89,35 +99,49 @@ struct ScoringQueue {
         (self.rowsMax, self.turnRowsMax) = (rowsMax, turnRowsMax)
     }
 
-    var isEmpty: Bool { rows == 0 }
+    /// Rows that wait.
+    var rows: Int { lanes.reduce(0) { $0 + $1.rows } }
+
+    var isEmpty: Bool { lanes.allSatisfy(\.isEmpty) }
 
     /// Whether a worker need not wait for more: the next lane has a turn's rows, or something else waits as well.
     var hasWholeTurn: Bool {
-        guard waitingJobs == 0, let lane = next(), lanes[lane].rows == rows else { return true }
-        guard case .query(let query) = lanes[lane].entries[lanes[lane].head].work else { return true }
+        let rows = rows
+        guard let lane = next(), lanes[lane].rows == rows, case .query(let query) = lanes[lane].first.work
+        else { return true }
         return rows >= turnRowsMax ?? query.plan.rowsTogether
     }
 
-    /// Queues work if there is room, or room can be made by displacing queries, which are returned; nil when not.
-    ///
-    /// Work larger than the whole queue is taken when nothing waits: otherwise it could never be done.
-    mutating func add(_ work: Work) -> [ScoringQuery]? {
-        var model: ObjectIdentifier?
-        if case .query(let query) = work { model = ObjectIdentifier(query.plan) }
-        var displaced: [ScoringQuery] = []
-        if rows > 0, rows + work.rows > rowsMax {
-            guard let found = displace(rows + work.rows - rowsMax, by: work.rows, of: model) else {
-                return nil
+    // MARK: Coming
+
+    /// Queues work if there is room, or room can be made. A client of nil is not told from others; `together` are the rows of the
+    /// request that it is of, where those are more.
+    mutating func add(_ work: Work, of client: ScoringClient?, together: Int = 1) -> Placing {
+        let isCrowding = client.map { shares.unfinished($0) + max(work.rows, together) > 1 } ?? false
+        var displaced: [Ended] = []
+        if !fits(work.rows, of: client) {
+            // What nobody waits for takes nobody's room.
+            for index in lanes.indices { lanes[index].dropUnwanted(&shares) }
+            if !fits(work.rows, of: client) {
+                guard client == nil, let found = displace(for: work.model, work.rows) else {
+                    return isCrowding ? .crowded : .full
+                }
+                displaced = found
             }
-            displaced = found
         }
-        let lane = lane(of: model)
-        lanes[lane].entries.append(Entry(work: work, number: nextNumber))
-        lanes[lane].rows += work.rows
-        rows += work.rows
-        if model == nil { waitingJobs += 1 }
+        let entry = ScoringLane.Entry(work: work, client: client, number: nextNumber, isCrowding: isCrowding)
         nextNumber += 1
-        return displaced
+        lanes[lane(of: work.model)].append(entry, &shares)
+        return .queued(displaced: displaced)
+    }
+
+    /// Work larger than the whole queue is taken while the queue is not full, one of a client: otherwise it could never be done.
+    private func fits(_ need: Int, of client: ScoringClient?) -> Bool {
+        let rows = rows
+        if rows == 0 || rows + need <= rowsMax { return true }
+        guard let client else { return false }
+        if need > rowsMax { return rows < rowsMax && shares.unfinished(client) == 0 }
+        return shares.contending(need, of: client) <= rowsMax
     }
 
     private mutating func lane(of model: ObjectIdentifier?) -> Int {
@@ -125,105 +149,68 @@ struct ScoringQueue {
             if lanes[index].isEmpty { lanes[index].tag = max(lanes[index].tag, tagInService) }
             return index
         }
-        lanes.append(Lane(model: model, tag: tagInService))
+        lanes.append(ScoringLane(model: model, tag: tagInService))
         return lanes.count - 1
     }
 
-    /// Removes the newest queries of the longest lane until `need` rows are free; nil, and nothing is removed, where that
-    /// would leave it shorter than the lane that gains `gain` rows.
-    private mutating func displace(
-        _ need: Int, by gain: Int, of model: ObjectIdentifier?
-    ) -> [ScoringQuery]? {
+    /// Removes the newest queries of the longest lane until there is room; nil, and nothing is removed, where that would leave it
+    /// shorter than the lane of `model`, which gains `need` rows.
+    private mutating func displace(for model: ObjectIdentifier?, _ need: Int) -> [Ended]? {
         guard let longest = lanes.indices.max(by: { lanes[$0].rows < lanes[$1].rows }),
             lanes[longest].model != model
         else { return nil }
-        let gaining = gain + (lanes.first { $0.model == model }?.rows ?? 0)
-        var (freed, found) = (0, [ScoringQuery]())
-        for entry in lanes[longest].entries[lanes[longest].head...].reversed() where freed < need {
-            guard let query = entry.displaceable else { return nil }
-            found.append(query)
-            freed += query.rows
+        let gaining = need + (lanes.first { $0.model == model }?.rows ?? 0)
+        let (held, excess) = (lanes[longest].rows, rows + need - rowsMax)
+        var (freed, found, numbers) = (0, [Ended](), Set<UInt64>())
+        for entry in lanes[longest].waiting.reversed() where freed < excess {
+            guard let query = entry.displaceable, held - freed - entry.waiting >= gaining else { return nil }
+            found.append(Ended(query: query, outcome: .displaced(isCrowding: entry.isCrowding)))
+            numbers.insert(entry.number)
+            freed += entry.waiting
         }
-        guard freed >= need, lanes[longest].rows - freed >= gaining else { return nil }
-        lanes[longest].entries.removeLast(found.count)
-        lanes[longest].rows -= freed
-        rows -= freed
+        guard freed >= excess else { return nil }
+        lanes[longest].remove(numbers, &shares)
         return found
     }
+
+    // MARK: Going
 
     /// The next turn of one of `workers` that are free now, nil when nothing waits; queries whose deadline has passed are
     /// removed on the way, into `late`.
     ///
     /// A turn takes no more than its part of what waits in its lane, so that rows do not queue behind one worker while
     /// others idle.
-    mutating func take(now: MonotonicTime, workers: Int, late: inout [ScoringQuery]) -> Turn? {
+    mutating func take(now: MonotonicTime, workers: Int, late: inout [Ended]) -> Turn? {
         while let index = next() {
-            drop(from: index, now: now, late: &late)
+            late += lanes[index].tidy(now: now, &shares)
             guard !lanes[index].isEmpty else { continue }
             tagInService = lanes[index].tag
             defer { forgetIdleLanes() }
-            if case .job(let rows, let operations, let job) = lanes[index].entries[lanes[index].head].work {
-                lanes[index].removeHead()
-                lanes[index].tag += operations
-                self.rows -= rows
-                waitingJobs -= 1
-                return .job(job)
+            guard case .query(let first) = lanes[index].first.work else {
+                return lanes[index].takeJob(&shares).map { Turn(work: .job($0.job), shares: [$0.share]) }
             }
-            return takeRows(from: index, workers: workers, now: now, late: &late)
+            let most = turnRowsMax ?? first.plan.rowsTogether
+            let part = (lanes[index].rows + workers - 1) / max(1, workers)
+            let taken = lanes[index].takeRows(max(1, min(most, part)), &shares)
+            return Turn(work: .rows(first.plan, taken.slices), shares: taken.shares)
         }
         return nil
+    }
+
+    /// A worker is done with a turn.
+    mutating func finish(_ done: [Share]) {
+        for share in done { shares.finish(share.rows, of: share.client) }
     }
 
     /// The waiting lane that is served next.
     private func next() -> Int? {
         lanes.indices.filter { !lanes[$0].isEmpty }.min {
-            (lanes[$0].tag, lanes[$0].number) < (lanes[$1].tag, lanes[$1].number)
+            (lanes[$0].tag, lanes[$0].first.number) < (lanes[$1].tag, lanes[$1].first.number)
         }
     }
 
     /// A lane without entries matters only while its tag lies ahead.
     private mutating func forgetIdleLanes() {
         lanes.removeAll { $0.isEmpty && $0.tag <= tagInService }
-    }
-
-    private mutating func takeRows(
-        from index: Int, workers: Int, now: MonotonicTime, late: inout [ScoringQuery]
-    ) -> Turn? {
-        guard case .query(let first) = lanes[index].entries[lanes[index].head].work else { return nil }
-        let most = turnRowsMax ?? first.plan.rowsTogether
-        let share = (lanes[index].rows + workers - 1) / max(1, workers)
-        var room = max(1, min(most, share))
-        var slices: [Slice] = []
-        while room > 0, !lanes[index].isEmpty {
-            let entry = lanes[index].entries[lanes[index].head]
-            guard case .query(let query) = entry.work else { break }
-            let count = min(room, entry.waiting)
-            slices.append(Slice(query: query, rows: entry.taken..<entry.taken + count))
-            room -= count
-            rows -= count
-            lanes[index].tag += Double(count) * query.plan.operations
-            if count == entry.waiting {
-                lanes[index].removeHead()
-            } else {
-                lanes[index].entries[lanes[index].head].taken += count
-                lanes[index].rows -= count
-            }
-            drop(from: index, now: now, late: &late)
-        }
-        return .rows(first.plan, slices)
-    }
-
-    /// Removes heads that nobody waits for any more, and those that have waited too long.
-    private mutating func drop(from index: Int, now: MonotonicTime, late: inout [ScoringQuery]) {
-        while !lanes[index].isEmpty {
-            let entry = lanes[index].entries[lanes[index].head]
-            guard case .query(let query) = entry.work else { return }
-            let isWanted = query.isWanted()
-            let isLate = entry.taken == 0 && query.deadline < now
-            guard !isWanted || isLate else { return }
-            if isWanted { late.append(query) }
-            rows -= entry.waiting
-            lanes[index].removeHead()
-        }
     }
 }

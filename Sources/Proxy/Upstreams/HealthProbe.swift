@@ -18,7 +18,8 @@ final class HealthProbe: StreamChannel, @unchecked Sendable {
     private let security: (any SessionMaker)?
     private var parser: ResponseParser
     private var held: [UInt8] = []
-    private var isConnected = false
+    /// Whether a connection stood, with TLS where there is any.
+    private(set) var isConnected = false
     private var completion: ((Outcome) -> Void)?
     private var timer: LoopTimer?
 

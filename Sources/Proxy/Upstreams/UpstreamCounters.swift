@@ -55,6 +55,8 @@ package final class UpstreamCounters: Sendable {
     package let failed = Atomic<Int>(0)
     /// Times it was left out for its failures.
     package let ejections = Atomic<Int>(0)
+    /// Checks of its health that it passed.
+    package let checksPassed = Atomic<Int>(0)
     /// Checks of its health that failed.
     package let checksFailed = Atomic<Int>(0)
     private let kinds = UpstreamFailureKind.allCases.map { _ in Cell() }

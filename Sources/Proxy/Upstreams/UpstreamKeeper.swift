@@ -78,28 +78,49 @@ private final class ServerWatch {
         server.refreshAddresses(on: loop, after: AddressBook.haste)
     }
 
-    private func check(_ addresses: Resolver.Answer, _ settings: HealthCheckSettings) {
+    private func check(_ known: Resolver.Answer, _ settings: HealthCheckSettings) {
+        switch known {
+        case .success(let addresses):
+            ask(addresses[...], settings, until: loop.now.advanced(by: settings.timeout))
+        case .failure(let reason): record("\(reason)")
+        }
+    }
+
+    /// Asks at the first address, and where there is no connecting to it at the next one, as requests do.
+    private func ask(
+        _ addresses: ArraySlice<SocketAddress>, _ settings: HealthCheckSettings, until deadline: MonotonicTime
+    ) {
+        guard let address = addresses.first else { return }
+        let goOn = { [weak self] (outcome: String) in
+            guard let self else { return }
+            server.noteFailure(of: address, on: loop)
+            guard addresses.count > 1, loop.now < deadline, tally != nil else { return record(outcome) }
+            ask(addresses.dropFirst(), settings, until: deadline)
+        }
         do throws(TransportError) {
-            guard let address = try addresses.get().first else { return }
             let descriptor = try Descriptor.connecting(to: address)
             let probe = HealthProbe(
                 owning: descriptor.release(), on: loop, server: server, check: settings,
                 timeout: settings.timeout
             ) { [weak self] outcome in
-                self?.probe = nil
-                self?.record(outcome)
+                guard let self else { return }
+                let isConnected = self.probe?.isConnected ?? false
+                self.probe = nil
+                if let outcome, !isConnected { goOn(outcome) } else { record(outcome) }
             }
             self.probe = probe
-            try probe.begin(timeout: settings.timeout)
+            try probe.begin(timeout: deadline.duration(since: loop.now))
         } catch {
-            probe = nil
+            self.probe = nil
             // A check that could not be made says nothing of the server.
-            if !error.isExhaustion { record("\(error)") }
+            if !error.isExhaustion { goOn("\(error)") }
         }
     }
 
     private func record(_ outcome: HealthProbe.Outcome) {
-        if outcome != nil { server.counters.checksFailed.wrappingAdd(1, ordering: .relaxed) }
+        // Counted last: who has seen the count sees the verdict.
+        let counter = outcome == nil ? server.counters.checksPassed : server.counters.checksFailed
+        defer { counter.wrappingAdd(1, ordering: .releasing) }
         guard let health = tally?.record(isGood: outcome == nil) else { return }
         let old = server.standing.health
         server.standing.set(health, at: loop.now)

@@ -121,6 +121,44 @@ struct NameTests {
         fleet.stop()
     }
 
+    @Test("a check finds a server well that answers at one of its addresses, as requests do")
+    func checkedAddresses() throws {
+        let fleet = Fleet([named("well")])
+        let (grave, port) = BlockingSocket.listening()
+        grave.close()
+        let dead = try #require(SocketAddress(host: "127.0.0.1", port: port))
+        let zone = Zone(.success([dead, try Self.place(fleet.servers[0])]))
+        let upstream = fleet.upstream(resolver: zone.resolver) {
+            Self.settings(&$0)
+            $0.healthCheck = HealthCheckSettings(path: "/")
+            $0.whenAllDown = .refuse
+        }
+        let server = try ServerUnderTest(UpstreamFailureTests.handler(.stream, upstream))
+        let events = Chain.Events()
+        upstream.start(on: server.group.loops[0]) { event in events.all.withLock { $0.append(event) } }
+        let loop = server.group.loops[0]
+        let checked = upstream.servers[0]
+        // A check for which the name is not known yet is left to the next one.
+        try #require(
+            eventually("the name is known") { loop.sync { checked.knownAddresses(on: loop) != nil } })
+        // As many as it takes to begin with either address, past the time for which a failure is remembered.
+        for check in 1...12 {
+            server.clock.advance(by: .seconds(6))
+            // Ended, not only begun: the next step of the clock is past a check's time.
+            try #require(
+                eventually("check \(check)") {
+                    checked.counters.checksPassed.load(ordering: .acquiring) == check
+                })
+        }
+        #expect(fleet.asked.count == 12)
+        #expect(checked.standing.health == .up)
+        #expect(!events.changes.contains { if case .down = $0 { true } else { false } })
+        #expect(upstream.servers[0].counters.checksFailed.load(ordering: .relaxed) == 0)
+        server.stop()
+        upstream.close()
+        fleet.stop()
+    }
+
     @Test("a resolver that hangs holds up no loop")
     func hanging() throws {
         let gate = DispatchSemaphore(value: 0)

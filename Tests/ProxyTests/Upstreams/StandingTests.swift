@@ -128,18 +128,23 @@ struct StandingSocketTests {
         }
         let clock = chain.server.clock
         let server = chain.upstream.servers[0]
-        func nextCheck(_ what: String) {
-            let before = chain.fleet.asked.count
+        func ended(_ counter: borrowing Atomic<Int>) -> Int { counter.load(ordering: .acquiring) }
+        // Until it has ended, not only begun: the next step of the clock is past a check's time.
+        func nextCheck(_ what: String) throws {
+            let before = ended(server.counters.checksPassed) + ended(server.counters.checksFailed)
             clock.advance(by: .seconds(6))
-            #expect(eventually(what) { chain.fleet.asked.count > before })
+            try #require(
+                eventually(what) {
+                    ended(server.counters.checksPassed) + ended(server.counters.checksFailed) > before
+                })
         }
-        nextCheck("the first check")
-        #expect(eventually { server.standing.health == .up })
+        try nextCheck("the first check")
+        #expect(server.standing.health == .up)
         isWell.isOn = false
         for bad in 1...3 {
             #expect(!chain.upstream.isDown)
-            nextCheck("bad check \(bad)")
-            #expect(eventually { server.counters.checksFailed.load(ordering: .relaxed) == bad })
+            try nextCheck("bad check \(bad)")
+            #expect(ended(server.counters.checksFailed) == bad)
         }
         #expect(eventually { chain.upstream.isDown })
         let refused = chain.ask()
@@ -147,8 +152,8 @@ struct StandingSocketTests {
         #expect(refused?.field("retry-after") == "1")
         #expect(chain.server.outcomes.last?.upstreamError?.code == "no-server")
         isWell.isOn = true
-        nextCheck("the first good check")
-        nextCheck("the second good check")
+        try nextCheck("the first good check")
+        try nextCheck("the second good check")
         #expect(eventually { !chain.upstream.isDown })
         #expect(chain.ask()?.body == "answer")
         #expect(chain.events.changes == [.down(reason: "it answered 503"), .up])
