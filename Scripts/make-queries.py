@@ -18,7 +18,10 @@ import random
 import struct
 import sys
 
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+try:
+    from PIL import Image, ImageDraw, ImageFilter, ImageFont
+except ImportError:
+    sys.exit("error: Pillow is missing; on Debian: apt-get install python3-pil; elsewhere: pip install pillow")
 
 SIDE = 28
 LARGE = 128
@@ -68,7 +71,8 @@ def characters(options):
     generator = random.Random(options.seed)
     fonts = sorted(pathlib.Path(options.fonts).rglob("*.ttf"))
     if not fonts:
-        sys.exit(f"error: there is no TrueType font under {options.fonts}")
+        sys.exit(f"error: there is no TrueType font under {options.fonts}; --fonts names another folder, and on Debian "
+                 "apt-get install fonts-dejavu-core installs some")
     made = {}
     pictures = []
     for _ in range(options.count):

@@ -3,9 +3,11 @@
 import http.client
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -24,6 +26,21 @@ def expect(condition, words):
     """Fails with `words` unless `condition` holds."""
     if not condition:
         raise Failure(words)
+
+
+def built_program():
+    """The release build, brought up to date."""
+    os.environ["PATH"] += f":{os.environ.get('SWIFT_PREFIX', str(Path.home() / '.local/swift'))}/usr/bin:/opt/swift/usr/bin"
+    build = ["swift", "build", "--configuration", "release", "--package-path", str(ROOT)]
+    subprocess.run([*build, "--product", "samegate"], check=True, stdout=sys.stderr)
+    shown = subprocess.run([*build, "--show-bin-path"], check=True, capture_output=True, text=True)
+    return Path(shown.stdout.strip()) / "samegate"
+
+
+def tool(name):
+    """Where a program is that Scripts/setup --bench installs."""
+    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    return found or sys.exit(f"{name} is missing; run Scripts/setup --bench")
 
 
 def free_port():

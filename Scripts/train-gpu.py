@@ -45,6 +45,7 @@ PRESETS = {
         "auxiliary": "conv3",
         "auxiliary_width": 16,
         "perturbation": {"steps": 24000, "width": 8},
+        "terms": ("reconstruction", "excess", "deviation", "statistics", "frame", "perturbation"),
         "auxiliary_schedule": {"epochs": 10, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
     },
     "natural": {
@@ -53,6 +54,7 @@ PRESETS = {
         "auxiliary": "resnet",
         "auxiliary_width": 16,
         "perturbation": {"steps": 12000, "width": 16},
+        "terms": ("reconstruction", "perturbation", "energy", "neighbour", "doubt"),
         "auxiliary_schedule": {"epochs": 12, "rate": 2e-3, "warmup": 0.5, "optimizer": "adamw", "betas": (0.9, 0.999), "decay": 0.01},
     },
     "paper": {
@@ -61,6 +63,7 @@ PRESETS = {
         "auxiliary": "conv3",
         "auxiliary_width": 32,
         "perturbation": {"steps": 0, "width": 8},
+        "alpha": 0.99,
         "auxiliary_schedule": {"epochs": 80, "rate": 0.1, "warmup": 0, "optimizer": "sgd", "decay": 5e-4},
     },
 }  # fmt: skip
@@ -397,9 +400,25 @@ def autoencoder_sizes(options, preset, image):
     }  # fmt: skip
 
 
+def import_command(folder, preset, has_detector):
+    """What makes the bundle, with the preset's score."""
+    files = {"mae": "mae.safetensors", "auxiliary": "auxiliary.safetensors"}
+    if has_detector:
+        files["perturbation"] = "perturbation.safetensors"
+    files |= {"images": "calibration.npy", "answers": "calibration-answers.safetensors"}
+    if "alpha" in preset:
+        score = ["--alpha", str(preset["alpha"])]
+    else:
+        score = ["--terms", ",".join(term for term in preset["terms"] if has_detector or term != "perturbation")]
+    words = [word for name, file in files.items() for word in (f"--{name}", str(folder / file))]
+    return shlex.join(["samegate", "bundle", "import", *words, *score, "--output"]) + " BUNDLE"
+
+
 def main():
     options = parse()
     preset = PRESETS[options.preset]
+    if "alpha" in preset and (options.perturbation_steps or options.perturbation_width):
+        fail(f"--perturbation-steps and --perturbation-width have no effect on Eq. (6), which preset {options.preset} combines by")
     for name, epochs in (("autoencoder", options.epochs), ("auxiliary", options.auxiliary_epochs)):
         if epochs is not None:
             preset[f"{name}_schedule"]["epochs"] = epochs
@@ -431,12 +450,7 @@ def main():
     for checkpoint in options.output.glob("*.checkpoint.pt"):
         checkpoint.unlink()
 
-    folder = shlex.quote(str(options.output))
-    detector = f"--perturbation {folder}/perturbation.safetensors " if steps > 0 else ""
-    print(
-        f"samegate bundle import --mae {folder}/mae.safetensors --auxiliary {folder}/auxiliary.safetensors {detector}"
-        f"--images {folder}/calibration.npy --answers {folder}/calibration-answers.safetensors --output BUNDLE"
-    )
+    print(import_command(options.output, preset, steps > 0))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ extension CalibrationError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .tooFewValues(let count, let minimum):
-            "calibration needs \(minimum) held-out images or more, got \(count): raise --holdout"
+            "calibration needs \(minimum) images or more that trained nothing, got \(count)"
         case .notFinite(let index):
             "held-out image \(index) has a score that is not finite: the model did not train"
         case .termMissing(let term, let index):

@@ -76,6 +76,11 @@ package struct ClassifierDirectory: Sendable {
         }
     }
 
+    /// Refuses a place where no model could be written without loss: see ``write(to:)``.
+    package static func refuseOccupied(_ path: String) throws(BundleError) {
+        try SealedFolder.refuseOccupied(path, manifestNamed: Manifest.fileName)
+    }
+
     /// Writes the directory; an existing one is replaced only once the new one is complete on disk.
     package func write(to path: String) throws(BundleError) {
         let files = [Manifest.weightsFile: Safetensors(tensors: classifier.stateDict).bytes]

@@ -61,8 +61,9 @@ package enum FileBytes {
     /// Makes a rename in the folder that holds `path` survive a power cut; a file system that cannot is left
     /// be.
     package static func syncDirectory(holding path: String) {
-        let folder = (path as NSString).deletingLastPathComponent
-        let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        // Not by NSString, whose own way crashes on names of one character.
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         fsync(descriptor)
         close(descriptor)

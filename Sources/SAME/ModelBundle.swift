@@ -105,6 +105,11 @@ package struct ModelBundle: Sendable {
         return true
     }
 
+    /// Refuses a place where no bundle could be written without loss: see ``write(to:)``.
+    package static func refuseOccupied(_ path: String) throws(BundleError) {
+        try SealedFolder.refuseOccupied(path, manifestNamed: BundleManifest.fileName)
+    }
+
     /// Writes the directory; an existing bundle is replaced only once the new one is complete on disk.
     package func write(to path: String) throws(BundleError) {
         var files = [

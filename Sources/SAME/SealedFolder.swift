@@ -28,7 +28,7 @@ package enum SealedFolder {
         _ manifest: Manifest, named manifestName: String, files: [String: [UInt8]], to path: String
     ) throws(BundleError) {
         let target = trimmed(path)
-        try refuseOccupied(target, manifestName)
+        try refuseOccupied(target, manifestNamed: manifestName)
         let fresh = "\(target).new-\(getpid())"
         try? FileManager.default.removeItem(atPath: fresh)
         do {
@@ -99,7 +99,12 @@ package enum SealedFolder {
         }
     }
 
-    private static func refuseOccupied(_ target: String, _ manifestName: String) throws(BundleError) {
+    /// Refuses a place that holds anything but a directory with a manifest of this name, so that work which would end there
+    /// need not begin.
+    package static func refuseOccupied(
+        _ path: String, manifestNamed manifestName: String
+    ) throws(BundleError) {
+        let target = trimmed(path)
         guard FileManager.default.fileExists(atPath: target) else { return }
         let isOurs = FileManager.default.fileExists(atPath: target + "/" + manifestName)
         let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: target))?.isEmpty == true

@@ -50,6 +50,15 @@ struct BenchScoreCommand: ParsableCommand {
             valueName: "directory"))
     var export: String?
 
+    func validate() throws {
+        guard (1...100_000).contains(rounds), (1...3_600_000).contains(milliseconds) else {
+            throw ValidationError("--rounds must be from 1 to 100000, --milliseconds from 1 to 3600000")
+        }
+        if architecture == nil {
+            try IdleOptions.refuse([("--autoencoder-only", autoencoderOnly)], "only with --architecture")
+        }
+    }
+
     func run() throws {
         do {
             let networks = try networks()
@@ -57,9 +66,8 @@ struct BenchScoreCommand: ParsableCommand {
             let bench = try ScoreBench(
                 networks: networks, batches: numbers(batch, "batch", 1...4096),
                 threads: numbers(threads, "threads", 1...1024), precisions: precisions(),
-                milliseconds: max(1, milliseconds),
-                processorTime: processorTime)
-            bench.run(rounds: max(1, rounds), json: json).forEach { print($0) }
+                milliseconds: milliseconds, processorTime: processorTime)
+            bench.run(rounds: rounds, json: json).forEach { print($0) }
         } catch let error where !(error is ValidationError) {
             throw ValidationError("\(error)")
         }

@@ -36,6 +36,9 @@ struct BenchTrainCommand: ParsableCommand {
         guard (1...1024).contains(threads ?? 1) else {
             throw ValidationError("--threads must be from 1 to 1024")
         }
+        guard (1...3_600_000).contains(milliseconds) else {
+            throw ValidationError("--milliseconds must be from 1 to 3600000")
+        }
         _ = try shape
     }
 
@@ -56,7 +59,7 @@ struct BenchTrainCommand: ParsableCommand {
         options.adapt(to: try shape)
         let bench = TrainBench(
             options: options, image: try shape, batch: batch ?? options.autoencoder.schedule.batch,
-            threads: threads ?? Workspace.processorCount, seconds: Double(max(1, milliseconds)) / 1e3)
+            threads: threads ?? Workspace.processorCount, seconds: Double(milliseconds) / 1e3)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         for phase in try bench.phases() {

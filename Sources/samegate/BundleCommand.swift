@@ -35,20 +35,26 @@ struct BundleExportCommand: ParsableCommand {
             valueName: "file"))
     var perturbation: String?
 
+    private var files: [String] { [mae, auxiliary] + (perturbation.map { [$0] } ?? []) }
+
+    func validate() throws {
+        guard Set(files).count == files.count else {
+            throw ValidationError("each network needs a file of its own")
+        }
+    }
+
     func run() throws {
         do {
             let bundle = try ModelBundle(contentsOf: bundle)
-            try Safetensors(bundle.autoencoder).write(to: mae)
-            try Safetensors(bundle.auxiliary).write(to: auxiliary)
-            var written = [mae, auxiliary]
-            if let perturbation {
+            var networks = [try Safetensors(bundle.autoencoder), try Safetensors(bundle.auxiliary)]
+            if perturbation != nil {
                 guard let detector = bundle.detector else {
                     throw ValidationError("the bundle has no perturbation detector")
                 }
-                try Safetensors(detector).write(to: perturbation)
-                written.append(perturbation)
+                networks.append(try Safetensors(detector))
             }
-            print("written: \(written.joined(separator: ", "))")
+            for (network, file) in zip(networks, files) { try network.write(to: file) }
+            print("written: \(files.joined(separator: ", "))")
             if bundle.detector != nil, perturbation == nil {
                 TrainSession.say(
                     "the bundle's perturbation detector was left out: --perturbation FILE writes it")

@@ -40,7 +40,9 @@ struct BundleImportCommand: ParsableCommand {
             valueName: "term,…"))
     var terms: String?
     @Option(
-        help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
+        help: ArgumentHelp(
+            "Combine by Eq. (6) with this alpha instead of the tail-sum: without --terms and --perturbation.",
+            valueName: "0…1"))
     var alpha: Double?
     @OptionGroup(title: "The victim") var victim: FitVictimOptions
     @OptionGroup(title: "The run") var session: TrainSession
@@ -48,6 +50,7 @@ struct BundleImportCommand: ParsableCommand {
     func validate() throws {
         _ = try heads()
         if let alpha, !(0...1).contains(alpha) { throw ValidationError("--alpha must be from 0 to 1") }
+        try combination.refuseIdle([("--terms", terms != nil), ("--perturbation", perturbation != nil)])
         let terms = try terms.map(ScoreTerm.list)
         if let terms, terms.isEmpty { throw ValidationError("--terms names no term") }
         if terms?.contains(.perturbation) ?? false, perturbation == nil {
@@ -62,20 +65,22 @@ struct BundleImportCommand: ParsableCommand {
 
     private func make(_ stop: StopFlag) async throws {
         let printer = ProgressPrinter()
+        // Whatever can be refused is refused before the victim is asked anything.
+        try ModelBundle.refuseOccupied(output)
         let images = try TrainData.images(images)
         printer.say("\(images.count) images of \(images.shape)")
         let source = BundleImport.Source(
             autoencoder: mae, auxiliary: auxiliary, detector: perturbation, autoencoderHeads: try heads(),
             auxiliaryHeads: auxiliaryHeads)
-        // Before the victim is asked anything.
         let networks = try BundleImport(source, image: images.shape)
+        var terms = try terms.map(ScoreTerm.list) ?? networks.defaultTerms
+        if victim.tellsLabelsAlone { terms = try combination.answerless(terms) }
+        try networks.validate(terms, combination, for: images)
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let answers = try await victim.answers(to: images, run: run)
         let made = try networks.makeBundle(
-            images: images, answers: answers,
-            terms: try terms.map(ScoreTerm.list) ?? networks.defaultTerms,
-            combination: alpha.map { .paper(alpha: $0) } ?? .tailSum, program: TrainData.program,
-            run: run)
+            images: images, answers: answers, terms: terms, combination: combination,
+            program: TrainData.program, run: run)
         // References are their own nearest neighbours, and say nothing of what others score.
         let bundle = try made.bundle.measuringPrecisions(
             images, at: made.calibrating, answers, workspace: run.workspace)
@@ -83,6 +88,8 @@ struct BundleImportCommand: ParsableCommand {
         run.discardCheckpoints()
         print(FitCommand.summary(bundle, output))
     }
+
+    private var combination: Calibration.Combination { alpha.map { .paper(alpha: $0) } ?? .tailSum }
 
     private func heads() throws -> (encoder: Int, decoder: Int)? {
         guard let maeHeads else { return nil }

@@ -27,6 +27,17 @@ struct ConversionOptions: ParsableArguments {
         }
     }
 
+    /// What is done to the pictures at a path; refused where its files have one shape, which stays.
+    func checkedConversion(
+        of path: String, unless isOfOneShape: (String) throws -> Bool = TrainData.isOfOneShape
+    ) throws -> ImageFile.Conversion {
+        if told != nil, try isOfOneShape(path) {
+            throw ValidationError(
+                "--resize and --channels are for folders and tars of pictures; \(path) is neither")
+        }
+        return try conversion
+    }
+
     /// What is done, for a provenance; nil where pictures are taken as they come.
     var told: String? {
         guard resize != nil || channels != nil else { return nil }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Learning
+import Observe
 import RedTeam
 import SAME
 import Tensor
@@ -47,10 +48,7 @@ struct EvaluateCommand: ParsableCommand {
     var jbdaInkAbove: Float = -0.5
     @Option(help: "Quality of the pictures that jbda-jpeg sends.")
     var jpegQuality = 90
-    @Option(help: "Passes of a substitute through its answers.")
-    var substituteEpochs = 10
-    @Option(help: "Channels of the first layer of the substitutes.")
-    var substituteWidth = 16
+    @OptionGroup(title: "The thieves' own models") var substitutes: EvaluateSubstituteOptions
     @Option(
         name: [.customLong("output"), .customLong("out")],
         help: ArgumentHelp("Where reports and finished parts are put.", valueName: "directory"))
@@ -69,10 +67,6 @@ struct EvaluateCommand: ParsableCommand {
     func validate() throws {
         guard (1...100).contains(seeds) else { throw ValidationError("--seeds must be from 1 to 100") }
         guard (0...1).contains(alpha) else { throw ValidationError("--alpha must be from 0 to 1") }
-        guard (1...1000).contains(substituteEpochs), (1...256).contains(substituteWidth) else {
-            throw ValidationError(
-                "--substitute-epochs must be from 1 to 1000, --substitute-width from 1 to 256")
-        }
         guard (2...100_000).contains(attackSeeds) else {
             throw ValidationError("--attack-seeds must be from 2 to 100000")
         }
@@ -94,6 +88,7 @@ struct EvaluateCommand: ParsableCommand {
 
     /// What would be ignored is most often a slip: of `--url`, of the suite.
     private func refuseIdleOptions() throws {
+        try data.refuseUnused(suite)
         if live.url == nil, !live.given.isEmpty {
             throw ValidationError("\(live.given.joined(separator: ", ")): only with --url")
         }
@@ -102,6 +97,15 @@ struct EvaluateCommand: ParsableCommand {
             let place = live.url == nil ? "in suite \(suite.rawValue) with what else is given" : "with --url"
             throw ValidationError("\(idle.joined(separator: ", ")): without effect \(place)")
         }
+        if live.url == nil, suite.attacks.isEmpty {
+            try data.requireOutliers(suite)
+            try IdleOptions.refuse(
+                [
+                    ("--attacks", attacks != nil), ("--budget", budget != nil),
+                    ("--queries", !data.queries.isEmpty), ("--seeds", seeds != 1),
+                ], "without effect in suite \(suite.rawValue), which attacks nothing")
+        }
+        if live.url == nil, let mismatch = models.mismatch(suite) { throw ValidationError(mismatch) }
     }
 
     func run() throws {
@@ -112,6 +116,10 @@ struct EvaluateCommand: ParsableCommand {
 
     private func evaluate(_ stop: StopFlag) throws {
         let printer = ProgressPrinter()
+        if !resume {
+            try OutputFolder.refuseOccupied(
+                output, "--resume goes on from an earlier evaluation there, --output names another place")
+        }
         let sources = try data.load(suite, proxyCount: try budgets().max() ?? 1)
         printer.say(
             "\(sources.own.count) pictures of the victim's own, \(sources.proxy.count) from elsewhere, \(sources.test.count)"
@@ -134,20 +142,21 @@ struct EvaluateCommand: ParsableCommand {
         plan.study = study
         let evaluation = Evaluation(
             plan: plan,
-            data: evaluationData(sources),
+            data: try evaluationData(sources, victim: victim.model),
             victim: victim.model, bundle: bundle.model, names: (victim.name, bundle.name),
             workspace: workspace, stop: stop, show: printer.show)
         try tell(try evaluation.run())
     }
 
-    private func evaluationData(_ sources: EvaluateDataOptions.Loaded) -> Evaluation.Data {
+    private func evaluationData(
+        _ sources: EvaluateDataOptions.Loaded, victim: Classifier?
+    ) throws -> Evaluation.Data {
         var material = AttackMaterial(proxy: sources.proxy, own: sources.own)
         material.seedCount = attackSeeds
         (material.step, material.rounds, material.jpegQuality) = (jbdaStep, jbdaRounds, jpegQuality)
         material.inkAbove = jbdaInkAbove
         material.queries = sources.queries
-        material.training.epochs = substituteEpochs
-        material.training.kind = .conv3(width: substituteWidth)
+        material.training = try substitutes.training(suite, victim: victim?.architecture)
         return Evaluation.Data(material: material, test: sources.test, testLabels: sources.testLabels)
     }
 
@@ -169,17 +178,29 @@ struct EvaluateCommand: ParsableCommand {
             url: url, attacks: try attackNames(sources), budget: try budgets().first ?? 1000, folder: output)
         plan.honestCount = live.honest
         plan.resumes = resume
+        plan.client = live.fingerprint
         let team = LiveRedTeam(
-            plan: plan, data: evaluationData(sources), query: query, reference: reference?.classifier,
+            plan: plan, data: try evaluationData(sources, victim: reference?.classifier), query: query,
+            reference: reference?.classifier,
             workspace: workspace, stop: stop, show: printer.show
         ) {
             try live.connect(url, query, classes: classes, threads: workspace.threads)
         }
-        let result = try team.run { try live.readDecisions() }
+        var findings = LogReader.Findings()
+        let result = try team.run {
+            let (known, met) = live.readDecisions()
+            findings = met
+            return known
+        }
         let report = LiveReport(result)
         try write(result, page: report.page.html, markdown: report.markdown)
         print(report.markdown)
         print(try report.summaryLine())
+        if findings.malformed > 0 {
+            TrainSession.say("--decisions: \(findings.malformed) of \(findings.lines) lines are no decisions")
+        }
+        for file in findings.unreadableFiles { TrainSession.say("error: --decisions \(file)") }
+        if !findings.unreadableFiles.isEmpty { throw ExitCode.failure }
     }
 
     private func plan(_ sources: EvaluateDataOptions.Loaded) throws -> Evaluation.Plan {

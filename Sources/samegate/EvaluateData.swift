@@ -36,6 +36,12 @@ enum EvaluateData {
         return (set.0, set.1)
     }
 
+    /// Whether the set in a folder comes in one shape and is not converted: IDX and CIFAR's binary files.
+    static func isOfOneShape(_ folder: String) throws -> Bool {
+        if existing("\(folder)/train-images-idx3-ubyte") != nil { return true }
+        return try existing("\(folder)/train.tar") == nil && cifar(folder, .train) != nil
+    }
+
     /// Pictures that are not the victim's own, in its format: of a file, a tar, a data set's folder, or a folder of PNG and JPEG
     /// files, flat or with one folder a class. A tree of folders that is deeper, as icons come in, gives `count` different
     /// pictures at most, drawn by `seed`: see ``RedTeam/ForeignPictures``.

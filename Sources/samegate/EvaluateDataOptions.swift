@@ -10,8 +10,8 @@ struct EvaluateDataOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            A data set as NAME=PATH, or the victim's as PATH alone; may be repeated. The names are those the paper uses: \
-            mnist, emnist and kmnist, or cifar10, cifar100 and tiny-imagenet; a suite's help names its own. A set is a folder \
+            A data set as NAME=PATH, or the victim's as PATH alone; may be repeated. The names are victim, proxy and outliers, \
+            or those the paper uses: mnist, emnist and kmnist, or cifar10, cifar100 and tiny-imagenet. A set is a folder \
             with MNIST's IDX files, train.tar and test.tar, CIFAR's binary files, or train and test folders.
             """, valueName: "name=path"))
     var data: [String] = []
@@ -65,6 +65,29 @@ struct EvaluateDataOptions: ParsableArguments {
     /// The names of the further pictures, in the order given.
     var queryNames: [String] { queries.map { String($0.prefix { $0 != "=" }) } }
 
+    /// Refuses sets that the suite has no use for, most often a slip of the name, and two for the same use.
+    func refuseUnused(_ suite: EvaluateSuite) throws {
+        let given = data.map { $0.contains("=") ? String($0.prefix { $0 != "=" }) : "victim" }
+        let uses: [(own: String, role: String, option: String?)] = [
+            (suite.data.victim, "victim", nil), (suite.data.proxy, "proxy", proxy.isEmpty ? nil : "--proxy"),
+            (suite.data.outliers, "outliers", outliers == nil ? nil : "--outliers"),
+        ]
+        for name in given where !uses.contains(where: { name == $0.own || name == $0.role }) {
+            let known = uses.map { $0.own == $0.role ? $0.role : "\($0.own) or \($0.role)" }
+            throw ValidationError(
+                "--data \(name): suite \(suite.rawValue) has no such set; there are \(known.joined(separator: ", "))"
+            )
+        }
+        for use in uses {
+            let names = given.filter { $0 == use.own || $0 == use.role }.map { "--data \($0)" }
+            let all = names + (use.option.map { [$0] } ?? [])
+            guard names.isEmpty || all.count == 1 else {
+                throw ValidationError(
+                    "\(all.joined(separator: ", ")): one of them, not several for the same use")
+            }
+        }
+    }
+
     /// What was read.
     struct Loaded {
         var own: PicturePool
@@ -79,7 +102,7 @@ struct EvaluateDataOptions: ParsableArguments {
     /// The sets that a suite needs. Folders of any pictures give at most `proxyCount` of them.
     func load(_ suite: EvaluateSuite, proxyCount: Int) throws -> Loaded {
         let path = try victimPath(suite)
-        let conversion = try pictures.conversion
+        let conversion = try pictures.checkedConversion(of: path, unless: EvaluateData.isOfOneShape)
         guard let train = try EvaluateData.labelled(path, .train, conversion: conversion),
             let read = try EvaluateData.labelled(path, .test, conversion: conversion)
         else {
@@ -95,7 +118,7 @@ struct EvaluateDataOptions: ParsableArguments {
         let pools = try proxyPaths(suite).map { try pool($0, image, proxyCount, labels: proxyLabels) }
         var loaded = Loaded(
             own: own, proxy: try joined(pools, image), test: test.images, testLabels: test.labels,
-            outliers: try (outliers ?? named(suite.data.outliers)).map {
+            outliers: try outliersPath(suite).map {
                 try pool($0, image, Self.outliersMax)
             })
         for (name, entry) in zip(queryNames, queries) {
@@ -136,6 +159,18 @@ struct EvaluateDataOptions: ParsableArguments {
             )
         }
         return suite == .quick ? ["/usr/share/icons/Tango", "/usr/share/icons/Adwaita"] : []
+    }
+
+    private func outliersPath(_ suite: EvaluateSuite) -> String? {
+        outliers ?? named(suite.data.outliers) ?? named("outliers")
+    }
+
+    /// Refuses to measure what defences cost with none to compare with.
+    func requireOutliers(_ suite: EvaluateSuite) throws {
+        guard outliersPath(suite) == nil else { return }
+        throw ValidationError(
+            "suite \(suite.rawValue) trains OE and EDM: it needs --data \(suite.data.outliers)=PATH, or --outliers PATH"
+        )
     }
 
     private func pool(

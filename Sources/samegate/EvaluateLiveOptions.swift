@@ -50,6 +50,12 @@ struct EvaluateLiveOptions: ParsableArguments {
         guard (1...100_000).contains(honest) else {
             throw ValidationError("--honest must be from 1 to 100000")
         }
+        for path in decisions {
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue,
+                FileManager.default.isReadableFile(atPath: path)
+            else { throw ValidationError("--decisions \(path): there is no file that can be read") }
+        }
         guard ends != nil else {
             throw ValidationError("--range takes two numbers, the lower first, such as 0,1")
         }
@@ -96,8 +102,16 @@ struct EvaluateLiveOptions: ParsableArguments {
             classes: classes, manner: manner)
     }
 
-    /// What the logs say of queries, by digest.
-    func readDecisions() throws -> [SHA256Digest: LiveRedTeam.Decision] {
+    /// What tells this client from others that ask the same: what it gets depends on it. A key and a token as their digest.
+    var fingerprint: String {
+        let secret = SHA256.digest(of: "\(apiKeyHeader) \(apiKey ?? "") \(token ?? "")").hex
+        return
+            "\(pay) \(wait) \(rate ?? 0) \(layout.rawValue) \(range) \(answer.rawValue) \(input ?? "") \(secret)"
+    }
+
+    /// What the logs say of queries, by digest, and what there is to say of the logs: hours of asking are not given up for one
+    /// that cannot be read any more.
+    func readDecisions() -> (known: [SHA256Digest: LiveRedTeam.Decision], findings: LogReader.Findings) {
         var found: [SHA256Digest: LiveRedTeam.Decision] = [:]
         var reader = LogReader()
         for path in decisions {
@@ -108,7 +122,6 @@ struct EvaluateLiveOptions: ParsableArguments {
                 found[digest] = LiveRedTeam.Decision(percentile: percentile)
             }
         }
-        if let file = reader.findings.unreadableFiles.first { throw ValidationError("--decisions \(file)") }
-        return found
+        return (found, reader.findings)
     }
 }

@@ -76,6 +76,18 @@ struct EvaluateModelOptions: ParsableArguments {
         return all.filter { $0.1 && !$0.2 }.map(\.0)
     }
 
+    /// Why what was given is no pair of a victim and the bundle that was fitted to it, or nil.
+    func mismatch(_ suite: EvaluateSuite) -> String? {
+        if bundle != nil, victim == nil {
+            return "--bundle goes with --victim: a bundle is fitted to the answers of one victim"
+        }
+        if suite == .quick, victim != nil, bundle == nil {
+            return
+                "--victim goes with --bundle in suite quick: the shipped bundle was fitted to the shipped victim"
+        }
+        return nil
+    }
+
     private func victimNetwork(_ suite: EvaluateSuite) throws -> FitOptions.AuxiliaryKind {
         try NetworkChoice(kind: victimModel ?? suite.victimModel, width: victimWidth).kind(width: 32)
     }
@@ -145,7 +157,7 @@ struct EvaluateModelOptions: ParsableArguments {
     func loadVictim(
         _ suite: EvaluateSuite, _ data: EvaluateDataOptions.Loaded, _ maker: ModelMaker
     ) throws -> (model: Classifier, name: String) {
-        if suite == .quick, victim == nil || bundle == nil, !TrainData.isFolder("Config/demo") {
+        if suite == .quick, victim == nil, !TrainData.isFolder("Config/demo") {
             throw ValidationError(
                 "suite quick takes the demonstration's models from Config/demo of the source tree: run it there, or give --victim and --bundle"
             )
@@ -159,6 +171,11 @@ struct EvaluateModelOptions: ParsableArguments {
             guard architecture.classes >= data.testLabels.classes else {
                 throw ValidationError(
                     "\(path) knows \(architecture.classes) classes, the data have \(data.testLabels.classes)")
+            }
+            guard victim != nil || directory.manifest.provenance.imagesDigest == data.own.images.digest else {
+                throw ValidationError(
+                    "suite quick's own models are made of Fashion-MNIST's pictures: give the --victim and --bundle of other ones"
+                )
             }
             return (directory.classifier, path)
         }

@@ -97,6 +97,14 @@ enum EvaluateSuite: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
+    /// Whether it is one of the paper's own.
+    var isOfPaper: Bool {
+        switch self {
+        case .quick, .oursMNIST, .ours, .natural: false
+        default: true
+        }
+    }
+
     /// The kind of a victim that is trained; the paper's is a ResNet-18 on CIFAR-10.
     var victimModel: NetworkKind {
         switch self {

@@ -36,19 +36,16 @@ struct FitCommand: ParsableCommand {
     }
 
     private func fit(_ stop: StopFlag) async throws {
-        var options = try models.options()
-        if victim.tellsLabelsAlone { try options.useAnswerlessTerms() }
+        // Whatever can be refused is refused before the victim is asked, which may cost, and before hours of training.
+        try ModelBundle.refuseOccupied(output)
         let base = try from.map { try ModelBundle(contentsOf: $0) }
+        var options = try models.options(from: base)
+        if victim.tellsLabelsAlone { options.terms = try options.combination.answerless(options.terms) }
         let printer = ProgressPrinter()
-        let images = try TrainData.images(images, conversion: try pictures.conversion)
+        let images = try TrainData.images(images, conversion: try pictures.checkedConversion(of: images))
         printer.say("\(images.count) images of \(images.shape)")
-        if models.patch == nil { options.adapt(to: images.shape) }
-        // Whatever can be refused is refused before hours of training.
-        try options.autoencoderArchitecture(image: images.shape).validate()
-        try options.auxiliary.architecture(image: images.shape, classes: 2).validate()
-        if options.detectsPerturbations {
-            try options.detector.architecture(image: images.shape).validate()
-        }
+        if base == nil, models.patch == nil { options.adapt(to: images.shape) }
+        try Fit.validate(options, for: images, from: base)
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let answers = try await victim.answers(to: images, run: run)
         let fit = try Fit(

@@ -56,7 +56,9 @@ struct FitModelOptions: ParsableArguments {
     @Option(help: "Channels of the detector's first convolutions (default: the preset's, 8 for small).")
     var perturbationWidth: Int?
     @Option(
-        help: ArgumentHelp("Combine by Eq. (6) with this alpha instead of the tail-sum.", valueName: "0…1"))
+        help: ArgumentHelp(
+            "Combine by Eq. (6) with this alpha instead of the tail-sum: without --terms, --plain-sum and --perturbation-….",
+            valueName: "0…1"))
     var alpha: Double?
     @Flag(
         name: .customLong("plain-sum"),
@@ -67,9 +69,11 @@ struct FitModelOptions: ParsableArguments {
 
     func validate() throws { _ = try options() }
 
-    /// The preset's options with the changes.
-    func options() throws -> FitOptions {
+    /// The preset's options with the changes; of a base the networks, which no change may concern.
+    func options(from base: ModelBundle? = nil) throws -> FitOptions {
         var options = FitOptions(preset.preset)
+        if let base { options.takeNetworks(of: base.manifest) }
+        let unchanged = options
         options.seed = seed
         changeAutoencoder(&options.autoencoder)
         if let maskRatios { options.autoencoder.maskRatios = try Self.ratios(maskRatios) }
@@ -85,10 +89,37 @@ struct FitModelOptions: ParsableArguments {
         if let terms { options.terms = try ScoreTerm.list(terms) }
         options.choosesVoices = !plainSum
         if let alpha { options.combination = .paper(alpha: alpha) }
+        try options.combination.refuseIdle([
+            ("--terms", terms != nil), ("--plain-sum", plainSum),
+            ("--perturbation-steps", perturbationSteps != nil),
+            ("--perturbation-width", perturbationWidth != nil),
+        ])
         if let perturbationWidth { options.detector.width = perturbationWidth }
         if let perturbationSteps { try changeDetector(&options, steps: perturbationSteps) }
+        if base != nil { try refuseChanges(of: unchanged, in: options) }
         if let problem = options.problems.first { throw ValidationError(problem) }
         return options
+    }
+
+    /// Refuses options that would have a base's networks other than they are.
+    private func refuseChanges(of base: FitOptions, in options: FitOptions) throws {
+        try IdleOptions.refuse(
+            [
+                ("--epochs", epochs != nil), ("--batch", batch != nil),
+                ("--learning-rate", learningRate != nil), ("--mask-ratios", maskRatios != nil),
+                ("--auxiliary-epochs", auxiliaryEpochs != nil),
+                ("--auxiliary-learning-rate", auxiliaryLearningRate != nil),
+            ], "without effect with --from, whose networks are trained")
+        let sizes = base.autoencoder
+        guard options.autoencoder == sizes else {
+            throw ValidationError(
+                "the autoencoder of --from stays as it is: --patch \(sizes.patch) --embedding \(sizes.embedding) "
+                    + "--encoder-depth \(sizes.encoderDepth) --decoder-depth \(sizes.decoderDepth) --heads \(sizes.heads)"
+            )
+        }
+        guard options.auxiliary == base.auxiliary else {
+            throw ValidationError("the auxiliary model of --from is another one, and stays as it is")
+        }
     }
 
     private func changeAutoencoder(_ autoencoder: inout FitOptions.Autoencoder) {
@@ -125,16 +156,23 @@ struct FitModelOptions: ParsableArguments {
     }
 }
 
-extension FitOptions {
-    /// Leaves out what needs more than a label of the victim.
-    mutating func useAnswerlessTerms() throws {
-        guard combination == .tailSum else {
+extension Calibration.Combination {
+    /// Refuses options that say of what a tail-sum is made, where Eq. (6) is asked for.
+    func refuseIdle(_ options: [(name: String, isGiven: Bool)]) throws {
+        guard self != .tailSum else { return }
+        try IdleOptions.refuse(options, "without effect on Eq. (6), which has terms of its own")
+    }
+
+    /// Those of the terms that need no more than a label of the victim.
+    func answerless(_ terms: [ScoreTerm]) throws -> [ScoreTerm] {
+        guard self == .tailSum else {
             throw ValidationError("Eq. (6) compares with the victim's probabilities; labels have none")
         }
-        terms.removeAll(where: \.needsAnswer)
-        guard !terms.isEmpty else {
+        let answerless = terms.filter { !$0.needsAnswer }
+        guard !answerless.isEmpty else {
             throw ValidationError("every one of --terms compares with more than the victim's labels")
         }
+        return answerless
     }
 }
 

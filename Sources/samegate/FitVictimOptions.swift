@@ -41,6 +41,7 @@ struct FitVictimOptions: ParsableArguments {
 
     func validate() throws {
         if (victim == nil) == (answers == nil) { throw ValidationError("give either --victim or --answers") }
+        if answers != nil { try IdleOptions.refuse(asking, "without effect on recorded --answers") }
         let bounds = [
             ("--victim-batch", victimBatch, 1...4096), ("--victim-concurrency", victimConcurrency, 1...256),
             ("--victim-attempts", victimAttempts, 1...100), ("--victim-timeout", victimTimeout, 1...3600),
@@ -57,8 +58,20 @@ struct FitVictimOptions: ParsableArguments {
         _ = try range()
     }
 
+    /// The options of asking, and whether they were given another value than their own.
+    private var asking: [(name: String, isGiven: Bool)] {
+        [
+            ("--record-answers", recordAnswers != nil), ("--victim-layout", victimLayout != .hwc),
+            ("--victim-range", victimRange != "0,1"), ("--victim-input", victimInput != nil),
+            ("--victim-output", victimOutput != nil), ("--victim-answer", victimAnswer != .probabilities),
+            ("--victim-classes", victimClasses != nil), ("--victim-batch", victimBatch != 64),
+            ("--victim-concurrency", victimConcurrency != 4), ("--victim-attempts", victimAttempts != 6),
+            ("--victim-timeout", victimTimeout != 60),
+        ]
+    }
+
     /// Whether answers tell nothing but a class: a score cannot be made of terms that need more.
-    var tellsLabelsAlone: Bool { victimAnswer == .labels && answers == nil }
+    var tellsLabelsAlone: Bool { victimAnswer == .labels }
 
     /// The answers to `images`, asked or read; those already in the run's journal are not asked again.
     func answers(to images: ImageSet, run: TrainingRun) async throws -> AnswerSet {

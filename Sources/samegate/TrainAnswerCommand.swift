@@ -22,7 +22,7 @@ struct TrainAnswerCommand: ParsableCommand {
     func run() throws {
         do {
             let directory = try ClassifierDirectory(contentsOf: model)
-            let images = try TrainData.images(images, conversion: try pictures.conversion)
+            let images = try TrainData.images(images, conversion: try pictures.checkedConversion(of: images))
             guard images.shape == directory.manifest.architecture.image else {
                 throw DataError.wrongShape(
                     path: self.images, found: images.shape, expected: directory.manifest.architecture.image)

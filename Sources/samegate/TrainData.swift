@@ -70,6 +70,11 @@ enum TrainData {
         return (try ImageSet(idx: path), nil)
     }
 
+    /// Whether what a path holds comes in one shape and is not converted: all but folders and tars of pictures.
+    static func isOfOneShape(_ path: String) throws -> Bool {
+        try isFolder(path) ? CIFARFile(folder: path) != nil : !ImageArchive.isNamedSo(path)
+    }
+
     static func isFolder(_ path: String) -> Bool {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue

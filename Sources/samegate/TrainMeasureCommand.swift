@@ -54,9 +54,13 @@ struct TrainMeasureCommand: ParsableCommand {
             )
         }
         let path = images
-        let images = try TrainData.images(path, conversion: try pictures.conversion)
+        let images = try TrainData.images(path, conversion: try pictures.checkedConversion(of: path))
         guard images.shape == image else {
             throw DataError.wrongShape(path: path, found: images.shape, expected: image)
+        }
+        // A path that cannot be read is said at once.
+        let elsewhere = try foreign.map {
+            (name: $0, images: try EvaluateData.elsewhere($0, image, count: count, seed: seed).images)
         }
         let bench = try MeasureBench(
             scorer, victim: victim.classifier, threads: max(1, threads ?? Workspace.processorCount))
@@ -65,22 +69,26 @@ struct TrainMeasureCommand: ParsableCommand {
         Self.say(allowed(benignScores))
         let names = MeasureBench.columns.map(\.name)
         var lines = [(["kind"] + names).joined(separator: "\t")] + Self.lines("benign", benignScores)
-        Self.say(
-            "AUROC / FPR95 in %".padding(toLength: 38, withPad: " ", startingAt: 0) + MeasureBench.header)
-        for (name, make) in kinds(benign, images.shape, bench) {
-            let label = name.padding(toLength: 38, withPad: " ", startingAt: 0)
-            let attack = bench.scores(try make(), name)
+        let kinds = kinds(benign, images.shape, bench, elsewhere)
+        let width = 2 + (kinds.map(\.name.count).max() ?? 0)
+        func row(_ label: String, _ figures: String) {
+            Self.say(label.padding(toLength: width, withPad: " ", startingAt: 0) + figures)
+        }
+        row("AUROC / FPR95 in %", MeasureBench.header)
+        for (name, make) in kinds {
+            let attack = bench.scores(make(), name)
             lines += Self.lines(name, attack)
-            Self.say(label + bench.row(attack: attack, benign: benignScores))
+            row(name, bench.row(attack: attack, benign: benignScores))
         }
         if let scores { try FileBytes.replace(scores, with: Array(lines.joined(separator: "\n").utf8)) }
     }
 
     /// Every kind of query by name, made when its turn comes.
     private func kinds(
-        _ benign: Tensor, _ shape: ImageShape, _ bench: MeasureBench
-    ) -> [(name: String, make: () throws -> Tensor)] {
-        var kinds: [(name: String, make: () throws -> Tensor)] = [
+        _ benign: Tensor, _ shape: ImageShape, _ bench: MeasureBench,
+        _ elsewhere: [(name: String, images: ImageSet)]
+    ) -> [(name: String, make: () -> Tensor)] {
+        var kinds: [(name: String, make: () -> Tensor)] = [
             ("uniform noise", { SimpleQueries.uniformNoise(count: benign.rows, image: shape, seed: seed) })
         ]
         for (name, step) in [
@@ -90,7 +98,10 @@ struct TrainMeasureCommand: ParsableCommand {
             // One step away from the class that the victim gives it: the opposite of JBDA's.
             kinds.append((name + ", adversarial", { bench.stepped(benign, by: -step, name) }))
         }
-        return kinds + foreign.map { path in (path, { try elsewhere(path, shape) }) }
+        return kinds
+            + elsewhere.map { name, images in
+                (name, { images.canonical(0..<min(count, images.count), range: .signed) })
+            }
     }
 
     /// Prints a line at once: whoever waits for the next one should see this one, in a file too.
@@ -103,11 +114,6 @@ struct TrainMeasureCommand: ParsableCommand {
         scores.map { score in
             ([kind] + MeasureBench.columns.map { $0.value(score).description }).joined(separator: "\t")
         }
-    }
-
-    private func elsewhere(_ path: String, _ shape: ImageShape) throws -> Tensor {
-        let images = try EvaluateData.elsewhere(path, shape, count: count, seed: seed).images
-        return images.canonical(0..<min(count, images.count), range: .signed)
     }
 
     private func allowed(_ scores: [AnomalyScore]) -> String {

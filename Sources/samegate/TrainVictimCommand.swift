@@ -49,7 +49,9 @@ struct TrainVictimCommand: ParsableCommand {
 
     private func train(_ stop: StopFlag) throws {
         let printer = ProgressPrinter()
-        let conversion = try pictures.conversion
+        // Whatever can be refused is refused before hours of training.
+        try ClassifierDirectory.refuseOccupied(output)
+        let conversion = try pictures.checkedConversion(of: images)
         let (images, labels) = try TrainData.labelled(images: images, labels: labels, conversion: conversion)
         let test = try testImages.map { path -> (images: ImageSet, labels: Labels) in
             let read = try TrainData.labelled(
@@ -58,7 +60,6 @@ struct TrainVictimCommand: ParsableCommand {
             return (read.images, try read.labels.numbered(as: labels, path: path))
         }
         let options = try options()
-        // Whatever can be refused is refused before hours of training.
         try options.kind.architecture(image: images.shape, classes: labels.classes).validate()
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let training = try VictimTraining(

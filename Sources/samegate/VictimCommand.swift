@@ -7,6 +7,7 @@ import Logging
 import Proxy
 import Query
 import SAME
+import Service
 import Tensor
 import Transport
 
@@ -42,6 +43,7 @@ struct VictimCommand: ParsableCommand {
     }
 
     func run() throws {
+        try Parent.follow(ProcessInfo.processInfo.environment)
         let directory: ClassifierDirectory
         do throws(BundleError) {
             directory = try ClassifierDirectory(contentsOf: model)

@@ -84,6 +84,17 @@ struct BundleImportTests {
         #expect(try self.made([.reconstruction, .deviation]).calibrating == Array(0..<2 * Self.count))
     }
 
+    @Test("what no answer of the victim could mend is refused before there is any")
+    func beforeAnyAnswer() throws {
+        let networks = try BundleImport(source(try ScratchFolder(), hasDetector: false), image: Self.shape)
+        let bytes = Array(Self.pictures().bytes.prefix(150 * Self.shape.count))
+        let few = ImageSet(shape: Self.shape, bytes: bytes)
+        #expect(throws: Never.self) { try networks.validate([.reconstruction], .tailSum, for: few) }
+        #expect(throws: CalibrationError.tooFewValues(count: 75, minimum: 100)) {
+            try networks.validate([.reconstruction, .statistics], .tailSum, for: few)
+        }
+    }
+
     @Test("a detector's voice is chosen by thieves trained for it, not by the auxiliary model it learnt from")
     func unmetThieves() throws {
         var phases: Set<String> = []

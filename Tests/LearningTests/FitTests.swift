@@ -298,6 +298,25 @@ struct FitTests {
         #expect(!phases.contains("autoencoder") && resumed.manifest == whole.manifest)
     }
 
+    @Test("what no answer of the victim could mend is refused before there is any")
+    func beforeAnyAnswer() throws {
+        var options = Synthetic.options()
+        #expect(try Fit.validate(options, for: images.images).heldOut.count == options.holdout)
+        options.autoencoder.patch = Synthetic.shape.width
+        #expect(throws: Never.self) { try Fit.validate(options, for: images.images) }
+        options.terms = [.reconstruction, .masked]
+        let masked = #expect(throws: TrainingError.self) { try Fit.validate(options, for: images.images) }
+        #expect(masked?.description.contains("1 patches") == true)
+        options = Synthetic.options()
+        options.holdout = images.images.count - 1
+        #expect(throws: DataError.holdoutTooLarge(holdout: 599, images: 600)) {
+            try Fit.validate(options, for: images.images)
+        }
+        options = Synthetic.options()
+        options.autoencoder.heads = 3
+        #expect(throws: ArchitectureError.self) { try Fit.validate(options, for: images.images) }
+    }
+
     @Test("options that make no sense are named")
     func problems() {
         var options = FitOptions(.small)

@@ -169,6 +169,22 @@ struct PerturbationTests {
         #expect(extended.detector?.stateDict == whole.detector?.stateDict)
         #expect(extended.manifest.calibration == whole.manifest.calibration)
         #expect(extended.manifest.provenance.options["fit"] == plain.manifest.provenance.options["fit"])
+        // Of networks that stay nothing is said a second time.
+        let told = try #require(extended.manifest.provenance.options["fit --from"])
+        #expect(told.contains("\"steps\":12") && !told.contains("autoencoder") && !told.contains("auxiliary"))
+        let kept = FitOptions.Detector(in: extended.manifest.provenance)
+        #expect(kept == Synthetic.options(detectorSteps: 12).detector)
+        #expect(FitOptions.Detector(in: plain.manifest.provenance) == nil)
+    }
+
+    @Test("a fit from a bundle has the sizes of the bundle's networks, whatever its preset")
+    func takesNetworks() throws {
+        let plain = try fit(run(try ScratchFolder()), steps: 0)
+        var options = FitOptions(.natural)
+        options.takeNetworks(of: plain.manifest)
+        #expect(options.autoencoderArchitecture(image: data.images.shape) == plain.manifest.autoencoder)
+        #expect(options.auxiliary == Synthetic.options().auxiliary)
+        #expect(options.terms == FitOptions(.natural).terms)
     }
 
     @Test("a fit from a bundle of other images, or with another hold-out, is refused with what to give")
@@ -180,6 +196,10 @@ struct PerturbationTests {
         #expect(seed?.description.contains("--seed 1 --holdout 120") == true)
         let other = Synthetic.images(600, seed: 9)
         let fresh = run(try ScratchFolder())
+        // Also before the victim has answered.
+        #expect(throws: FitBaseError.otherImages) {
+            try Fit.validate(Synthetic.options(), for: other.images, from: plain)
+        }
         #expect(throws: FitBaseError.otherImages) {
             try Fit(
                 images: other.images, answers: Synthetic.answers(other.images, other.labels),

@@ -1,4 +1,5 @@
 import Foundation
+import Neural
 import SAME
 import Tensor
 import TestSupport
@@ -135,6 +136,11 @@ struct ModelBundleTests {
         manifest.references = ReferenceFeatures.Shape(count: 1, features: 1, neighbours: 1)
         #expect(manifest.defect?.contains("width") == true)
     }
+
+    @Test(
+        "the folder of any name is found, one of a single character too",
+        arguments: ["b", "b/", "bb", "/b", "/"])
+    func folders(path: String) { FileBytes.syncDirectory(holding: path) }
 
     @Test("a written bundle loads with the same manifest and the same weights")
     func roundTrip() throws {
@@ -294,11 +300,40 @@ struct ModelBundleTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["b"])
     }
 
+    @Test("a variance below 0 is refused with the tensor's name")
+    func negativeVariance() throws {
+        let folder = try ScratchFolder()
+        var generator = RandomGenerator(seed: 2)
+        let sizes = ResNetSizes(blocks: [1], width: 4, stem: .cifar)
+        let auxiliary = try Classifier(
+            .resnet(image: Fitted.image, classes: 3, sizes: sizes), generator: &generator)
+        let fitted = try Fitted.bundle()
+        var manifest = fitted.manifest
+        manifest.auxiliary = auxiliary.architecture
+        let bundle = ModelBundle(
+            manifest: manifest, autoencoder: fitted.autoencoder, auxiliary: auxiliary)
+        try bundle.write(to: folder.file("b"))
+        _ = try ModelBundle(contentsOf: folder.file("b"))
+        let variance = try #require(auxiliary.parameters.first { $0.name.hasSuffix("running_var") })
+        variance.values[1] = -1e-3
+        try bundle.write(to: folder.file("b"))
+        let error = #expect(throws: BundleError.self) { try ModelBundle(contentsOf: folder.file("b")) }
+        guard case .weights(let file, let reason)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(file.hasSuffix("auxiliary.safetensors") && reason.contains(variance.name))
+    }
+
     @Test("a directory that is something else is left alone")
     func occupied() throws {
         let folder = try ScratchFolder()
         try FileManager.default.createDirectory(atPath: folder.file("b"), withIntermediateDirectories: false)
+        #expect(throws: Never.self) { try ModelBundle.refuseOccupied(folder.file("b")) }
         try folder.write([1], to: "b/precious")
+        #expect(throws: BundleError.occupied(path: folder.file("b"))) {
+            try ModelBundle.refuseOccupied(folder.file("b") + "/")
+        }
         #expect(throws: BundleError.occupied(path: folder.file("b"))) {
             try Fitted.bundle().write(to: folder.file("b"))
         }

@@ -49,7 +49,7 @@ extension DataError: CustomStringConvertible {
         case .labelOutOfRange(let path, let index, let label, let classes):
             "\(path): label \(label) of image \(index) is not below the number of classes, \(classes)"
         case .holdoutTooLarge(let holdout, let images):
-            "a hold-out of \(holdout) leaves nothing to train on: there are \(images) images"
+            "a hold-out of \(holdout) leaves too little to train on: there are \(images) images"
         case .unknownClasses(let path, let names, let known):
             "\(path) has pictures in folders that are no classes of training: \(Self.list(names)); there it has "
                 + Self.list(known)

@@ -74,14 +74,11 @@ package struct BundleImport {
         program: String, run: TrainingRun
     ) throws -> Made {
         precondition(images.count == answers.probabilities.rows)
+        try validate(terms, combination, for: images)
         guard answers.classes == classes else {
             throw ImportError.classes(path: source.auxiliary, found: classes, expected: answers.classes)
         }
-        let maskedPass = terms.contains(.masked) ? MaskedPass(ratio: FitOptions.maskedRatio) : nil
-        if let defect = maskedPass?.defect(autoencoder.architecture) {
-            throw ImportError.maskedPass(reason: defect)
-        }
-        let wanted = Wanted(terms, thieves: detector != nil && combination == .tailSum, of: images.count)
+        let wanted = wanted(terms, combination, of: images.count)
         let (spared, calibrating) = try Self.split(images.count, sparing: wanted.most)
         let references = try FitOptions.References().make(
             images, at: Self.drawn(wanted.described, of: spared, for: 0), by: autoencoder, auxiliary,
@@ -94,7 +91,7 @@ package struct BundleImport {
         }
         let networks = ScoringNetworks(
             autoencoder, auxiliary, detector, references: references, statistics: compare(.statistics),
-            frames: compare(.frame), maskedPass: maskedPass)
+            frames: compare(.frame), maskedPass: Self.maskedPass(terms))
         let sample = try BenignSample(
             images, at: calibrating, sent: FitOptions.usualTransport, answers: answers, by: networks,
             forVoices: combination == .tailSum, seed: 0, workspace: run.workspace)
@@ -111,6 +108,31 @@ package struct BundleImport {
             trainingCount: spared.count, targetsDigest: answers.digest, seed: 0,
             options: ["command": "bundle import"], results: sample.results(calibration))
         return Made(bundle: bundle(networks, images.shape, calibration, provenance), calibrating: calibrating)
+    }
+
+    /// Refuses whatever no answers could mend, so that a victim is asked nothing in vain.
+    ///
+    /// **Throws** `ImportError` or `CalibrationError`.
+    package func validate(
+        _ terms: [ScoreTerm], _ combination: Calibration.Combination, for images: ImageSet
+    ) throws {
+        if let defect = Self.maskedPass(terms)?.defect(autoencoder.architecture) {
+            throw ImportError.maskedPass(reason: defect)
+        }
+        let calibrating = images.count - wanted(terms, combination, of: images.count).most
+        guard calibrating >= TailFunction.sampleCountMin else {
+            throw CalibrationError.tooFewValues(count: calibrating, minimum: TailFunction.sampleCountMin)
+        }
+    }
+
+    private static func maskedPass(_ terms: [ScoreTerm]) -> MaskedPass? {
+        terms.contains(.masked) ? MaskedPass(ratio: FitOptions.maskedRatio) : nil
+    }
+
+    private func wanted(
+        _ terms: [ScoreTerm], _ combination: Calibration.Combination, of count: Int
+    ) -> Wanted {
+        Wanted(terms, thieves: detector != nil && combination == .tailSum, of: count)
     }
 
     private func bundle(

@@ -25,7 +25,7 @@ package struct Fit {
     /// when they differ in number or the options have problems. A detector that the bundle has is made anew unless
     /// `retrainsDetector` is false.
     ///
-    /// **Throws** `DataError` or `FitBaseError`.
+    /// **Throws** as ``validate(_:for:from:classes:)``.
     package init(
         images: ImageSet, answers: AnswerSet, options: FitOptions, program: String, run: TrainingRun,
         from base: ModelBundle? = nil, retrainsDetector: Bool = true
@@ -37,11 +37,38 @@ package struct Fit {
         self.program = program
         self.run = run
         self.retrainsDetector = retrainsDetector
+        self.base = base
+        split = try Self.validate(options, for: images, from: base, classes: answers.classes)
+    }
+
+    /// Refuses what cannot be fitted, and says which images would train and which calibrate. Without `classes` it is whatever
+    /// no answers could mend, so that a victim is asked nothing in vain.
+    ///
+    /// **Throws** `DataError`, `FitBaseError`, `ArchitectureError` or `TrainingError`.
+    @discardableResult
+    package static func validate(
+        _ options: FitOptions, for images: ImageSet, from base: ModelBundle? = nil, classes: Int? = nil
+    ) throws -> Split {
         let split = try Split(count: images.count, holdout: options.holdout, seed: options.seed)
-        self.split = split
-        self.base = try base.map {
-            try FitBase($0, images: images, classes: answers.classes, split: split, seed: options.seed).bundle
+        // One picture has no spread that statistics could be measured by.
+        guard split.training.count > 1 else {
+            throw DataError.holdoutTooLarge(holdout: options.holdout, images: images.count)
         }
+        let autoencoder =
+            base?.manifest.autoencoder ?? options.autoencoderArchitecture(image: images.shape)
+        if let base {
+            try FitBase.check(base, images: images, classes: classes, split: split, seed: options.seed)
+        } else {
+            try autoencoder.validate()
+            try options.auxiliary.architecture(image: images.shape, classes: classes ?? 2).validate()
+        }
+        if options.detectsPerturbations {
+            try options.detector.architecture(image: images.shape).validate()
+        }
+        if let defect = options.maskedPass?.defect(autoencoder) {
+            throw TrainingError.impossible(reason: defect)
+        }
+        return split
     }
 
     /// Trains, or goes on from the checkpoints, and calibrates.
@@ -106,6 +133,8 @@ package struct Fit {
         return (autoencoder, auxiliary)
     }
 
+    private var keptDetector: PerturbationDetector? { retrainsDetector ? nil : base?.detector }
+
     /// The perturbation detector, where the score has a term for it.
     private func trainDetector(
         _ autoencoder: MaskedAutoencoder, _ auxiliary: Classifier, _ results: inout [String: Double]
@@ -114,7 +143,7 @@ package struct Fit {
             results["perturbation_loss"] = nil
             return nil
         }
-        if !retrainsDetector, let kept = base?.detector { return kept }
+        if let keptDetector { return keptDetector }
         let training = DetectorTraining(
             images: images, training: split.training, options: options.detector, seed: options.seed,
             fingerprint: try detectorFingerprint(), run: run)
@@ -217,15 +246,18 @@ package struct Fit {
     private func provenance(_ results: [String: Double]) throws -> Provenance {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let json = String(decoding: try encoder.encode(options), as: UTF8.self)
         if let base {
             // What trained the networks that were kept stays said.
             var provenance = base.manifest.provenance
+            let detector: FitOptions.Detector? =
+                keptDetector == nil ? options.detector : FitOptions.Detector(in: provenance)
+            let json = try encoder.encode(FitOptions.Continuing(options: options, detector: detector))
             provenance.program = program
-            provenance.options["fit --from"] = json
+            provenance.options["fit --from"] = String(decoding: json, as: UTF8.self)
             provenance.results = results
             return provenance
         }
+        let json = String(decoding: try encoder.encode(options), as: UTF8.self)
         return Provenance(
             program: program, imagesDigest: images.digest, imageCount: images.count,
             trainingCount: split.training.count, targetsDigest: answers.digest, seed: options.seed,

@@ -37,6 +37,16 @@ package struct FitOptions: Encodable, Hashable, Sendable {
             case .vit(let sizes): .vit(image: image, classes: classes, sizes: sizes)
             }
         }
+
+        /// An architecture's, whatever images and classes it is for.
+        package init(_ architecture: ClassifierArchitecture) {
+            switch architecture {
+            case .conv3(_, _, let width): self = .conv3(width: width)
+            case .mlp(_, _, let hidden): self = .mlp(hidden: hidden)
+            case .resnet(_, _, let sizes): self = .resnet(sizes: sizes)
+            case .vit(_, _, let sizes): self = .vit(sizes: sizes)
+            }
+        }
     }
 
     /// Where the other options began.
@@ -210,6 +220,21 @@ package struct FitOptions: Encodable, Hashable, Sendable {
     }
 }
 
+extension FitOptions.AuxiliaryKind: CustomStringConvertible {
+    /// The kind with every size it has, for reports.
+    package var description: String {
+        switch self {
+        case .conv3(let width): "conv3(width: \(width))"
+        case .mlp(let hidden): "mlp(hidden: \(hidden))"
+        case .resnet(let sizes):
+            "resnet(blocks: \(sizes.blocks), width: \(sizes.width), stem: \(sizes.stem.rawValue))"
+        case .vit(let sizes):
+            "vit(patch: \(sizes.patch), embedding: \(sizes.embedding), depth: \(sizes.depth), heads: \(sizes.heads), "
+                + "pool: \(sizes.pool.rawValue))"
+        }
+    }
+}
+
 extension FitOptions {
     private enum CodingKeys: String, CodingKey {
         case preset, autoencoder, auxiliary, auxiliarySchedule, detector, references, statistics, holdout
@@ -219,11 +244,29 @@ extension FitOptions {
     /// What shapes the bundle, for provenances: the options of parts that the score has no use for are not among it.
     package func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(preset, forKey: .preset)
         try values.encode(autoencoder, forKey: .autoencoder)
         try values.encode(auxiliary, forKey: .auxiliary)
         try values.encode(auxiliarySchedule, forKey: .auxiliarySchedule)
-        if detectsPerturbations { try values.encode(detector, forKey: .detector) }
+        try encode(into: &values, detector: detector)
+    }
+
+    /// What shapes a bundle that goes on from another: nothing is said of the autoencoder and the auxiliary model, which stay.
+    struct Continuing: Encodable {
+        let options: FitOptions
+        /// What made the detector, where that is known.
+        let detector: Detector?
+
+        func encode(to encoder: any Encoder) throws {
+            var values = encoder.container(keyedBy: FitOptions.CodingKeys.self)
+            try options.encode(into: &values, detector: detector)
+        }
+    }
+
+    private func encode(
+        into values: inout KeyedEncodingContainer<CodingKeys>, detector: Detector?
+    ) throws {
+        try values.encode(preset, forKey: .preset)
+        if detectsPerturbations { try values.encodeIfPresent(detector, forKey: .detector) }
         if comparesFeatures { try values.encode(references, forKey: .references) }
         if compares(.statistics) || compares(.frame) { try values.encode(statistics, forKey: .statistics) }
         try values.encode(holdout, forKey: .holdout)

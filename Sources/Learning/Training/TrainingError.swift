@@ -10,6 +10,8 @@ package enum TrainingError: Error, Hashable, Sendable {
     case checkpoint(FileError)
     /// The checkpoint is not one of this run.
     case unusable(path: String, reason: String)
+    /// What is asked for cannot be made of these images.
+    case impossible(reason: String)
 }
 
 extension TrainingError: CustomStringConvertible {
@@ -24,6 +26,7 @@ extension TrainingError: CustomStringConvertible {
                 + (checkpoint.map { "The last good checkpoint is \($0)" } ?? "There was no checkpoint yet")
         case .checkpoint(let error): "\(error); training stopped, the checkpoint written before is intact"
         case .unusable(let path, let reason): "\(path) cannot be resumed from: \(reason)"
+        case .impossible(let reason): reason
         }
     }
 }

@@ -127,7 +127,7 @@ extension Evaluation {
         labels.map { SHA256.digest(of: "\($0.classes) \($0.values)").hex } ?? "-"
     }
 
-    private static func update(_ hasher: inout SHA256Hasher, _ state: StateDict) {
+    static func update(_ hasher: inout SHA256Hasher, _ state: StateDict) {
         for (name, tensor) in state.sorted(by: { $0.key < $1.key }) {
             hasher.update("\(name) \(tensor.shape)")
             tensor.values.withUnsafeBytes { hasher.update($0) }

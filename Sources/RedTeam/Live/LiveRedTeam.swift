@@ -18,7 +18,10 @@ package struct LiveRedTeam {
         package var honestCount = 500
         /// Where traces are put.
         package var folder: String
+        /// Whether what an earlier run has finished or begun there is used.
         package var resumes = false
+        /// What tells the clients from others that ask the same, such as whether they pay: what they get depends on it.
+        package var client = ""
 
         /// A plan as given.
         package init(url: String, attacks: [String], budget: Int, folder: String) {
@@ -42,6 +45,7 @@ package struct LiveRedTeam {
     private let data: Evaluation.Data
     private let query: QueryFormat
     private let reference: Predictor?
+    private let referenceDigest: String
     private let workspace: Workspace
     private let stop: StopFlag
     private let show: (TrainingProgress) -> Void
@@ -60,44 +64,87 @@ package struct LiveRedTeam {
         self.data = data
         self.query = query
         self.reference = reference.map { Predictor($0) }
+        var hasher = SHA256Hasher()
+        Evaluation.update(&hasher, reference?.stateDict ?? [:])
+        referenceDigest = hasher.finish().hex
         self.workspace = workspace
         self.stop = stop
         self.show = show
         self.connect = connect
     }
 
-    /// Runs everything; `decisions` is called at the end for what the gateway's log says, by the queries' digests.
+    /// Runs everything; `decisions` is called at the end for what the gateway's log says, by the queries' digests. Each finished
+    /// part is kept in the plan's folder, and `AttackError.stopped` leaves what the unfinished one has asked there too.
     package func run(decisions: () throws -> [SHA256Digest: Decision]) throws -> LiveResult {
-        _ = try CellStore(folder: plan.folder, resumes: plan.resumes)
-        var digests: [[SHA256Digest]] = []
-        var (honest, opinions, asked) = try honestUsers()
-        digests.append(self.digests(asked))
-        let test = SubstituteTest(
-            pictures: opinions.pictures, labels: opinions.labels, victimLabels: opinions.victim)
-        var attacks: [LiveResult.Treatment] = []
-        for name in plan.attacks {
-            let (treatment, queries) = try attack(name, test)
-            attacks.append(treatment)
-            digests.append(self.digests(queries))
-        }
+        let store = try CellStore(folder: plan.folder, resumes: plan.resumes)
+        let key = key
+        let (honest, test) = try honestUsers(store, key)
+        var parts = [honest]
+        for name in plan.attacks { parts.append(try attack(name, test, store, key)) }
         let log = try decisions()
-        honest.percentiles = digests[0].compactMap { log[$0]?.percentile }
-        for index in attacks.indices {
-            attacks[index].percentiles = digests[index + 1].compactMap { log[$0]?.percentile }
+        for index in parts.indices {
+            parts[index].treatment.percentiles = parts[index].digests.compactMap { hex in
+                Hex.decode(hex).flatMap(SHA256Digest.init(bytes:)).flatMap { log[$0]?.percentile }
+            }
         }
+        let attacks = parts.dropFirst().map(\.treatment)
         return LiveResult(
-            url: plan.url, honest: honest, attacks: attacks,
-            advice: LiveAdvice(honest: honest, attacks: attacks, budget: plan.budget))
+            url: plan.url, honest: parts[0].treatment, attacks: attacks,
+            advice: LiveAdvice(honest: parts[0].treatment, attacks: attacks, budget: plan.budget))
+    }
+
+    // MARK: Kept parts
+
+    /// What came of one client.
+    private struct Part: Codable {
+        var treatment: LiveResult.Treatment
+        /// Of its queries, as the gateway's log has them.
+        var digests: [String]
+    }
+
+    /// What came of honest users, the rows of the pictures that substitutes are measured on, and the victim's opinion of these.
+    private struct HonestPart: Codable {
+        var part: Part
+        var rows: [Int]
+        var victim: [Int]
+    }
+
+    /// What tells whether a kept part is of these clients with these pictures, at this gateway. How the gateway was configured
+    /// nobody knows here: whoever resumes says that it is the same.
+    private var key: [String: String] {
+        [
+            "url": plan.url, "client": plan.client, "reference": referenceDigest,
+            "honest": "\(plan.honestCount) \(data.test.digest) \(Self.digest(data.testLabels))",
+            "proxy": "\(data.material.proxy.images.digest) \(Self.digest(data.material.proxy.labels))",
+            "own": "\(data.material.own.images.digest) \(data.material.seedCount)",
+        ]
+    }
+
+    private static func digest(_ labels: Labels?) -> String {
+        labels.map { SHA256.digest(of: "\($0.classes) \($0.values)").hex } ?? "-"
     }
 
     // MARK: Honest users
 
-    private typealias Opinions = (pictures: Tensor, labels: [Int], victim: [Int])
-
     /// What honest users got, and the pictures with classes that substitutes are measured on: the victim's opinion is the
     /// reference's or, without one, what the gateway answered.
-    private func honestUsers() throws -> (LiveResult.Treatment, Opinions, Tensor) {
+    private func honestUsers(
+        _ store: CellStore, _ key: [String: String]
+    ) throws -> (Part, SubstituteTest) {
         let pictures = data.test.canonical(0..<min(plan.honestCount, data.test.count), range: .signed)
+        var isKept: Bool? = true
+        var found = try store.value("live-honest", key) { () -> HonestPart in
+            isKept = nil
+            return try askHonestly(pictures)
+        }
+        found.part.treatment.isKept = isKept
+        let test = SubstituteTest(
+            pictures: pictures.gathering(rows: found.rows),
+            labels: found.rows.map { data.testLabels.values[$0] }, victimLabels: found.victim)
+        return (found.part, test)
+    }
+
+    private func askHonestly(_ pictures: Tensor) throws -> HonestPart {
         let oracle = try connect()
         let began = ContinuousClock.now
         var replies: [OracleReply] = []
@@ -115,31 +162,46 @@ package struct LiveRedTeam {
             }
             show(Evaluation.progress("honest users", row + 1, pictures.rows, began))
         }
-        let treatment = treatment(RunHistogram.honest, pictures, replies, oracle)
-        let rows: [Int]
-        let victim: [Int]
+        let part = Part(
+            treatment: treatment(RunHistogram.honest, pictures, replies, oracle), digests: digests(pictures))
         if let reference {
             let answers = reference.probabilities(pictures, workspace: workspace)
-            rows = Array(0..<pictures.rows)
-            victim = rows.map { answers.row($0).largest ?? 0 }
-        } else {
-            rows = replies.indices.filter { replies[$0].label != nil }
-            victim = rows.compactMap { replies[$0].label }
+            let rows = Array(0..<pictures.rows)
+            return HonestPart(part: part, rows: rows, victim: rows.map { answers.row($0).largest ?? 0 })
         }
-        let labels = rows.map { data.testLabels.values[$0] }
-        return (treatment, (pictures.gathering(rows: rows), labels, victim), pictures)
+        let rows = replies.indices.filter { replies[$0].label != nil }
+        return HonestPart(part: part, rows: rows, victim: rows.compactMap { replies[$0].label })
     }
 
     // MARK: Attacks
 
+    /// What came of an attack, now or in an earlier run.
     private func attack(
-        _ name: String, _ test: SubstituteTest
-    ) throws -> (LiveResult.Treatment, Tensor) {
+        _ name: String, _ test: SubstituteTest, _ store: CellStore, _ key: [String: String]
+    ) throws -> Part {
         let attack = AttackCatalogue.attack(
             named: name, material: data.material, budget: plan.budget, seed: plan.seed)
         guard let attack else {
             throw AttackError.unfit(attack: name, reason: "there is no attack of this name")
         }
+        var parts = attack.options.merging(key) { $1 }
+        parts["attack"] = name
+        parts["budget"] = "\(plan.budget)"
+        parts["seed"] = "\(plan.seed)"
+        parts["queries"] = data.material.queries[name]?.images.digest
+        var isKept: Bool? = true
+        var part = try store.value("live-attack", parts) { () -> Part in
+            isKept = nil
+            let (treatment, queries) = try run(attack, name, test)
+            return Part(treatment: treatment, digests: digests(queries))
+        }
+        part.treatment.isKept = isKept
+        return part
+    }
+
+    private func run(
+        _ attack: any Attack, _ name: String, _ test: SubstituteTest
+    ) throws -> (LiveResult.Treatment, Tensor) {
         let oracle = try connect()
         let path = "\(plan.folder)/traces/live-\(name)-\(plan.budget)-\(plan.seed).safetensors"
         let began = ContinuousClock.now
@@ -205,11 +267,11 @@ package struct LiveRedTeam {
 
     /// The digests that the gateway's log has for these queries: of what its decoder reads from the wire, where rounding to
     /// decimal numbers may have moved the last bit.
-    private func digests(_ queries: Tensor) -> [SHA256Digest] {
+    private func digests(_ queries: Tensor) -> [String] {
         let encoder = QueryEncoder(query), decoder = QueryDecoder(query)
-        return (0..<queries.rows).flatMap { row -> [SHA256Digest] in
+        return (0..<queries.rows).flatMap { row -> [String] in
             let batch = QueryBatch(shape: query.shape, values: Array(queries.row(row)))
-            return (try? decoder.decode(encoder.body(batch)))?.digests ?? []
+            return (try? decoder.decode(encoder.body(batch)))?.digests.map(\.hex) ?? []
         }
     }
 }

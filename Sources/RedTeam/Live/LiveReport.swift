@@ -54,11 +54,16 @@ package struct LiveReport: Sendable {
 
     /// What the table does not say of attacks that were resumed.
     private var takenUp: [String] {
-        result.attacks.compactMap { attack in
-            attack.takenUp.map {
-                "\($0) of the queries of \(attack.name) were asked before an interruption: their statuses, proofs, hashes and seconds are not in the table."
+        let kept = clients.filter { $0.isKept == true }.map(\.name)
+        let told =
+            kept.isEmpty
+            ? [] : ["Asked by an earlier run, and not again by this one: \(kept.joined(separator: ", "))."]
+        return told
+            + result.attacks.compactMap { attack in
+                attack.takenUp.map {
+                    "\($0) of the queries of \(attack.name) were asked before an interruption: their statuses, proofs, hashes and seconds are not in the table."
+                }
             }
-        }
     }
 
     private var clients: [LiveResult.Treatment] { [result.honest] + result.attacks }

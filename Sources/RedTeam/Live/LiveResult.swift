@@ -32,6 +32,8 @@ package struct LiveResult: Codable, Hashable, Sendable {
         /// Queries whose replies an interrupted run had got already. What these took, in `statuses`, proofs, hashes and
         /// seconds, nobody knows any more.
         package var takenUp: Int?
+        /// True where an earlier run asked all of them, and this one none.
+        package var isKept: Bool?
 
         /// The share of the queries that got an answer.
         package var answeredShare: Double { Double(answered) / Double(max(1, asked)) }

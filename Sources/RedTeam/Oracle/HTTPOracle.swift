@@ -121,6 +121,7 @@ package final class HTTPOracle: VictimOracle {
         case 200: return try read(answer, rows: batch.rows)
         case 403: return refusal(.rejected, batch.rows)
         case 428: return refusal(.challenged, batch.rows)
+        case 429 where Self.isBusy(status, answer): return refusal(.unavailable, batch.rows)
         case 429: return refusal(.limited, batch.rows)
         case 500...599: return refusal(.unavailable, batch.rows)
         default:
@@ -151,12 +152,23 @@ package final class HTTPOracle: VictimOracle {
             do throws(ClientError) {
                 let response = try exchange(body, proof)
                 statuses[response.status, default: 0] += 1
-                if response.status != 503 || attempt == manner.retries { return response }
+                guard Self.isBusy(response.status, response.body), attempt < manner.retries else {
+                    return response
+                }
             } catch {
                 if case .badRequest(let reason) = error { throw .cannotSend(reason) }
             }
         }
         return (503, [])
+    }
+
+    /// Whether the service had no room or time for a query, which a repetition may mend; 429 says so where others of the same client
+    /// were waiting.
+    private static func isBusy(_ status: Int, _ body: [UInt8]) -> Bool {
+        struct Problem: Decodable { let type: String }
+        guard status == 429 else { return status == 503 }
+        return (try? JSONDecoder().decode(Problem.self, from: Data(body)))?.type
+            == "urn:samegate:problem:crowding"
     }
 
     private struct ChallengeDocument: Decodable {

@@ -37,7 +37,9 @@ struct DemoCommand: ParsableCommand {
 
     @Option(
         name: .long,
-        help: "Where configuration, logs and example queries are put (default: a temporary directory).")
+        help:
+            "An empty directory to put configuration, key, logs and example queries (default: a temporary one)."
+    )
     var directory: String?
 
     func validate() throws {
@@ -51,6 +53,8 @@ struct DemoCommand: ParsableCommand {
         let stage = try DemoStage(
             folder: folder, model: model, bundle: bundle, config: config, gatewayPort: port)
         defer { stage.stop() }
+        // Not before the processes are started: they would inherit that these signals are ignored.
+        TerminationSignals.watch()
         print("victim      \(stage.victim)   (its own process, unprotected)")
         print("gateway     \(stage.gateway)   (configuration \(stage.configuration))")
         let accuracy = try DemoMeasurement.victimAccuracy(stage, traffic)
@@ -81,8 +85,10 @@ struct DemoError: Error, CustomStringConvertible {
 
 /// Where the demonstration puts its files.
 enum DemoFolder {
-    /// The directory at `path`, made where it is missing.
+    /// The directory at `path`, made where it is missing; one that holds anything is refused.
     static func made(_ path: String) throws -> String {
+        try OutputFolder.refuseOccupied(
+            path, "the demonstration would write its configuration and key over others")
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {

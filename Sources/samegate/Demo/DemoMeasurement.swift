@@ -1,3 +1,4 @@
+import ArgumentParser
 import Client
 import Foundation
 import HTTPWire
@@ -69,10 +70,11 @@ struct DemoMeasurement {
         return Double(right) / Double(max(traffic.testCount, 1))
     }
 
-    /// One predict call under a request id of its own.
+    /// One predict call under a request id of its own. **Throws** `ExitCode` 130 once the operator wants the end.
     static func send(
         _ body: [UInt8], _ id: String, _ client: HTTPClient, proof: (name: String, value: String)? = nil
     ) throws -> ClientResponse {
+        if TerminationSignals.hasCome { throw ExitCode(130) }
         var fields = HeaderList()
         try fields.add("Content-Type", "application/json")
         try fields.add("X-Request-Id", id)

@@ -1,10 +1,11 @@
 import Client
 import Foundation
 import HTTPWire
+import Service
 import Settings
 import Transport
 
-/// The victim and the gateway, each a process of its own.
+/// The victim and the gateway, each a process of its own, which ends with this one however that ends.
 final class DemoStage {
     /// Base URLs.
     let victim: String
@@ -45,10 +46,15 @@ final class DemoStage {
 
     deinit { stop() }
 
-    /// Ends both and waits for them. May be called more than once.
+    /// Ends both and waits for them; one that does not end in time is killed. May be called more than once.
     func stop() {
         for process in processes.reversed() where process.isRunning { process.terminate() }
-        for process in processes { process.waitUntilExit() }
+        let deadline = ContinuousClock.now + .seconds(60)
+        for process in processes {
+            while process.isRunning, ContinuousClock.now < deadline { usleep(10_000) }
+            if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+            process.waitUntilExit()
+        }
         processes = []
     }
 
@@ -63,6 +69,9 @@ final class DemoStage {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = arguments
+        // Each has a process group of its own: a Ctrl-C at the terminal is for this process alone.
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            [Parent.variable: "\(getpid())"]) { $1 }
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardInput = FileHandle.nullDevice

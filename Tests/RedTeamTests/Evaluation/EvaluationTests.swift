@@ -163,9 +163,8 @@ struct EvaluationTests {
         #expect(try evaluation(2).run().cells != first.cells)
     }
 
-    @Test("figures 6 and 7 fit a bundle for each point and measure honest pictures and every attack by it")
-    func studies() throws {
-        let folder = try ScratchFolder()
+    /// A bundle that is fitted in no time.
+    static var quickFit: FitOptions {
         var options = FitOptions(.small)
         options.terms = Calibration.defaultTerms
         options.auxiliary = .mlp(hidden: 8)
@@ -174,6 +173,13 @@ struct EvaluationTests {
         options.autoencoder.embedding = 8
         options.autoencoder.encoderDepth = 1
         options.autoencoder.heads = 2
+        return options
+    }
+
+    @Test("figures 6 and 7 fit a bundle for each point and measure honest pictures and every attack by it")
+    func studies() throws {
+        let folder = try ScratchFolder()
+        let options = Self.quickFit
         var points: [TrainingStudy.Point] = []
         for (axis, value) in [("epochs", 1), ("epochs", 4), ("embedding size", 4), ("embedding size", 16)] {
             var options = options

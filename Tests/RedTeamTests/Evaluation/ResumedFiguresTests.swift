@@ -37,14 +37,7 @@ struct ResumedFiguresTests {
 
     @Test("figures 6 and 7 are those of the attack's own options, whatever was kept under its name")
     func studies() throws {
-        var options = FitOptions(.small)
-        options.terms = Calibration.defaultTerms
-        options.auxiliary = .mlp(hidden: 8)
-        options.auxiliarySchedule.epochs = 1
-        options.holdout = 100
-        options.autoencoder.embedding = 8
-        options.autoencoder.encoderDepth = 1
-        options.autoencoder.heads = 2
+        var options = EvaluationTests.quickFit
         options.autoencoder.schedule.epochs = 1
         options.autoencoder.schedule.warmupEpochs = 0.25
         let study = TrainingStudy(

@@ -105,7 +105,7 @@ struct LiveTests {
 
     private static func team(
         _ url: String, _ reference: Classifier?, _ folder: ScratchFolder, attacks: [String],
-        pays: Bool = false
+        pays: Bool = false, resumes: Bool = false
     ) -> LiveRedTeam {
         let noise = SimpleQueries.uniformNoise(count: 60, image: image, seed: 1)
         var material = AttackMaterial(
@@ -115,6 +115,7 @@ struct LiveTests {
         material.training.epochs = 1
         var plan = LiveRedTeam.Plan(url: url, attacks: attacks, budget: 30, folder: folder.path)
         plan.honestCount = 40
+        plan.resumes = resumes
         return LiveRedTeam(
             plan: plan,
             data: .init(
@@ -145,19 +146,25 @@ struct LiveTests {
         }
     }
 
+    /// What comes of an attack after 40 honest queries, where so many queries in all are let through.
+    private static func limited(to burst: Int, _ attack: String) throws -> LiveResult {
+        let rates = "rates: {few: {cells: 1, per: 24h, burst: \(burst), by: network}}"
+        var result: LiveResult?
+        _ = try withGateway(bands: watching, mode: "observe", extra: ", rates: [few]", rates: rates) {
+            url, classifier, folder in
+            result = try team(url, classifier, folder, attacks: [attack]).run { [:] }
+        }
+        return try #require(result)
+    }
+
     @Test("an attack whose clean pictures are all refused has made no query, and none of them counts as one")
     func nothingToBeginWith() throws {
-        let rates = "rates: {few: {cells: 1, per: 24h, burst: 40, by: network}}"
-        _ = try Self.withGateway(bands: Self.watching, mode: "observe", extra: ", rates: [few]", rates: rates)
-        {
-            url, classifier, folder in
-            let result = try Self.team(url, classifier, folder, attacks: ["jbda"]).run { [:] }
-            #expect(result.honest.answered == 40)
-            let found = result.attacks[0]
-            #expect(found.asked == 0 && found.answered == 0 && found.refused.isEmpty)
-            #expect(found.statuses == ["429": 10])
-            #expect(result.advice.findings.contains { $0.contains("jbda made no query of its own") })
-        }
+        let result = try Self.limited(to: 40, "jbda")
+        #expect(result.honest.answered == 40)
+        let found = result.attacks[0]
+        #expect(found.asked == 0 && found.answered == 0 && found.refused.isEmpty)
+        #expect(found.statuses == ["429": 10])
+        #expect(result.advice.findings.contains { $0.contains("jbda made no query of its own") })
     }
 
     @Test("where nothing answers there is no account of a gateway, but an error with its address")
@@ -199,16 +206,27 @@ struct LiveTests {
         }
     }
 
+    @Test("what an earlier run has finished is not asked again where it is resumed, and the report says so")
+    func resumed() throws {
+        let lines = try Self.withGateway(bands: Self.watching, mode: "observe") { url, classifier, folder in
+            let names = ["noise-uniform", "noise-normal"]
+            let first = try Self.team(url, classifier, folder, attacks: [names[0]]).run { [:] }
+            #expect(first.honest.isKept == nil && first.attacks[0].isKept == nil)
+            let again = try Self.team(url, classifier, folder, attacks: names, resumes: true).run { [:] }
+            #expect(again.honest.isKept == true && again.attacks.map(\.isKept) == [true, nil])
+            var kept = again.attacks[0]
+            kept.isKept = nil
+            #expect(kept == first.attacks[0])
+            #expect(LiveReport(again).markdown.contains("Asked by an earlier run"))
+        }
+        #expect(lines.count == 40 + 30 + 30)
+    }
+
     @Test("429 is a refusal of its own")
     func limited() throws {
-        let rates = "rates: {few: {cells: 1, per: 24h, burst: 50, by: network}}"
-        _ = try Self.withGateway(bands: Self.watching, mode: "observe", extra: ", rates: [few]", rates: rates)
-        {
-            url, classifier, folder in
-            let result = try Self.team(url, classifier, folder, attacks: ["noise-normal"]).run { [:] }
-            #expect(result.honest.answered == 40)
-            #expect(result.attacks[0].answered == 10 && result.attacks[0].refused == ["limited": 20])
-        }
+        let result = try Self.limited(to: 50, "noise-normal")
+        #expect(result.honest.answered == 40)
+        #expect(result.attacks[0].answered == 10 && result.attacks[0].refused == ["limited": 20])
     }
 
     @Test(
