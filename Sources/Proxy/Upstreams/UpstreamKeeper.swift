@@ -119,8 +119,13 @@ private final class ServerWatch {
 
     private func record(_ outcome: HealthProbe.Outcome) {
         // Counted last: who has seen the count sees the verdict.
-        let counter = outcome == nil ? server.counters.checksPassed : server.counters.checksFailed
-        defer { counter.wrappingAdd(1, ordering: .releasing) }
+        defer {
+            if outcome == nil {
+                server.counters.checksPassed.wrappingAdd(1, ordering: .releasing)
+            } else {
+                server.counters.checksFailed.wrappingAdd(1, ordering: .releasing)
+            }
+        }
         guard let health = tally?.record(isGood: outcome == nil) else { return }
         let old = server.standing.health
         server.standing.set(health, at: loop.now)
