@@ -34,6 +34,9 @@ public struct HeaderList: Sendable {
         for (name, value) in pairs { try add(name, value) }
     }
 
+    /// The memory that it takes. **Units**: bytes.
+    var capacity: Int { arena.capacity + entries.capacity * MemoryLayout<Entry>.stride }
+
     /// How many fields there are.
     @inlinable package var count: Int { entries.count }
 

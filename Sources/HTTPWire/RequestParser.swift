@@ -37,9 +37,15 @@ package struct RequestParser: Sendable {
     /// A body already declared larger makes the next step fail with `.bodyTooLarge`.
     package mutating func limitBody(to bytesMax: UInt64) { body.bytesMax = bytesMax }
 
-    /// Gives back the memory kept for the next head, for connections that turn idle.
-    package mutating func releaseMemory() {
-        guard stage == .startLine else { return }
+    /// The memory that the last head takes, and the next one will. **Units**: bytes.
+    package var heldBytes: Int {
+        head.fields.capacity + head.target.bytes.capacity + reader.fields.capacity
+            + body.trailers.fields.capacity
+    }
+
+    /// Gives back the memory kept for the next head where it is more than so many bytes, for connections that turn idle.
+    package mutating func releaseMemory(beyond bytes: Int = 0) {
+        guard stage == .startLine, heldBytes > bytes else { return }
         head = RequestHead(method: .get, target: RequestTarget())
         reader = HeadReader()
         emptyLines = 0

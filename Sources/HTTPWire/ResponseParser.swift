@@ -40,9 +40,14 @@ package struct ResponseParser: Sendable {
     /// Replaces the body limit for the response whose head was just read.
     package mutating func limitBody(to bytesMax: UInt64) { body.bytesMax = bytesMax }
 
-    /// Gives back the memory kept for the next head, for connections that turn idle.
-    package mutating func releaseMemory() {
-        guard stage == .idle else { return }
+    /// The memory that the last head takes, and the next one will. **Units**: bytes.
+    package var heldBytes: Int {
+        head.fields.capacity + reader.fields.capacity + body.trailers.fields.capacity
+    }
+
+    /// Gives back the memory kept for the next head where it is more than so many bytes, for connections that turn idle.
+    package mutating func releaseMemory(beyond bytes: Int = 0) {
+        guard stage == .idle, heldBytes > bytes else { return }
         head = ResponseHead(status: 0)
         reader = HeadReader()
         body = BodyReader()

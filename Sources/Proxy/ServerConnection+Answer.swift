@@ -69,14 +69,15 @@ extension ServerConnection {
         if closesAfterAnswer { return linger() }
         phase = .reading
         changeGeneration()
-        awaitHead()
+        if isOpen, phase == .reading { awaitHead() }
     }
 
-    /// The client's time for its next request runs from now.
+    /// The client's time for its next request runs from now; a long head's memory is not kept for it.
     func awaitHead() {
         let idle = shard.isDraining ? shard.idleGrace : limits.keepAliveTimeout
         let isBegun = !held.isEmpty || !parser.isBetweenMessages
         headDeadline = loop.now.advanced(by: isBegun ? limits.headTimeout : idle)
+        parser.releaseMemory(beyond: Self.keptHeadBytes)
     }
 
     func releaseExchange() {

@@ -42,9 +42,13 @@ extension ServerConnection {
 
     // MARK: Memory
 
+    /// So much of a head's memory a connection keeps between its requests, and does not count. **Units**: bytes.
+    static let keptHeadBytes = 2_048
+
     /// The memory that its bytes take, in both directions.
     private var bufferBytes: Int {
-        held.capacity + outputCapacity + exchange.handedBytes + (exchange.rare?.bytes ?? 0)
+        held.capacity + outputCapacity + max(0, parser.heldBytes - Self.keptHeadBytes)
+            + exchange.handedBytes + (exchange.rare?.bytes ?? 0)
             + (exchange.upstream?.bufferCapacity ?? tunnel?.waitingCapacity ?? 0)
     }
 

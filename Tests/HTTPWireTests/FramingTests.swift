@@ -142,6 +142,28 @@ struct FramingTests {
         #expect(feeder.seen.count == 4)
     }
 
+    @Test("what a long head took is told, and given back where it is more than is to be kept")
+    func releasesLongHeads() {
+        let value = String(repeating: "v", count: 10_000)
+        var requests = Feeder<RequestParser>()
+        requests.feed(Array("GET /\(value.prefix(4_000)) HTTP/1.1\r\nHost: h\r\nA: \(value)\r\n\r\n".utf8))
+        #expect(requests.parser.heldBytes >= 14_000)
+        requests.parser.releaseMemory(beyond: 100_000)
+        #expect(requests.parser.heldBytes >= 14_000)
+        requests.parser.releaseMemory(beyond: 2_000)
+        #expect(requests.parser.heldBytes == 0)
+        var answers = ResponseParser()
+        answers.begin(method: .get)
+        let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: \(value)\r\n\r\n".utf8)
+        let head = answers.next(answer.span)
+        #expect(head.event == .head && answers.heldBytes >= 10_000)
+        let rest = Array(answer[head.consumed...])
+        let end = answers.next(rest.span).event
+        #expect(end == .end)
+        answers.releaseMemory(beyond: 2_000)
+        #expect(answers.heldBytes == 0)
+    }
+
     @Test("head and trailers of an unfinished or failed message can be looked at without harm")
     func looksAreHarmless() {
         let message =

@@ -120,6 +120,27 @@ struct OverloadTests {
         origin.stop()
     }
 
+    @Test("a long head counts while its request lasts; between requests no connection keeps its memory")
+    func longHeads() throws {
+        let asked = Kept()
+        let server = try ServerUnderTest { exchange in asked.exchanges.withLock { $0.append(exchange) } }
+        let value = String(repeating: "v", count: 14_000)
+        let counted = 2 * value.utf8.count - ServerConnection.keptHeadBytes
+        let clients = (0..<8).map { _ in server.connect() }
+        for round in 1...2 {
+            for client in clients {
+                client.send("GET / HTTP/1.1\r\nHost: x\r\nA: \(value)\r\nB: \(value)\r\n\r\n")
+            }
+            #expect(eventually("round \(round)") { asked.count == round * clients.count })
+            #expect(
+                eventually { server.server.counters.bufferedBytes >= clients.count * counted })
+            asked.answerAll()
+            for client in clients { #expect(client.answer()?.body == "late") }
+            #expect(eventually { server.server.counters.bufferedBytes == 0 })
+        }
+        server.stop()
+    }
+
     @Test("heads that never end share the same memory")
     func heads() throws {
         var limits = ProxyLimits()

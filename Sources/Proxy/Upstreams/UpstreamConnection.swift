@@ -95,7 +95,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
     }
 
     /// The memory of bytes on their way, in both directions.
-    var bufferCapacity: Int { outputCapacity + held.capacity }
+    var bufferCapacity: Int {
+        outputCapacity + held.capacity + max(0, parser.heldBytes - ServerConnection.keptHeadBytes)
+    }
 
     /// Lends the answer's head without a copy.
     func lendHead(_ body: (ResponseHead) -> Void) { parser.lendHead(body) }
@@ -336,7 +338,9 @@ final class UpstreamConnection: StreamChannel, @unchecked Sendable {
         if pool.server.isBalanced { pool.server.noteAnswer(status: parser.head.status, at: loop.now) }
         client.upstreamEnd(self)
         guard isOpen else { return }
-        if isReusable { pool.release(self) } else { close() }
+        guard isReusable else { return close() }
+        parser.releaseMemory(beyond: ServerConnection.keptHeadBytes)
+        pool.release(self)
     }
 
     // MARK: Failing
