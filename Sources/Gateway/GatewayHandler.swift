@@ -57,7 +57,7 @@ final class GatewayHandler: RequestHandler {
 
     private func serve(_ exchange: Exchange, _ route: Route) {
         exchange.mark(route.number)
-        if !route.limits.isEmpty, let limits = route.limits[exchange.listener] { exchange.limit(to: limits) }
+        if let limits = route.limitSet(at: exchange.listener) { exchange.limit(to: limits) }
         var note = RequestNote()
         note.trace = services.tracer.adopt(exchange)
         if let authentication = services.authentication {

@@ -149,7 +149,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
     /// Begins the next exchange.
     func nextSerial() { serial += 1 }
 
-    /// Takes up the shard's generation where no request is begun.
+    /// Takes up the shard's generation where no request is begun, and ends where that has no such listener.
     func changeGeneration() {
         guard generation.number != shard.generation.number, phase == .reading, parser.isBetweenMessages else {
             return
@@ -159,6 +159,7 @@ final class ServerConnection: StreamChannel, @unchecked Sendable {
         parser = RequestParser(limits: limits.request)
         isTrusted = generation.settings.trust.contains(peer)
         sender = nil
+        if !shard.serves(source) { drain(keepingIdle: false) }
     }
 
     /// What is said upstream of who sends its requests.

@@ -78,13 +78,22 @@ final class ServerShard: @unchecked Sendable {
         }
     }
 
-    /// Accepts no longer from these.
+    /// Accepts no longer from these; their connections end with their present request, or now where none is under way.
     func stopAccepting(from sources: [Listener]) {
         loop.assertOnLoop()
         for share in listeners where sources.contains(where: { $0.isSameSocket(as: share.listener) }) {
             share.channel?.stop()
         }
         listeners.removeAll { share in sources.contains { $0.isSameSocket(as: share.listener) } }
+        for connection in connections where !serves(connection.source) {
+            connection.drain(keepingIdle: false)
+        }
+    }
+
+    /// Whether a listener's connections may bring requests after the present one: a reload may have removed it. A drain sees to
+    /// them itself.
+    func serves(_ source: Listener) -> Bool {
+        isDraining || listeners.contains { $0.listener.isSameSocket(as: source) }
     }
 
     /// Serves new exchanges by `next` from here on, and new connections by the TLS of `kept`. Connections between two
@@ -117,6 +126,7 @@ final class ServerShard: @unchecked Sendable {
     func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener) {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
         let connection = ServerConnection(shard: self, owning: raw, peer: peer, source: source)
+        connection.closesAfterAnswer = !serves(source)
         connection.place = connections.count
         connections.append(connection)
         do throws(TransportError) {
@@ -171,7 +181,9 @@ final class ServerShard: @unchecked Sendable {
             return remove(connection)
         }
         connection.resume()
-        if isDraining { connection.drain(keepingIdle: idleGrace > .zero) }
+        if isDraining || !serves(moved.source) {
+            connection.drain(keepingIdle: isDraining && idleGrace > .zero)
+        }
     }
 
     /// Gives a connection between two requests to another loop where this one has no rest and the other has.

@@ -85,6 +85,47 @@ struct LifecycleTests {
         #expect(done.wait(timeout: .now() + .seconds(10)) == .success)
     }
 
+    @Test("a listener that is taken away lets its connections finish, with Connection: close, and no more")
+    func removedListener() throws {
+        let kept = Kept()
+        let goOn = DispatchSemaphore(value: 0)
+        let origin = ScriptedUpstream { connection, _ in
+            _ = connection.receive(through: "\r\n\r\n")
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+            goOn.wait()
+            connection.send("half")
+            _ = connection.receive()
+        }
+        let upstream = origin.upstream()
+        let server = try ServerUnderTest { exchange in
+            switch exchange.request.target.path {
+            case "/wait": kept.keep(exchange)
+            case "/stream": exchange.stream(to: upstream)
+            default: exchange.respond(plain("x"))
+            }
+        }
+        let (idle, busy, begun) = (server.connect(), server.connect(), server.connect())
+        idle.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(idle.answer()?.status == 200)
+        busy.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
+        begun.send("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(begun.receive(through: "half") != nil)
+        #expect(eventually { kept.count == 1 })
+        let other = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
+        try server.server.apply(listeners: [other], settings: ProxySettings(), handler: server.handler)
+        #expect(idle.receive() == nil)
+        kept.each { $0.respond(plain("done")) }
+        let answer = try #require(busy.answer())
+        #expect(answer.body == "done" && answer.field("connection") == "close")
+        busy.close()
+        goOn.signal()
+        #expect(begun.receiveAll() == "half")
+        #expect(server.ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n")?.body == "x")
+        server.stop()
+        upstream.close()
+        origin.stop()
+    }
+
     @Test("drain cuts what is left after its deadline")
     func drainDeadline() throws {
         let kept = Kept()

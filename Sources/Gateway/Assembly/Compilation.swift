@@ -57,14 +57,15 @@ struct LimitTable {
     }
 
     /// The limits of a route by the name of the listener that its request came in at; empty without any of its own. What a
-    /// route leaves out is as the listener has it.
+    /// route leaves out is as the listener has it; under an empty name as all have it, for a listener that is removed.
     func limits(of route: RouteSettings) -> [String: LimitSet] {
         guard let own = route.limits, !own.given.isEmpty else { return [:] }
         let pairs = settings.listeners.map { listener in
             let common = listener.limits?.applied(to: settings.limits) ?? settings.limits
             return (Self.name(of: listener.address), LimitSet(ProxyLimits(own.applied(to: common))))
         }
-        return Dictionary(pairs) { first, _ in first }
+        let others = ("", LimitSet(ProxyLimits(own.applied(to: settings.limits))))
+        return Dictionary(pairs + [others]) { first, _ in first }
     }
 
     /// As `Transport.Listener` has it.

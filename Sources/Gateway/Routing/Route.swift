@@ -27,7 +27,7 @@ final class Route: Sendable {
     private let clients: [String]
     /// What its requests are charged to.
     let rates: [RateLimitRule]
-    /// Its own limits by the name of the listener; empty where it has none.
+    /// Its own limits by the name of the listener, under an empty name those of any other; empty where it has none.
     let limits: [String: LimitSet]
     /// Which answers are compressed; nil for none.
     let compression: CompressionRule?
@@ -67,6 +67,11 @@ final class Route: Sendable {
 
     /// Whether the route holds something back that a request must not get around by falling through to another route.
     var isGuarded: Bool { protection != nil || authenticate == .required }
+
+    /// Its own limits for a request that came in at this listener; nil where it has none.
+    func limitSet(at listener: @autoclosure () -> String) -> LimitSet? {
+        limits.isEmpty ? nil : limits[listener()] ?? limits[""]
+    }
 
     /// Whether the client of this account may use the route.
     func admits(_ account: String) -> Bool {
