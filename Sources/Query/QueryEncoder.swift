@@ -1,7 +1,8 @@
 /// Makes a request body of the route's protocol, for clients of a victim or a gateway.
 ///
 /// What the decoder of the same format reads from it is the batch again, to within the rounding of the change of
-/// range (exactly, where the range is −1…1).
+/// range (exactly, where the range is −1…1). Levels of 8-bit pictures are the range's own numbers to the last bit, and
+/// integers where the range makes them whole, as 0…255 does.
 package struct QueryEncoder: Sendable {
     /// What the endpoint expects.
     package let format: QueryFormat
@@ -48,7 +49,8 @@ package struct QueryEncoder: Sendable {
         for (wire, canonical) in order.canonicalIndices.enumerated() {
             if wire > 0 { text.append(UInt8(ascii: ",")) }
             append(bracket: UInt8(ascii: "["), at: wire, of: dimensions, to: &text)
-            JSONNumber.append(format.range.wire(row[row.startIndex + canonical]), to: &text)
+            let value = format.range.wire(row[row.startIndex + canonical])
+            JSONNumber.append(value, asWhole: format.range.levelsAreWhole, to: &text)
             append(bracket: UInt8(ascii: "]"), at: wire + 1, of: dimensions, to: &text)
         }
     }

@@ -80,12 +80,17 @@ package struct ValueRange: Hashable, Sendable {
     package let high: Double
     /// Canonical units in one wire unit.
     private let scale: Double
+    /// Whether every level of an 8-bit picture is a whole number on the wire, as in 0…255. A Float has all of them exactly.
+    let levelsAreWhole: Bool
 
     /// The interval from `low` to `high`.
     package init(low: Double, high: Double) {
         self.low = low
         self.high = high
         scale = 2 / (high - low)
+        levelsAreWhole =
+            low == low.rounded() && (high - low).truncatingRemainder(dividingBy: 255) == 0
+            && max(abs(low), abs(high)) <= 0x1p24
     }
 
     /// The canonical value of a wire value.
@@ -94,6 +99,15 @@ package struct ValueRange: Hashable, Sendable {
     @inline(__always)
     func canonical(_ wire: Float) -> Float { Float((Double(wire) - low) * scale - 1) + 0 }
 
-    /// The wire value of a canonical value, to within rounding.
-    func wire(_ canonical: Float) -> Float { Float(low + (Double(canonical) + 1) / 2 * (high - low)) }
+    /// The wire value of a canonical value, to within rounding; exactly the same where the range is −1…1.
+    ///
+    /// What is an 8-bit level but for the rounding of canonical Floats becomes that level's own number: 3 of 0…255, not
+    /// 2.9999998. A ten-thousandth of a level is ten such roundings, and less than the steps of any attack.
+    func wire(_ canonical: Float) -> Float {
+        if low == -1, high == 1 { return canonical + 0 }
+        let levels = (Double(canonical) + 1) / 2 * 255
+        let nearest = levels.rounded()
+        let level = abs(levels - nearest) < 1e-4 ? nearest : levels
+        return Float(low + level * (high - low) / 255)
+    }
 }

@@ -133,6 +133,61 @@ struct QueryDecoderTests {
         #expect(zip(again, values).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
+    /// The oracle is the change of range in double precision, rounded once.
+    @Test(
+        "the 256 levels of 8-bit pictures are the range's own numbers, however canonical values were rounded",
+        arguments: [
+            (0, 1), (-1, 1), (0, 255), (-128, 127), (0, 510), (0, 100), (-0.5, 0.5), (-2.1179, 2.64),
+        ] as [(Double, Double)])
+    func levels(low: Double, high: Double) throws {
+        let format = QueryFormat.make(low: low, high: high, shape: (1, 16, 16))
+        let expected = (0...255).map { Float(low + (high - low) * Double($0) / 255) }
+        for canonical: (Float) -> Float in [
+            { -1 + 2 * ($0 / 255) }, { $0 / 127.5 - 1 }, { $0 * (2 / 255) - 1 },
+        ] {
+            let values = (0...255).map { canonical(Float($0)) }
+            let wire = values.map(format.range.wire)
+            if (low, high) == (-1, 1) {
+                #expect(wire == values, "nothing to change")
+            } else {
+                #expect(wire == expected)
+            }
+            let batch = QueryBatch(shape: format.shape, values: values)
+            let read = try QueryDecoder(format).decode(QueryEncoder(format).body(batch)).values
+            #expect(zip(read, values).allSatisfy { abs($0 - $1) < 4e-7 })
+            let levels = read.map { Int((($0 + 1) * 127.5).rounded()) }
+            #expect(levels == Array(0...255))
+        }
+    }
+
+    @Test("levels are written as integers where the range makes them whole, and only there")
+    func wholeLevels() {
+        func body(_ low: Double, _ high: Double, _ values: [Float]) -> String {
+            let format = QueryFormat.make(low: low, high: high, shape: (1, 1, 4))
+            let batch = QueryBatch(shape: format.shape, values: values)
+            return String(decoding: QueryEncoder(format).body(batch), as: UTF8.self)
+        }
+        let levels = [0, 3, 64, 255].map { -1 + 2 * (Float($0) / 255) }
+        #expect(body(0, 255, levels) == #"{"instances":[[[[0],[3],[64],[255]]]]}"#)
+        #expect(body(-128, 127, levels) == #"{"instances":[[[[-128],[-125],[-64],[127]]]]}"#)
+        #expect(body(0, 510, levels) == #"{"instances":[[[[0],[6],[128],[510]]]]}"#)
+        #expect(body(0, 1, [-1, 0, 1, 3]) == #"{"instances":[[[[0.0],[0.5],[1.0],[2.0]]]]}"#)
+        #expect(body(-1, 1, [-1, -0.0, 1, 3]) == #"{"instances":[[[[-1.0],[0.0],[1.0],[3.0]]]]}"#)
+        #expect(body(0, 255, [0, 3, -3, 1e30]) == #"{"instances":[[[[127.5],[510],[-255],[1.275e+32]]]]}"#)
+    }
+
+    @Test("what lies between levels is not moved to one")
+    func betweenLevels() {
+        let range = ValueRange(low: 0, high: 255)
+        for level in stride(from: 0.0, through: 254, by: 1) {
+            for share in [0.001, 0.01, 0.5, 0.99, 0.999] {
+                let canonical = Float((level + share) / 127.5 - 1)
+                let exact = (Double(canonical) + 1) * 127.5
+                #expect(abs(Double(range.wire(canonical)) - exact) <= exact * 0x1p-24)
+            }
+        }
+    }
+
     @Test("digests are what an independent program computes from their definition")
     func golden() {
         // Python: sha256(b"samegate row 1" + pack("<QQQ", 1, 2, 3) + pack("<6f", *values)), then
