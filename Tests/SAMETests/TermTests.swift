@@ -189,6 +189,9 @@ import Testing
         }
         let all = terms(.distribution([0.25, 0.25, 0.5]))
         #expect(all.doubt == 0.5 && all.deviation != nil)
+        // The sum is taken in Double: an answer whose largest probability a Float rounds to 1 is not without doubt.
+        let sure = terms(.distribution([1, 2e-9, 1e-9])).doubt ?? 0
+        #expect(abs(sure / 3e-9 - 1) < 1e-6)
         let some = terms(.confidence(0.75))
         #expect(some.doubt == 0.25 && some.deviation == nil)
         #expect(terms(.nothing).doubt == nil && terms(.distribution([1, 1, 1])).doubt == nil)

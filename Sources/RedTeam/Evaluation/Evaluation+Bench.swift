@@ -119,6 +119,8 @@ extension Evaluation {
         encoder.outputFormatting = [.sortedKeys]
         hasher.update(Array((try? encoder.encode(bundle.manifest.calibration)) ?? Foundation.Data()))
         hasher.update("\(plan.alpha) \(plan.components) \(plan.outliers?.images.digest ?? "-") ")
+        // 1 − p was a difference of Floats before: kept figures of it are others.
+        hasher.update("1 − p of logits ")
         hasher.update(plan.exposure.fingerprint + material + data.test.digest + labelsDigest(data.testLabels))
         return hasher.finish().hex
     }

@@ -113,7 +113,7 @@ package struct ScoreBench: Sendable {
         let examined = plan.examine(queries, seeds: scorer.seeds(queries), arena: arena)
         let logits = victim.logits(queries, workspace: workspace)
         let answers = Classifier.probabilities(logits: logits)
-        let exposed = exposed?.probabilities(queries, workspace: workspace)
+        let exposed = exposed?.logits(queries, workspace: workspace)
         let disagreement = ensemble?.disagreement(queries, workspace: workspace)
         return (0..<queries.rows).map { index in
             let answer = Array(answers.row(index))
@@ -122,11 +122,11 @@ package struct ScoreBench: Sendable {
             let picture = queries.row(index)
             var scores: [ScoreKind: Double] = [
                 .ours: found.raw, .same: alpha * loss + (1 - alpha) * deviation, .sameX: loss,
-                .sameY: deviation, .msp: AnswerScores.maximumSoftmax(answer[...]),
+                .sameY: deviation, .msp: AnswerScores.maximumSoftmax(logits: logits.row(index)),
                 .energy: AnswerScores.energy(logits: logits.row(index)), .pixels: pixels.score(picture),
                 .pca: components.residual(picture),
             ]
-            scores[.oe] = exposed.map { AnswerScores.maximumSoftmax($0.row(index)) }
+            scores[.oe] = exposed.map { AnswerScores.maximumSoftmax(logits: $0.row(index)) }
             scores[.edm] = disagreement?[index]
             return Row(
                 surprise: found.surprise, scores: scores, terms: found.values,

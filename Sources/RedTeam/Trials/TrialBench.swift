@@ -62,7 +62,7 @@ struct TrialBench {
             var found = Self.departures(v, a)
             found[.ownDeviation] = Self.divergence(Self.doubles(own.row(row)), a)
             found[.labelled] = taught.map { Self.divergence(v, Self.doubles($0.row(row))) }
-            found[.doubt] = AnswerScores.maximumSoftmax(answers.row(row))
+            found[.doubt] = AnswerScores.maximumSoftmax(logits: victimLogits.row(row))
             found[.victimEnergy] = AnswerScores.energy(logits: victimLogits.row(row))
             found[.victimMargin] = Self.margin(Self.doubles(victimLogits.row(row)))
             found[.margin] = Self.margin(Self.doubles(logits.row(row)))

@@ -60,12 +60,30 @@ struct BaselineTests {
     /// Energy of logits (1, 2, 3): −ln(e + e² + e³) = −3.40760596.
     @Test("scores of the answer alone, worked by hand")
     func answers() {
-        #expect(abs(AnswerScores.maximumSoftmax([0.2, 0.7, 0.1]) - 0.3) < 1e-7)
+        #expect(abs(AnswerScores.maximumSoftmax(probabilities: [0.2, 0.7, 0.1]) - 0.3) < 1e-7)
+        #expect(abs(AnswerScores.maximumSoftmax(logits: [1, 2, 3]) - 0.3347590442) < 1e-9)
         #expect(abs(AnswerScores.energy(logits: [1, 2, 3]) + 3.4076059644) < 1e-9)
         #expect(abs(AnswerScores.energy(logits: [1001, 1002, 1003]) + 1003.4076059644) < 1e-6)
         let mean = (log(0.2) + log(0.7) + log(0.1)) / 3
         #expect(abs(AnswerScores.energy(probabilities: [0.2, 0.7, 0.1]) - mean) < 1e-6)
         #expect(AnswerScores.energy(probabilities: [1, 0]).isFinite)
+    }
+
+    /// In Double: e⁻²⁰ = 2.06115362e-9 and e⁻⁶⁰ = 8.75651076e-27, each of which a Float's 1 − p makes 0.
+    @Test("1 − p of confident answers is no tie at 0, and orders them as their logits do")
+    func confidentAnswers() {
+        let sure = AnswerScores.maximumSoftmax(logits: [20, 0, -100])
+        let surer = AnswerScores.maximumSoftmax(logits: [0, 60, 0])
+        #expect(abs(sure / 2.0611536e-9 - 1) < 1e-7)
+        #expect(abs(surer / (2 * 8.7565107627e-27) - 1) < 1e-9)
+        let rows: [Float] = [1, 2e-9, 1e-9, 1e-12, 3e-12, 1]
+        #expect(abs(AnswerScores.maximumSoftmax(probabilities: rows[0..<3]) / 3e-9 - 1) < 1e-6)
+        #expect(abs(AnswerScores.maximumSoftmax(probabilities: rows[3..<6]) / 4e-12 - 1) < 1e-6)
+        // Of several largest only one is the answer.
+        #expect(AnswerScores.maximumSoftmax(probabilities: [0.5, 0.5]) == 0.5)
+        #expect(AnswerScores.maximumSoftmax(logits: [7, 7, 7, 7]) == 0.75)
+        #expect(AnswerScores.maximumSoftmax(logits: [1000, 0]) == 0)
+        #expect(AnswerScores.maximumSoftmax(logits: [3]) == 0)
     }
 
     // MARK: Principal components

@@ -69,8 +69,8 @@ struct ExposureTests {
         let (mine, foreign) = (own.pictures(at: 0..<100), outliers.pictures(at: 0..<100))
         let exposed = try training.exposed(own: own, outliers: outliers, seed: 1, workspace: Workspace())
         func doubt(_ pictures: Tensor) -> [Double] {
-            let answers = exposed.probabilities(pictures, workspace: Workspace())
-            return (0..<pictures.rows).map { AnswerScores.maximumSoftmax(answers.row($0)) }
+            let logits = exposed.logits(pictures, workspace: Workspace())
+            return (0..<pictures.rows).map { AnswerScores.maximumSoftmax(logits: logits.row($0)) }
         }
         let byExposure = try #require(DetectionMetrics(attack: doubt(foreign), benign: doubt(mine)))
         #expect(byExposure.auroc > 0.99)
