@@ -3,7 +3,9 @@ import Tensor
 /// Each channel brought to mean 0 and variance 1, then scaled and shifted, as PyTorch's `BatchNorm2d`.
 ///
 /// Training uses the batch's statistics and moves the running ones toward them; otherwise the running ones are
-/// used, so that a result does not depend on the batch it came in.
+/// used, so that a result does not depend on the batch it came in. One value a channel, as the last picture of an epoch
+/// has whose maps have shrunk to one pixel, has no variance: PyTorch refuses it; here it is trained on with the running
+/// statistics, which stay as they are.
 package final class BatchNorm: Module {
     package let weight: Parameter
     package let bias: Parameter
@@ -33,7 +35,8 @@ package final class BatchNorm: Module {
     package func forward(_ x: FeatureMap, _ pass: Pass) -> FeatureMap {
         let y = FeatureMap(
             pass.activation(x.activation.rows, channels), images: x.images, height: x.height, width: x.width)
-        let statistics = pass.trains ? batchStatistics(x.activation, pass) : runningStatistics(pass)
+        let usesBatch = pass.trains && x.activation.rows > 1
+        let statistics = usesBatch ? batchStatistics(x.activation, pass) : runningStatistics(pass)
         let (scale, shift) = (
             pass.workspace.arena.allocate(channels), pass.workspace.arena.allocate(channels)
         )
@@ -42,7 +45,9 @@ package final class BatchNorm: Module {
             shift[c] = bias.values[c] - statistics.mean[c] * scale[c]
         }
         apply(x.activation.values, scale, shift, y.activation.values, x.activation.rows, pass)
-        pass.record { self.backward(x.activation, y.activation, statistics, scale, pass) }
+        pass.record {
+            self.backward(x.activation, y.activation, statistics, scale, usesBatch: usesBatch, pass)
+        }
         return y
     }
 
@@ -57,7 +62,7 @@ package final class BatchNorm: Module {
         return (mean, rstd)
     }
 
-    /// The batch's mean and 1/√(variance + ε); moves the running ones (the variance unbiased, as PyTorch's is).
+    /// The mean and 1/√(variance + ε) of a batch of several rows; moves the running ones (the variance unbiased, as PyTorch's is).
     private func batchStatistics(_ x: Activation, _ pass: Pass) -> Statistics {
         let (mean, rstd) = (pass.workspace.arena.allocate(channels), pass.workspace.arena.allocate(channels))
         let count = Float(x.rows)
@@ -67,7 +72,7 @@ package final class BatchNorm: Module {
         moments(x, around: mean, pass) { c, _, squares in
             let variance = squares / count
             rstd[c] = 1 / (variance + epsilon).squareRoot()
-            let unbiased = squares / max(count - 1, 1)
+            let unbiased = squares / (count - 1)
             runningMean.values[c] += momentum * (mean[c] - runningMean.values[c])
             runningVariance.values[c] += momentum * (unbiased - runningVariance.values[c])
         }
@@ -104,7 +109,7 @@ package final class BatchNorm: Module {
 
     private func backward(
         _ x: Activation, _ y: Activation, _ statistics: Statistics, _ scale: UnsafeMutablePointer<Float>,
-        _ pass: Pass
+        usesBatch: Bool, _ pass: Pass
     ) {
         let dy = pass.gradient(of: y)
         let (dx, accumulate) = pass.sink(for: x)
@@ -124,12 +129,13 @@ package final class BatchNorm: Module {
                 let dgamma = (products[c] - mean * sums[c]) * rstd
                 weight.gradient[c] += dgamma
                 bias.gradient[c] += sums[c]
+                guard usesBatch else { continue }
                 slope[c] = -scale[c] * rstd * dgamma / count
                 constant[c] = -scale[c] * sums[c] / count - slope[c] * mean
             }
         }
         apply(dy, scale, constant, dx, x.rows, pass, accumulate: accumulate)
-        if pass.trains {
+        if usesBatch {
             let zero = arena.zeros(channels)
             apply(x.values, slope, zero, dx, x.rows, pass, accumulate: true)
         }

@@ -88,6 +88,16 @@ import Testing
         }
     }
 
+    @Test("BatchNorm in training on one value a channel, where the running statistics are constants")
+    func batchNormOfOne() {
+        let norm = BatchNorm("b", 3)
+        check(norm, 1, 3) { x, pass in
+            norm.runningVariance.fill { 0.3 }
+            return norm.forward(pass.featureMap(x, ImageShape(channels: 3, height: 1, width: 1)), pass)
+                .activation
+        }
+    }
+
     @Test("GELU, residual, pools and flatten")
     func functions() {
         let shape = ImageShape(channels: 2, height: 5, width: 4)

@@ -30,6 +30,37 @@ import Testing
         #expect(worst(read(y.values, y.count), try dump["batchnorm.evaluated"]) < 1e-5)
     }
 
+    /// With the running statistics of a fresh layer, mean 0 and variance 1, y = x / √(1 + ε).
+    @Test(
+        "one value a channel has no variance: training leaves the running statistics, and does not lose the value"
+    )
+    func batchNormOfOne() {
+        let norm = BatchNorm("", 2)
+        let (one, two) = (
+            Tensor(shape: [1, 2], values: [3, -5]), Tensor(shape: [2, 2], values: [3, -5, 1, 1])
+        )
+        func trained(_ x: Tensor) -> [Float] {
+            let pass = Pass(.training, Workspace())
+            defer { pass.end() }
+            let shape = ImageShape(channels: 2, height: 1, width: 1)
+            let y = pass.flatten(norm.forward(pass.featureMap(pass.input(x), shape), pass))
+            return read(y.values, y.count)
+        }
+        func worst(_ found: [Float], _ expected: [Float]) -> Float {
+            NeuralTests.worst(found, Tensor(shape: [expected.count], values: expected))
+        }
+        #expect(worst(trained(one), [3 / 1.000005, -5 / 1.000005]) < 1e-5)
+        #expect(norm.runningMean.tensor.values == [0, 0])
+        #expect(norm.runningVariance.tensor.values == [1, 1])
+        // Two values are a batch: mean 2 and unbiased variance 2; mean −2 and 18.
+        #expect(worst(trained(two), [1, -1, -1, 1]) < 1e-4)
+        #expect(worst(norm.runningMean.tensor.values, [0.2, -0.2]) < 1e-6)
+        #expect(worst(norm.runningVariance.tensor.values, [1.1, 2.7]) < 1e-6)
+        let (mean, variance) = (norm.runningMean.tensor.values, norm.runningVariance.tensor.values)
+        _ = trained(one)
+        #expect(norm.runningMean.tensor.values == mean && norm.runningVariance.tensor.values == variance)
+    }
+
     @Test("pools: largest and mean with padding, and the mean of the image")
     func pools() throws {
         try checkImages("maxpool", Nothing()) { $2.maxPool($1, side: 3, stride: 2, padding: 1) }
