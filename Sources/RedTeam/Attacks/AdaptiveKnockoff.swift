@@ -20,7 +20,10 @@ package struct AdaptiveKnockoff: Attack {
     package var name: String { "knockoff-adaptive" }
     /// What shapes its queries, for reports.
     package var options: [String: String] {
-        let own = ["pictures": "\(pool.count)", "update every": "\(updateEvery)"]
+        let own = [
+            "pictures": "\(pool.count)", "update every": "\(updateEvery)",
+            "policy": "of classes with pictures left",
+        ]
         return training.options.merging(own) { $1 }
     }
 
@@ -40,12 +43,14 @@ package struct AdaptiveKnockoff: Attack {
         var answered = 0
         while session.remaining > 0 {
             guard let choice = bandit.choose(open: { !waiting[$0].isEmpty }, generator: &generator),
-                let index = waiting[choice].popLast()
+                let index = waiting[choice.action].popLast()
             else { break }
             let picture = pool.pictures(at: [index])
             guard let answer = try session.ask(picture).first?.answer else { continue }
             let opinion = model.probabilities(picture, workspace: session.workspace).values
-            bandit.learn(action: choice, reward: reward.reward(answer: answer, substitute: opinion))
+            bandit.learn(
+                action: choice.action, policy: choice.policy,
+                reward: reward.reward(answer: answer, substitute: opinion))
             answered += 1
             if answered.isMultiple(of: max(1, updateEvery)), session.remaining > 0 {
                 var brief = training

@@ -28,27 +28,27 @@ package struct ClassBandit: Sendable {
         return sum > 0 ? weights.map { $0 / sum } : weights
     }
 
-    /// A class drawn from π over the open ones; nil when none is open.
+    /// A class drawn from π over the open ones, with that π; nil when none is open.
     package func choose(
         open: (Int) -> Bool, generator: inout RandomGenerator
-    ) -> Int? {
+    ) -> (action: Int, policy: [Double])? {
         let policy = policy(open: open)
         var point = generator.uniform()
         for (index, share) in policy.enumerated() where share > 0 {
             point -= share
-            if point < 0 { return index }
+            if point < 0 { return (index, policy) }
         }
-        return policy.lastIndex { $0 > 0 }
+        return policy.lastIndex { $0 > 0 }.map { ($0, policy) }
     }
 
-    /// Learns that choosing `action` brought `reward`; π is what it was chosen from.
-    package mutating func learn(action: Int, reward: Double) {
+    /// Learns that choosing `action` brought `reward`; `policy` is the π it was drawn from. Classes that were not open then
+    /// have no share in it, and keep their preference.
+    package mutating func learn(action: Int, policy: [Double], reward: Double) {
         rewards.append(reward)
         if rewards.count > window { rewards.removeFirst() }
         counts[action] += 1
         let advantage = reward - rewards.reduce(0, +) / Double(rewards.count)
         let rate = 1 / Double(counts[action])
-        let policy = policy()
         for index in preferences.indices {
             let slope = index == action ? 1 - policy[index] : -policy[index]
             preferences[index] += rate * advantage * slope

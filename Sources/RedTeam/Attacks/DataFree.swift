@@ -50,20 +50,26 @@ package struct DataFree: Attack {
             "batch": "\(batch)", "noise": "\(noise)", "generator width": "\(generatorWidth)",
             "student steps": "\(studentSteps)", "replay steps": "\(replaySteps)",
             "student rate": "\(studentRate)", "generator rate": "\(generatorRate)",
+            "generator steps": "before a student step",
             "student": "\(training.kind)",
         ]
     }
 
+    /// The queries of one generator step.
+    private var generatorQueries: Int { batch * (difference.directions + 1) }
+
     /// The queries of one whole iteration.
-    package var queriesPerIteration: Int { batch * (difference.directions + 1 + studentSteps) }
+    package var queriesPerIteration: Int { generatorQueries + batch * studentSteps }
 
     /// Asks until the budget is spent, and returns the substitute.
+    ///
+    /// The generator learns only where the budget has a whole student step after it: what it would learn else, no student sees.
     package func steal(
         through session: AttackSession, generator: inout RandomGenerator
     ) throws -> Classifier {
         var run = try Run(self, session, &generator)
         while session.remaining > 0 {
-            if session.remaining >= batch * (difference.directions + 1) {
+            if session.remaining >= generatorQueries + batch {
                 try run.teachGenerator(&generator)
             }
             for _ in 0..<studentSteps where session.remaining > 0 { try run.teachStudent(&generator) }

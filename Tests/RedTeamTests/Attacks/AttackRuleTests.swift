@@ -76,20 +76,53 @@ struct AttackRuleTests {
     @Test("the bandit's preferences follow the published update, worked by hand")
     func bandit() {
         var bandit = ClassBandit(classes: 2)
-        bandit.learn(action: 0, reward: 1)
+        bandit.learn(action: 0, policy: bandit.policy(), reward: 1)
         #expect(bandit.preferences == [0, 0])
-        bandit.learn(action: 1, reward: 0)
+        bandit.learn(action: 1, policy: bandit.policy(), reward: 0)
         #expect(bandit.preferences == [0.25, -0.25])
         let share = 1 / (1 + exp(-0.5))
         #expect(abs(bandit.policy()[0] - share) < 1e-12)
-        bandit.learn(action: 0, reward: 1)
+        bandit.learn(action: 0, policy: bandit.policy(), reward: 1)
         let change = 0.5 * (1.0 / 3) * (1 - share)
         #expect(abs(bandit.preferences[0] - (0.25 + change)) < 1e-12)
         #expect(abs(bandit.preferences[1] + 0.25 + change) < 1e-12)
         #expect(bandit.policy(open: { $0 == 1 }) == [0, 1])
         var generator = RandomGenerator(seed: 1)
-        #expect(bandit.choose(open: { $0 == 1 }, generator: &generator) == 1)
+        #expect(bandit.choose(open: { $0 == 1 }, generator: &generator)?.action == 1)
         #expect(bandit.choose(open: { _ in false }, generator: &generator) == nil)
+    }
+
+    /// Three classes, of which the last is used up: π = (½, ½, 0). Reward 1 for class 0: no change. Reward 0 for class 1: r̄ =
+    /// ½, H₁ += (0 − ½)·½, H₀ −= (0 − ½)·½; class 2 had no part in the draw. With π over all it would be ⅓ and gain ⅙.
+    @Test("the bandit learns by the distribution that it drew from, where classes are used up")
+    func banditOfOpenClasses() throws {
+        var bandit = ClassBandit(classes: 3)
+        var generator = RandomGenerator(seed: 1)
+        let chosen = try #require(bandit.choose(open: { $0 < 2 }, generator: &generator))
+        #expect(chosen.policy == [0.5, 0.5, 0] && chosen.action < 2)
+        bandit.learn(action: 0, policy: chosen.policy, reward: 1)
+        bandit.learn(action: 1, policy: chosen.policy, reward: 0)
+        #expect(bandit.preferences == [0.25, -0.25, 0])
+    }
+
+    /// A generator step asks about points and then about the same points moved by ε; student steps ask about new pictures.
+    /// Of MAZE with two directions a step costs three batches: 12 queries, and a whole iteration 32.
+    @Test(
+        "no budget is spent on a generator step that no student step follows",
+        arguments: [(11, 0), (12, 0), (15, 0), (16, 1), (32, 1), (44, 1), (47, 1), (48, 2), (64, 2)])
+    func lastGeneratorStep(budget: Int, steps: Int) throws {
+        let attack = Synthetic.small(.maze)
+        #expect(attack.queriesPerIteration == 32)
+        let record = try attack.run(through: Synthetic.session(budget: budget), seed: 3).record
+        #expect(record.count == budget)
+        let whole = stride(from: 0, through: record.count - 8, by: 4)
+        let moved = whole.count { first in
+            let (points, next) = (
+                record.queries(at: first..<first + 4), record.queries(at: first + 4..<first + 8)
+            )
+            return zip(points.values, next.values).allSatisfy { abs($0 - $1) < 0.005 }
+        }
+        #expect(moved == 2 * steps)
     }
 
     /// First answer: certainty 0.5, no mean to differ from, cross entropy ln 2 → 1 − ½.
