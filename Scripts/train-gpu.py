@@ -147,12 +147,30 @@ def read_pictures(path, files):
 
     if not files:
         fail(f"{path} holds no PNG or JPEG file")
-    pictures = [Image.open(file) for file in files]
-    mode = "L" if all(picture.mode in ("L", "1", "I;16") for picture in pictures) else "RGB"
-    arrays = [np.asarray(picture.convert(mode)) for picture in pictures]
+    arrays = [samples(path, Image.open(file)) for file in files]
+    if any(array.ndim == 3 for array in arrays):
+        arrays = [array if array.ndim == 3 else np.stack([array] * 3, 2) for array in arrays]
     if len({array.shape for array in arrays}) > 1:
         fail(f"the pictures in {path} have different sizes")
     return channels_first(path, np.stack(arrays))
+
+
+def samples(path, picture):
+    """A picture's bytes as ImageFile reads them, (H, W) of grey, else (H, W, 3): of 16 bits the upper 8, transparency over white."""
+    # The raw mode says how the file has the samples; loading the picture forgets it.
+    raw, clear = picture.tile[0][3], picture.info.get("transparency")
+    if picture.mode in ("1", "L") or picture.mode.startswith("I"):
+        grey = np.asarray(picture if picture.mode.startswith("I") else picture.convert("L"))
+        transparent = None if clear is None else grey == clear * {"1": 255, "L;2": 85, "L;4": 17}.get(raw, 1)
+        grey = (grey >> 8 if picture.mode.startswith("I") else grey).astype(np.uint8)
+        return grey if transparent is None else np.stack([np.where(transparent, np.uint8(255), grey)] * 3, 2)
+    if raw == "RGB;16B" and clear is not None:
+        fail(f"{path} has a picture of 16 bits whose transparency is one colour; save it with an alpha channel")
+    if clear is None and picture.mode not in ("LA", "RGBA"):
+        return np.asarray(picture.convert("RGB"))
+    painted = np.asarray(picture.convert("RGBA")).astype(np.uint32)
+    alpha = painted[..., 3:]
+    return ((painted[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def canonical(images, device):
@@ -193,10 +211,12 @@ def check_answers(source, answers, count):
 def ask(url, images, options):
     low, high = options.victim_range
     layout = {"hwc": (0, 2, 3, 1), "chw": (0, 1, 2, 3)}[options.victim_layout]
+    # Levels that the range makes whole numbers are sent as integers, as fit sends them.
+    number = np.int32 if low == round(low) and (high - low) % 255 == 0 else np.float32
 
     def request(start):
         batch = images[start : start + options.victim_batch].transpose(layout) / 255 * (high - low) + low
-        body = json.dumps({"instances": batch.astype(np.float32).tolist()}).encode()
+        body = json.dumps({"instances": batch.astype(np.float32).astype(number).tolist()}).encode()
         for attempt in range(6):
             try:
                 sent = urllib.request.Request(url, body, {"Content-Type": "application/json"})
