@@ -117,14 +117,19 @@ struct FitTests {
         ] {
             try folder.write([1], to: "checkpoint/\(name).safetensors")
         }
-        try folder.write([1], to: "checkpoint/photographs.tar")
+        for name in ["answers.jsonl", "answers.jsonl.before", "photographs.tar"] {
+            try folder.write([1], to: "checkpoint/" + name)
+        }
         try FileManager.default.createDirectory(
             atPath: folder.file("checkpoint/mine.bundle"), withIntermediateDirectories: true)
         try folder.write([1], to: "checkpoint/mine.bundle/manifest.json")
         run.discardCheckpoints()
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: folder.file("checkpoint")).sorted()
-                == ["mine.bundle", "photographs.tar", "thief-x.safetensors", "weights.safetensors"])
+                == [
+                    "answers.jsonl.before", "mine.bundle", "photographs.tar", "thief-x.safetensors",
+                    "weights.safetensors",
+                ])
         #expect(try folder.bytes("checkpoint/mine.bundle/manifest.json") == [1])
         // A bundle is no place for them.
         let inBundle = TrainingRun(

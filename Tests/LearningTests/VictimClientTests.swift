@@ -180,34 +180,6 @@ struct VictimClientTests {
         #expect(answers.probabilities == direct.probabilities)
     }
 
-    @Test("a journal about other images or another victim is begun anew")
-    func otherJournal() throws {
-        let folder = try ScratchFolder()
-        var first = try journal(folder)
-        try first.append(rows: [3], answers: [[0.25, 0.75]])
-        #expect(try journal(folder).answers == [3: [0.25, 0.75]])
-        #expect(try journal(folder, victim: "w").answers.isEmpty)
-        #expect(try journal(folder, victim: "w").answers.isEmpty)
-        let kept = String(decoding: try folder.bytes("j.before"), as: UTF8.self)
-        #expect(kept.contains("0.25"), "what was paid for is not thrown away")
-    }
-
-    @Test("a journal of answers that were asked for in another way, or nobody knows how, is begun anew")
-    func otherConventions() throws {
-        let folder = try ScratchFolder()
-        func journal(_ asked: String) throws -> AnswerJournal {
-            try AnswerJournal(folder.file("j"), imagesDigest: "d", victim: "v", asked: asked)
-        }
-        var first = try journal("hwc")
-        try first.append(rows: [3], answers: [[0.25, 0.75]])
-        #expect(try journal("hwc").answers.count == 1)
-        #expect(try journal("chw").answers.isEmpty)
-        try folder.write(
-            Array(#"{"images":"d","victim":"v"}"#.utf8) + [0x0A] + Array(#"{"row":1,"answer":[1,0]}"#.utf8)
-                + [0x0A], to: "j")
-        #expect(try journal("hwc").answers.isEmpty)
-    }
-
     @Test("clients that ask otherwise say so")
     func conventions() throws {
         var query = QueryFormat(layout: .hwc, range: ValueRange(low: 0, high: 1), shape: images.shape)

@@ -70,7 +70,7 @@ package struct TrainingRun {
 
     /// Whether a file of this name is one that training leaves in the folder.
     private static func isOwn(_ name: String) -> Bool {
-        if name == journalName || name == journalName + ".before" { return true }
+        if name == journalName { return true }
         guard name.hasSuffix(".safetensors") else { return false }
         let phase = name.dropLast(".safetensors".count)
         if ["autoencoder", "auxiliary", "classifier", "perturbation"].contains(phase) { return true }
