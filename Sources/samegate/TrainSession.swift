@@ -31,11 +31,15 @@ struct TrainSession: ParsableArguments {
             workspace: Workspace(threads: threads ?? Workspace.processorCount), checkpoints: folder,
             resume: resume, stop: stop, show: printer.show)
         try run.prepare()
+        Self.folder.withLock { $0 = folder }
         return run
     }
 
+    /// Where the checkpoints of this process's run are, once there is one: a process has one command.
+    private static let folder = Mutex<String?>(nil)
+
     /// Runs a command's work; an interruption ends with exit code 130 and the command to go on with, any
-    /// other error with its message.
+    /// other error with its message, and that command where the run has left something to go on from.
     static func perform(_ body: @escaping @Sendable (StopFlag) async throws -> Void) throws {
         let stop = StopFlag()
         let signals = [SIGINT, SIGTERM].map { Self.raise(stop, on: $0) }
@@ -43,14 +47,21 @@ struct TrainSession: ParsableArguments {
         do {
             try wait { try await body(stop) }
         } catch {
-            guard stop.isRaised, Self.isInterruption(error) else { throw Self.plain(error) }
-            let words = CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]
-            let command = words.map(Self.quoted).joined(separator: " ")
-            Self.say(
-                "\(error). Everything done is kept; to go on:\n  \(command)"
-            )
+            guard stop.isRaised, Self.isInterruption(error) else {
+                let plain = Self.plain(error)
+                if let folder = folder.withLock({ $0 }), TrainingRun.canGoOn(from: folder, after: error) {
+                    Self.say("Everything done is kept; once it can go on:\n  \(Self.resuming)")
+                }
+                throw plain
+            }
+            Self.say("\(error). Everything done is kept; to go on:\n  \(Self.resuming)")
             throw ExitCode(130)
         }
+    }
+
+    /// This process's command, to be gone on with.
+    private static var resuming: String {
+        (CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]).map(quoted).joined(separator: " ")
     }
 
     /// The error as it leaves a command: a mistake in the options keeps its usage text, anything else is said

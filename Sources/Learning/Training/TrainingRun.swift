@@ -37,9 +37,7 @@ package struct TrainingRun {
     package func prepare() throws(TrainingError) {
         guard let checkpoints else { return }
         let held = (try? FileManager.default.contentsOfDirectory(atPath: checkpoints)) ?? []
-        let journal = checkpoints + "/" + Self.journalName
-        let holdsWork = held.contains { $0.hasSuffix(".safetensors") } || AnswerJournal.holdsAnswers(journal)
-        if !resume, holdsWork {
+        if !resume, Self.holdsWork(checkpoints) {
             throw .unusable(
                 path: checkpoints,
                 reason:
@@ -55,6 +53,27 @@ package struct TrainingRun {
         } catch {
             throw .checkpoint(.unwritable(path: checkpoints, reason: error.localizedDescription))
         }
+    }
+
+    /// Whether a folder holds what a run could go on from: a phase's checkpoint, or an answer.
+    private static func holdsWork(_ folder: String) -> Bool {
+        let held = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return held.contains { $0.hasSuffix(".safetensors") }
+            || AnswerJournal.holdsAnswers(folder + "/" + journalName)
+    }
+
+    /// Whether the same command with `--resume` is what helps after an error: `folder` holds work, and what failed may work
+    /// the next time. Of errors of options, data and other runs' checkpoints there would be the same again.
+    package static func canGoOn(from folder: String, after error: any Error) -> Bool {
+        let mayPass =
+            switch error {
+            case VictimError.badURL, VictimError.classesDiffer: false
+            case is VictimError, is FileError, is CancellationError: true
+            case TrainingError.interrupted, TrainingError.checkpoint: true
+            case AnswerJournalError.file, AnswerSetError.file, BundleError.file: true
+            default: false
+            }
+        return mayPass && holdsWork(folder)
     }
 
     /// Removes the checkpoints: to be called once the result is on the disk. Whatever else lies in their folder stays there,

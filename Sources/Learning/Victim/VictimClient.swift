@@ -56,7 +56,8 @@ package struct VictimClient: Sendable {
         self.sleep = sleep
     }
 
-    /// Asks about every image the journal has no answer for, and returns all answers in the images' order.
+    /// Asks about every image the journal has no answer for, and returns all answers in the images' order. Whoever raises
+    /// `stop` waits for no answer.
     package func ask(
         _ images: ImageSet, journal: inout AnswerJournal, stop: StopFlag, show: (TrainingProgress) -> Void
     ) async throws -> AnswerSet {
@@ -65,24 +66,63 @@ package struct VictimClient: Sendable {
             Array(missing[start..<min(start + manner.batch, missing.count)])
         }[...]
         let start = ContinuousClock.now
-        try await withThrowingTaskGroup(of: ([Int], [[Float]]).self) { group in
+        var underWay = 0
+        var isStopped = false
+        var failure: (any Error)?
+        await withTaskGroup(of: Event.self) { group in
             func launch() {
-                guard let rows = batches.popFirst() else { return }
+                guard !stop.isRaised, !isStopped, failure == nil, let rows = batches.popFirst() else {
+                    return
+                }
                 let batch = canonical(images, rows)
-                group.addTask { (rows, try await answers(to: batch)) }
+                underWay += 1
+                group.addTask { await event(rows, batch) }
+            }
+            group.addTask {
+                await stop.wait()
+                return .stopped
             }
             for _ in 0..<manner.concurrency { launch() }
-            while let (rows, answers) = try await group.next() {
-                try keep(rows, answers, in: &journal)
-                show(progress(journal.answers.count, images.count, missing.count, since: start))
-                if stop.isRaised, journal.answers.count < images.count {
-                    group.cancelAll()
-                    throw VictimError.stopped(answered: journal.answers.count, of: images.count)
+            while underWay > 0, let event = await group.next() {
+                switch event {
+                case .answered(let rows, let answers):
+                    underWay -= 1
+                    do {
+                        try keep(rows, answers, in: &journal)
+                    } catch {
+                        failure = failure ?? error
+                    }
+                    show(progress(journal.answers.count, images.count, missing.count, since: start))
+                case .failed(let error):
+                    underWay -= 1
+                    if !isStopped { failure = failure ?? error }
+                case .stopped: isStopped = true
                 }
+                if isStopped || failure != nil { group.cancelAll() }
                 launch()
             }
+            group.cancelAll()
+        }
+        if let failure { throw failure }
+        guard journal.answers.count == images.count else {
+            throw VictimError.stopped(answered: journal.answers.count, of: images.count)
         }
         return collected(journal, images)
+    }
+
+    /// What comes of a batch, or of whoever asks to stop meanwhile.
+    private enum Event {
+        case answered([Int], [[Float]])
+        case failed(any Error)
+        case stopped
+    }
+
+    private func event(_ rows: [Int], _ batch: QueryBatch) async -> Event {
+        do {
+            return .answered(rows, try await answers(to: batch))
+        } catch {
+            return .failed(error)
+        }
     }
 
     /// The answers to one batch, one row of probabilities an image.

@@ -39,14 +39,16 @@ final class VictimConnections: Sendable {
     }
 
     /// Posts a body and waits for the whole answer, however many others are under way.
-    /// **Throws** `ClientError`, also where the task is cancelled.
+    /// **Throws** `ClientError`; where the task is cancelled at once, whatever the thread that asks still waits for.
     func post(_ body: [UInt8]) async throws -> (status: Int, body: [UInt8]) {
         let lent = idle.withLock { $0.popLast() } ?? made()
+        let waiting = Waiting()
         let response = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
+                guard waiting.begin(continuation) else { return }
                 queue.async { @Sendable [self] in
-                    continuation.resume(
-                        with: Result {
+                    waiting.end(
+                        Result {
                             // Asking twice changes nothing at a victim.
                             try lent.client.send(
                                 .post, url.target, fields: fields, body: body, repeatable: true)
@@ -55,9 +57,44 @@ final class VictimConnections: Sendable {
             }
         } onCancel: {
             lent.interruption.raise()
+            // The thread may be at what nobody can interrupt, such as finding the host's address.
+            waiting.end(.failure(ClientError.interrupted))
         }
         if !lent.interruption.isRaised { idle.withLock { $0.append(lent) } }
         return (response.status, response.body)
+    }
+
+    /// A task that waits for an answer, and goes on at the first thing that comes.
+    private final class Waiting: Sendable {
+        private enum State {
+            case before
+            case under(CheckedContinuation<ClientResponse, any Error>)
+            case over
+        }
+        private let state = Mutex(State.before)
+
+        /// False where the end came first; the task goes on then.
+        func begin(_ continuation: CheckedContinuation<ClientResponse, any Error>) -> Bool {
+            let begins = state.withLock { state in
+                guard case .before = state else { return false }
+                state = .under(continuation)
+                return true
+            }
+            if !begins { continuation.resume(throwing: ClientError.interrupted) }
+            return begins
+        }
+
+        /// Hands over what came; later ones are of no use.
+        func end(_ result: Result<ClientResponse, any Error>) {
+            let continuation = state.withLock { state in
+                defer { state = .over }
+                guard case .under(let continuation) = state else {
+                    return CheckedContinuation<ClientResponse, any Error>?.none
+                }
+                return continuation
+            }
+            continuation?.resume(with: result)
+        }
     }
 
     private func made() -> Lent {
