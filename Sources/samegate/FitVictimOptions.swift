@@ -76,7 +76,7 @@ struct FitVictimOptions: ParsableArguments {
     /// The answers to `images`, asked or read; those already in the run's journal are not asked again.
     func answers(to images: ImageSet, run: TrainingRun) async throws -> AnswerSet {
         if let answers { return try AnswerSet(contentsOf: answers, for: images) }
-        let client = try client(images.shape)
+        let client = try client(images.shape, say: run.say)
         var journal = try AnswerJournal(
             run.journalPath, imagesDigest: images.digest, victim: client.name, asked: client.conventions)
         let set = try await client.ask(images, journal: &journal, stop: run.stop, show: run.show)
@@ -84,7 +84,9 @@ struct FitVictimOptions: ParsableArguments {
         return set
     }
 
-    private func client(_ shape: ImageShape) throws -> VictimClient {
+    private func client(
+        _ shape: ImageShape, say: @escaping @Sendable (String) -> Void
+    ) throws -> VictimClient {
         let query = QueryFormat(
             inputName: victimInput, layout: victimLayout.layout, range: try range(), shape: shape)
         if let problem = query.problems.first { throw ValidationError(problem) }
@@ -95,7 +97,7 @@ struct FitVictimOptions: ParsableArguments {
         manner.concurrency = victimConcurrency
         manner.attemptsMax = victimAttempts
         manner.timeout = .seconds(victimTimeout)
-        return try VictimClient(url: victim ?? "", query: query, answer: answer, manner: manner)
+        return try VictimClient(url: victim ?? "", query: query, answer: answer, manner: manner, say: say)
     }
 
     private func range() throws -> ValueRange {

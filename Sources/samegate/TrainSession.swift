@@ -29,7 +29,7 @@ struct TrainSession: ParsableArguments {
         let folder = checkpoint ?? output.trimmingSuffix("/") + ".checkpoint"
         let run = TrainingRun(
             workspace: Workspace(threads: threads ?? Workspace.processorCount), checkpoints: folder,
-            resume: resume, stop: stop, show: printer.show)
+            resume: resume, stop: stop, show: printer.show, say: { printer.say($0) })
         try run.prepare()
         Self.folder.withLock { $0 = folder }
         return run

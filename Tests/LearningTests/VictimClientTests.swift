@@ -19,13 +19,19 @@ struct VictimClientTests {
         }
         let state = Mutex(State())
         let fail: @Sendable (Int) -> (status: Int, body: String)?
+        /// What failures say of when to ask again.
+        let retryAfter: String?
 
-        init(fail: @escaping @Sendable (Int) -> (status: Int, body: String)? = { _ in nil }) {
+        init(
+            retryAfter: String? = nil,
+            fail: @escaping @Sendable (Int) -> (status: Int, body: String)? = { _ in nil }
+        ) {
             self.fail = fail
+            self.retryAfter = retryAfter
         }
 
         /// Reads the request with Foundation's parser, so that nothing of the program's own JSON is trusted.
-        func exchange(_ request: [UInt8]) async throws -> (status: Int, body: [UInt8]) {
+        func exchange(_ request: [UInt8]) async throws -> VictimClient.Response {
             let number = state.withLock { state in
                 state.requests += 1
                 state.under += 1
@@ -34,7 +40,10 @@ struct VictimClientTests {
             }
             await Task.yield()
             defer { state.withLock { $0.under -= 1 } }
-            if let failure = fail(number) { return (failure.status, Array(failure.body.utf8)) }
+            if let failure = fail(number) {
+                return .init(
+                    status: failure.status, body: Array(failure.body.utf8), retryAfter: retryAfter)
+            }
             let tree = try JSONSerialization.jsonObject(with: Data(request)) as? [String: Any]
             let rows = tree?["instances"] as? [Any] ?? []
             state.withLock { $0.rowsAsked += rows.count }
@@ -43,7 +52,8 @@ struct VictimClientTests {
                 let mean = values.reduce(0, +) / Double(max(values.count, 1))
                 return "[\(mean),\(1 - mean)]"
             }
-            return (200, Array("{\"predictions\":[\(answers.joined(separator: ","))]}".utf8))
+            return .init(
+                status: 200, body: Array("{\"predictions\":[\(answers.joined(separator: ","))]}".utf8))
         }
 
         static func flat(_ value: Any) -> [Double] {

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// How far a phase has come: what one line of progress says.
 package struct TrainingProgress: Hashable, Sendable {
@@ -55,28 +56,37 @@ package struct TrainingProgress: Hashable, Sendable {
 
 /// Shows progress on standard error: one line rewritten in place on a terminal, a plain line now and then
 /// elsewhere.
-package final class ProgressPrinter {
+package final class ProgressPrinter: Sendable {
+    private struct Shown {
+        var last: ContinuousClock.Instant?
+        var key = ""
+    }
     private let isTerminal: Bool
-    private let clock = ContinuousClock()
-    private var shown: ContinuousClock.Instant?
-    private var key = ""
+    private let shown = Mutex(Shown())
 
     /// A printer for a terminal, or for a log.
     package init(isTerminal: Bool = isatty(STDERR_FILENO) == 1) { self.isTerminal = isTerminal }
 
     /// Shows a step, unless the last one was shown a moment ago.
     package func show(_ progress: TrainingProgress) {
-        let now = clock.now
+        let now = ContinuousClock.now
         let key = "\(progress.phase) \(progress.epoch ?? 0)"
         let isFinal = progress.done >= progress.total
         let pause: Duration = isTerminal ? .milliseconds(200) : .seconds(30)
-        if let shown, now - shown < pause, !isFinal || self.key == key && !isTerminal && !isFinal { return }
-        shown = now
-        self.key = key
+        let isDue = shown.withLock { shown in
+            if let last = shown.last, now - last < pause,
+                !isFinal || shown.key == key && !isTerminal && !isFinal
+            {
+                return false
+            }
+            (shown.last, shown.key) = (now, key)
+            return true
+        }
+        guard isDue else { return }
         write(isTerminal ? "\r\u{1B}[K" + progress.line + (isFinal ? "\n" : "") : progress.line + "\n")
     }
 
-    /// Prints a line of its own.
+    /// Prints a line of its own. **Runs on** any thread.
     package func say(_ text: String) { write(isTerminal ? "\r\u{1B}[K" + text + "\n" : text + "\n") }
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }

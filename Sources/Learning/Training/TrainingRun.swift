@@ -16,6 +16,8 @@ package struct TrainingRun {
     package let stop: StopFlag
     /// Called after every step.
     package let show: (TrainingProgress) -> Void
+    /// Prints a line of its own, from any thread.
+    package let say: @Sendable (String) -> Void
     var checkpointPause = Duration.seconds(60)
     /// The most memory that stored reconstructions may take; past it they are made anew in every epoch.
     package var reconstructionBytesMax = 1 << 30
@@ -23,13 +25,14 @@ package struct TrainingRun {
     /// What training needs of the machine and its user.
     package init(
         workspace: Workspace, checkpoints: String?, resume: Bool, stop: StopFlag,
-        show: @escaping (TrainingProgress) -> Void
+        show: @escaping (TrainingProgress) -> Void, say: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         self.workspace = workspace
         self.checkpoints = checkpoints
         self.resume = resume
         self.stop = stop
         self.show = show
+        self.say = say
     }
 
     /// Makes the folder of checkpoints. One that holds checkpoints already is refused unless the run resumes:

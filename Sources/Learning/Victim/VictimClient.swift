@@ -1,4 +1,5 @@
 import Client
+import Foundation
 import Query
 import SAME
 import Tensor
@@ -15,6 +16,8 @@ package struct VictimClient: Sendable {
         package var attemptsMax = 6
         /// The wait before the second attempt; doubled for each further one, up to 30 s.
         package var pause = Duration.milliseconds(250)
+        /// The longest wait that an endpoint's `Retry-After` is heeded for; where it asks for more, so long is waited.
+        package var retryAfterMax = Duration.seconds(600)
         /// How long one attempt may take.
         package var timeout = Duration.seconds(60)
         /// The largest answer that is read.
@@ -24,8 +27,23 @@ package struct VictimClient: Sendable {
         package init() {}
     }
 
+    /// What came back for one body.
+    package struct Response: Sendable {
+        package let status: Int
+        package let body: [UInt8]
+        /// The field's value.
+        package let retryAfter: String?
+
+        /// An answer as given.
+        package init(status: Int, body: [UInt8], retryAfter: String? = nil) {
+            self.status = status
+            self.body = body
+            self.retryAfter = retryAfter
+        }
+    }
+
     /// One body posted to the endpoint, and what came back: how tests stand in for the network.
-    package typealias Exchange = @Sendable (_ body: [UInt8]) async throws -> (status: Int, body: [UInt8])
+    package typealias Exchange = @Sendable (_ body: [UInt8]) async throws -> Response
 
     /// The endpoint's name in messages and journals.
     package let name: String
@@ -35,12 +53,14 @@ package struct VictimClient: Sendable {
     private let reader: AnswerReader
     private let manner: Manner
     private let exchange: Exchange
+    private let notices: VictimNotices
     private let sleep: @Sendable (Duration) async throws -> Void
 
-    /// A client of the endpoint at `url`, which is asked and answers as the formats say.
+    /// A client of the endpoint at `url`, which is asked and answers as the formats say. `say` is given a line where the user
+    /// would wonder.
     package init(
         url text: String, query: QueryFormat, answer: AnswerFormat, manner: Manner = Manner(),
-        exchange: Exchange? = nil,
+        exchange: Exchange? = nil, say: @escaping @Sendable (String) -> Void = { _ in },
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) throws(VictimError) {
         let connections = try VictimConnections(
@@ -53,6 +73,7 @@ package struct VictimClient: Sendable {
         encoder = QueryEncoder(query)
         reader = AnswerReader(answer)
         self.exchange = exchange ?? { try await connections.post($0) }
+        notices = VictimNotices(say)
         self.sleep = sleep
     }
 
@@ -143,43 +164,62 @@ package struct VictimClient: Sendable {
         var attempt = 1
         while true {
             let failure: VictimError
+            let asked: Duration?
             switch try await outcome(of: request, attempt) {
             case .answered(let body): return body
             case .failed(let error): throw error
-            case .mayPass(let error): failure = error
+            case .mayPass(let error, let wait):
+                failure = error
+                asked = wait
             }
             guard attempt < manner.attemptsMax else { throw failure }
-            try await sleep(pause)
-            pause = min(pause * 2, .seconds(30))
             attempt += 1
+            try await sleep(heeding(asked, failure, attempt, atLeast: pause))
+            pause = min(pause * 2, .seconds(30))
         }
+    }
+
+    /// How long to wait before an attempt, which is said where the endpoint asked for a wait.
+    private func heeding(
+        _ asked: Duration?, _ failure: VictimError, _ attempt: Int, atLeast pause: Duration
+    ) -> Duration {
+        guard let asked, asked > pause, case .refused(_, let status, _, _) = failure else { return pause }
+        let wait = max(pause, min(asked, manner.retryAfterMax))
+        let bound = asked > wait ? " (it asks for \(asked.components.seconds) s; no longer is waited)" : ""
+        notices.say(
+            "\(name) answers with status \(status): asking again in \(wait.components.seconds) s\(bound), "
+                + "attempt \(attempt) of \(manner.attemptsMax)", holding: wait)
+        return wait
     }
 
     private enum Outcome {
         case answered([UInt8])
         case failed(VictimError)
-        case mayPass(VictimError)
+        /// With the wait that the endpoint asks for.
+        case mayPass(VictimError, after: Duration?)
     }
 
     private func outcome(of request: [UInt8], _ attempt: Int) async throws -> Outcome {
-        let status: Int
-        let body: [UInt8]
+        let response: Response
         do {
-            (status, body) = try await exchange(request)
+            response = try await exchange(request)
         } catch {
             try Task.checkCancellation()
             switch error as? ClientError {
             // The same bytes would be as wrong, and the same answer as large, each time.
             case .badRequest, .malformedAnswer(.bodyTooLarge):
                 return .failed(failure(error, attempt))
-            default: return .mayPass(failure(error, attempt))
+            default: return .mayPass(failure(error, attempt), after: nil)
             }
         }
-        if status == 200 { return .answered(body) }
+        let status = response.status
+        if status == 200 { return .answered(response.body) }
         let failure = VictimError.refused(
-            url: name, status: status, excerpt: Self.excerpt(body), attempts: attempt)
+            url: name, status: status, excerpt: Self.excerpt(response.body), attempts: attempt)
         // A request that the endpoint calls wrong stays wrong; only overload and outages pass.
-        return status == 408 || status == 429 || status >= 500 ? .mayPass(failure) : .failed(failure)
+        guard status == 408 || status == 429 || status >= 500 else { return .failed(failure) }
+        let asked = status == 429 || status == 503 ? response.retryAfter : nil
+        return .mayPass(failure, after: asked.flatMap { RetryAfter.delay($0, now: Date()) })
     }
 
     private func failure(_ error: any Error, _ attempt: Int) -> VictimError {

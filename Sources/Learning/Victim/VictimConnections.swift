@@ -40,7 +40,7 @@ final class VictimConnections: Sendable {
 
     /// Posts a body and waits for the whole answer, however many others are under way.
     /// **Throws** `ClientError`; where the task is cancelled at once, whatever the thread that asks still waits for.
-    func post(_ body: [UInt8]) async throws -> (status: Int, body: [UInt8]) {
+    func post(_ body: [UInt8]) async throws -> VictimClient.Response {
         let lent = idle.withLock { $0.popLast() } ?? made()
         let waiting = Waiting()
         let response = try await withTaskCancellationHandler {
@@ -61,7 +61,8 @@ final class VictimConnections: Sendable {
             waiting.end(.failure(ClientError.interrupted))
         }
         if !lent.interruption.isRaised { idle.withLock { $0.append(lent) } }
-        return (response.status, response.body)
+        return VictimClient.Response(
+            status: response.status, body: response.body, retryAfter: response.fields.value("retry-after"))
     }
 
     /// A task that waits for an answer, and goes on at the first thing that comes.
