@@ -14,21 +14,138 @@ struct VictimStopTests {
         bytes: (0..<12).flatMap { [UInt8](repeating: $0, count: 4) })
 
     private func client(
-        url: String = "http://victim.test/", exchange: VictimClient.Exchange? = nil
+        url: String = "http://victim.test/", exchange: VictimClient.Exchange? = nil,
+        say: @escaping @Sendable (String) -> Void = { _ in },
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { _ in }
     ) throws -> VictimClient {
         var manner = VictimClient.Manner()
         (manner.batch, manner.concurrency, manner.timeout) = (3, 2, .seconds(3600))
         return try VictimClient(
             url: url,
             query: QueryFormat(layout: .hwc, range: ValueRange(low: 0, high: 1), shape: images.shape),
-            answer: AnswerFormat(sumTolerance: 0.01), manner: manner, exchange: exchange)
+            answer: AnswerFormat(sumTolerance: 0.01), manner: manner, exchange: exchange,
+            say: say, sleep: sleep)
     }
 
-    private func ask(_ client: VictimClient, _ stop: StopFlag) async throws -> VictimError? {
-        let folder = try ScratchFolder()
-        var journal = try AnswerJournal(folder.file("j"), imagesDigest: images.digest, victim: "v")
+    private func journal(_ folder: ScratchFolder) throws -> AnswerJournal {
+        try AnswerJournal(folder.file("j"), imagesDigest: images.digest, victim: "v")
+    }
+
+    private func ask(
+        _ client: VictimClient, _ stop: StopFlag, _ folder: ScratchFolder? = nil
+    ) async throws -> VictimError? {
+        var journal = try journal(try folder ?? ScratchFolder())
         return await #expect(throws: VictimError.self) {
             try await client.ask(images, journal: &journal, stop: stop, show: { _ in })
+        }
+    }
+
+    /// Counts requests, and answers three images as a victim of two classes does.
+    private final class Requests: Sendable {
+        private let count = Mutex(0)
+        static let answer = VictimClient.Response(
+            status: 200, body: Array(#"{"predictions":[[1,0],[1,0],[0,1]]}"#.utf8))
+
+        /// The number of one more.
+        func next() -> Int {
+            count.withLock { count in
+                count += 1
+                return count
+            }
+        }
+
+        var soFar: Int { count.withLock { $0 } }
+    }
+
+    @Test("what is answered in the time that is left after the end was called, is kept")
+    func answeredLate() async throws {
+        let (stop, late, never) = (StopFlag(), StopFlag(), StopFlag())
+        let requests = Requests()
+        let asked = try client(
+            exchange: { _ in
+                if requests.next() == 2 { stop.raise() }
+                await late.wait()
+                return Requests.answer
+            },
+            sleep: { _ in
+                late.raise()
+                await never.wait()
+            })
+        let folder = try ScratchFolder()
+        #expect(try await ask(asked, stop, folder) == .stopped(answered: 6, of: 12))
+        #expect(try journal(folder).answers.count == 6 && requests.soFar == 2)
+    }
+
+    @Test("a request that fails for good costs no answer of the others; nothing more is asked")
+    func failure() async throws {
+        let (both, late) = (StopFlag(), StopFlag())
+        let requests = Requests()
+        let said = Mutex<[String]>([])
+        let asked = try client(
+            exchange: { _ in
+                if requests.next() == 1 {
+                    await both.wait()
+                    return .init(status: 401, body: [])
+                }
+                both.raise()
+                await late.wait()
+                return Requests.answer
+            },
+            say: { line in
+                said.withLock { $0.append(line) }
+                late.raise()
+            })
+        let folder = try ScratchFolder()
+        let error = try await ask(asked, StopFlag(), folder)
+        guard case .refused(_, 401, _, 1)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(try journal(folder).answers.count == 3 && requests.soFar == 2)
+        #expect(said.withLock { $0 }.first?.contains("1 request under way") == true)
+    }
+
+    @Test("once the end was called, what fails is not tried again")
+    func notTriedAgain() async throws {
+        let (both, late) = (StopFlag(), StopFlag())
+        let requests = Requests()
+        let asked = try client(
+            exchange: { _ in
+                if requests.next() == 1 {
+                    await both.wait()
+                    return .init(status: 401, body: [])
+                }
+                both.raise()
+                await late.wait()
+                return .init(status: 503, body: [])
+            }, say: { _ in late.raise() })
+        guard case .refused(_, 401, _, 1)? = try await ask(asked, StopFlag()) else {
+            Issue.record("not the first failure")
+            return
+        }
+        #expect(requests.soFar == 2)
+    }
+
+    @Test("answers that the disk has no room for are no answers that are kept, also at the end")
+    func fullDisk() async throws {
+        let folder = try ScratchFolder()
+        let (stop, never) = (StopFlag(), StopFlag())
+        let requests = Requests()
+        let asked = try client { _ in
+            guard requests.next() == 1 else {
+                await never.wait()
+                throw CancellationError()
+            }
+            // A directory in the journal's place takes no answers.
+            try FileManager.default.removeItem(atPath: folder.file("j"))
+            try FileManager.default.createDirectory(
+                atPath: folder.file("j"), withIntermediateDirectories: false)
+            stop.raise()
+            return Requests.answer
+        }
+        guard case .journal? = try await ask(asked, stop, folder) else {
+            Issue.record("not the journal's error")
+            return
         }
     }
 

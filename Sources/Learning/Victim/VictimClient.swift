@@ -20,6 +20,8 @@ package struct VictimClient: Sendable {
         package var retryAfterMax = Duration.seconds(600)
         /// How long one attempt may take.
         package var timeout = Duration.seconds(60)
+        /// How long requests under way may still be answered once someone asks to stop.
+        package var grace = Duration.seconds(5)
         /// The largest answer that is read.
         package var answerBytesMax = 64 << 20
 
@@ -77,8 +79,11 @@ package struct VictimClient: Sendable {
         self.sleep = sleep
     }
 
-    /// Asks about every image the journal has no answer for, and returns all answers in the images' order. Whoever raises
-    /// `stop` waits for no answer.
+    /// Asks about every image the journal has no answer for, and returns all answers in the images' order.
+    ///
+    /// Once a request has failed for good, or someone raises `stop`, nothing more is asked. What is under way may still be
+    /// answered: until its time is up, or, where someone wants to stop, for ``Manner/grace``. Every answer that comes is in the
+    /// journal when this throws.
     package func ask(
         _ images: ImageSet, journal: inout AnswerJournal, stop: StopFlag, show: (TrainingProgress) -> Void
     ) async throws -> AnswerSet {
@@ -87,17 +92,21 @@ package struct VictimClient: Sendable {
             Array(missing[start..<min(start + manner.batch, missing.count)])
         }[...]
         let start = ContinuousClock.now
+        let closing = StopFlag()
         var underWay = 0
-        var isStopped = false
         var failure: (any Error)?
         await withTaskGroup(of: Event.self) { group in
             func launch() {
-                guard !stop.isRaised, !isStopped, failure == nil, let rows = batches.popFirst() else {
-                    return
-                }
+                guard !stop.isRaised, !closing.isRaised, let rows = batches.popFirst() else { return }
                 let batch = canonical(images, rows)
                 underWay += 1
-                group.addTask { await event(rows, batch) }
+                group.addTask { await event(rows, batch, closing) }
+            }
+            func fail(_ error: any Error) {
+                failure = failure ?? error
+                guard !closing.isRaised else { return }
+                closing.raise()
+                if underWay > 0 { notices.say(waiting(for: underWay, manner.timeout)) }
             }
             group.addTask {
                 await stop.wait()
@@ -108,18 +117,21 @@ package struct VictimClient: Sendable {
                 switch event {
                 case .answered(let rows, let answers):
                     underWay -= 1
-                    do {
-                        try keep(rows, answers, in: &journal)
-                    } catch {
-                        failure = failure ?? error
-                    }
+                    do { try keep(rows, answers, in: &journal) } catch { fail(error) }
                     show(progress(journal.answers.count, images.count, missing.count, since: start))
                 case .failed(let error):
                     underWay -= 1
-                    if !isStopped { failure = failure ?? error }
-                case .stopped: isStopped = true
+                    // What fails after the end was called is a consequence of it.
+                    if !closing.isRaised { fail(error) }
+                case .stopped:
+                    closing.raise()
+                    notices.say(waiting(for: underWay, manner.grace) + "; Ctrl-C again ends at once")
+                    group.addTask {
+                        try? await sleep(manner.grace)
+                        return .graceIsOver
+                    }
+                case .graceIsOver: group.cancelAll()
                 }
-                if isStopped || failure != nil { group.cancelAll() }
                 launch()
             }
             group.cancelAll()
@@ -131,24 +143,29 @@ package struct VictimClient: Sendable {
         return collected(journal, images)
     }
 
-    /// What comes of a batch, or of whoever asks to stop meanwhile.
+    private func waiting(for count: Int, _ time: Duration) -> String {
+        "nothing more is asked; \(count) request\(count == 1 ? "" : "s") under way may be answered for "
+            + "\(time.components.seconds) s"
+    }
+
     private enum Event {
         case answered([Int], [[Float]])
         case failed(any Error)
         case stopped
+        case graceIsOver
     }
 
-    private func event(_ rows: [Int], _ batch: QueryBatch) async -> Event {
+    private func event(_ rows: [Int], _ batch: QueryBatch, _ closing: StopFlag) async -> Event {
         do {
-            return .answered(rows, try await answers(to: batch))
+            return .answered(rows, try await answers(to: batch, closing: closing))
         } catch {
             return .failed(error)
         }
     }
 
-    /// The answers to one batch, one row of probabilities an image.
-    package func answers(to batch: QueryBatch) async throws -> [[Float]] {
-        let body = try await patiently(encoder.body(batch))
+    /// The answers to one batch, one row of probabilities an image. Once `closing` is raised, what fails is not tried again.
+    package func answers(to batch: QueryBatch, closing: StopFlag = StopFlag()) async throws -> [[Float]] {
+        let body = try await patiently(encoder.body(batch), closing)
         do throws(AnswerError) {
             return try reader.read(body, rows: batch.rows)
                 .distributions(classes: reader.format.classes ?? 0)
@@ -159,7 +176,7 @@ package struct VictimClient: Sendable {
 
     // MARK: Attempts
 
-    private func patiently(_ request: [UInt8]) async throws -> [UInt8] {
+    private func patiently(_ request: [UInt8], _ closing: StopFlag) async throws -> [UInt8] {
         var pause = manner.pause
         var attempt = 1
         while true {
@@ -172,10 +189,27 @@ package struct VictimClient: Sendable {
                 failure = error
                 asked = wait
             }
-            guard attempt < manner.attemptsMax else { throw failure }
+            guard attempt < manner.attemptsMax, !closing.isRaised else { throw failure }
             attempt += 1
-            try await sleep(heeding(asked, failure, attempt, atLeast: pause))
+            let wait = heeding(asked, failure, attempt, atLeast: pause)
+            guard try await rest(wait, unless: closing) else { throw failure }
             pause = min(pause * 2, .seconds(30))
+        }
+    }
+
+    /// Sleeps; false where `closing` is raised before.
+    private func rest(_ wait: Duration, unless closing: StopFlag) async throws -> Bool {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                try await sleep(wait)
+                return true
+            }
+            group.addTask {
+                await closing.wait()
+                return false
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? false
         }
     }
 

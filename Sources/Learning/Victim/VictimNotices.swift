@@ -1,12 +1,15 @@
 import Synchronization
 
-/// What is said of waits: once where several requests wait until about the same moment.
+/// What is said of waits: of an endpoint's once where several requests wait until about the same moment.
 final class VictimNotices: Sendable {
     private let line: @Sendable (String) -> Void
     private let saidUntil = Mutex<ContinuousClock.Instant?>(nil)
 
     /// `line` prints one.
     init(_ line: @escaping @Sendable (String) -> Void) { self.line = line }
+
+    /// Says a line.
+    func say(_ text: String) { line(text) }
 
     /// Says what holds from now for so long, unless the same was said of a wait that ends no earlier, or within a second.
     func say(_ text: String, holding wait: Duration) {
