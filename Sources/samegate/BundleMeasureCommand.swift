@@ -11,7 +11,8 @@ struct BundleMeasureCommand: ParsableCommand {
         discussion: """
             For bundles that were fitted elsewhere or on a processor without the instructions: `fit` and `import` do it by \
             themselves. The images are benign ones that trained neither network, as those of the calibration. int8 is \
-            served only where its figures are within the tolerances, which are printed with what exceeds them.
+            served only where its figures are within the tolerances, which are printed with what exceeds them. At most \
+            \(ModelBundle.precisionQueriesMax) images are used, drawn at random; a victim is asked about all that are given.
             """)
 
     @Option(help: ArgumentHelp("The bundle to measure, which is written again.", valueName: "directory"))
@@ -32,6 +33,10 @@ struct BundleMeasureCommand: ParsableCommand {
         guard images.shape == earlier.manifest.image else {
             throw ValidationError("the images are \(images.shape), the bundle's \(earlier.manifest.image)")
         }
+        // Before the victim is asked, which may cost.
+        let precisions = try earlier.measurablePrecisions().map(\.rawValue).joined(separator: " and ")
+        let used = min(images.count, ModelBundle.precisionQueriesMax)
+        printer.say("\(precisions) will be measured with \(used) of \(images.count) images")
         let run = try session.makeRun(output: bundle, stop: stop, printer: printer)
         let answers = try await victim.answers(to: images, run: run)
         guard answers.classes == earlier.manifest.classes else {

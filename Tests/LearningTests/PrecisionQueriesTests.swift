@@ -1,4 +1,6 @@
+import Engine
 import SAME
+import Tensor
 import Testing
 
 @testable import Learning
@@ -22,5 +24,24 @@ struct PrecisionQueriesTests {
             #expect((800...1200).contains(count), "class \(kind): \(count)")
         }
         #expect(chosen == ModelBundle.precisionQueries(indices))
+    }
+
+    @Test("where no precision can be measured that is refused, with the reasons, before there is any answer")
+    func nothingToMeasure() throws {
+        let (images, labels) = Synthetic.images(300)
+        let run = TrainingRun(
+            workspace: Workspace(threads: 1), checkpoints: nil, resume: false, stop: StopFlag(),
+            show: { _ in })
+        let bundle = try Fit(
+            images: images, answers: Synthetic.answers(images, labels), options: Synthetic.options(epochs: 1),
+            program: "test", run: run
+        ).makeBundle()
+        #expect(try bundle.measurablePrecisions(among: [.f32]) == [.f32])
+        #expect(throws: TrainingError.self) { try bundle.measurablePrecisions(among: []) }
+        let lacking = Plan.Precision.allCases.filter { !$0.isSupported }
+        guard !lacking.isEmpty else { return }
+        let error = #expect(throws: TrainingError.self) { try bundle.measurablePrecisions(among: lacking) }
+        #expect(error?.description.contains("\(lacking[0].rawValue)") == true)
+        #expect(try bundle.measurablePrecisions(among: lacking + [.f32]) == [.f32])
     }
 }

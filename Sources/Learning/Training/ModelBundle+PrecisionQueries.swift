@@ -26,4 +26,27 @@ extension ModelBundle {
         var generator = Stream.precisionQueries.generator(seed: 0, at: 0)
         return generator.permutation(indices.count).prefix(precisionQueriesMax).sorted().map { indices[$0] }
     }
+
+    /// The precisions that can be measured here: those whose instructions this processor has and whose sums have room for the
+    /// bundle's networks.
+    ///
+    /// **Throws** `impossible` where there is none, with the reasons.
+    package func measurablePrecisions(
+        among candidates: [Plan.Precision] = [.bf16, .int8]
+    ) throws(TrainingError) -> [Plan.Precision] {
+        var (measurable, reasons): ([Plan.Precision], [String]) = ([], [])
+        for precision in candidates {
+            do throws(PlanError) {
+                _ = try Plan(self, precision: precision)
+                measurable.append(precision)
+            } catch {
+                reasons.append("\(error)")
+            }
+        }
+        guard !measurable.isEmpty else {
+            throw .impossible(
+                reason: "there is no precision to measure here: " + reasons.joined(separator: "; "))
+        }
+        return measurable
+    }
 }
