@@ -39,6 +39,12 @@ enum TrainData {
             throw ValidationError(
                 "\(path) has neither labels in it nor a folder per class: give them as an IDX or npy file")
         }
+        // Of a test set the training's classes are known.
+        if classes == nil, let only = labels.names?.first, labels.names?.count == 1 {
+            throw ValidationError(
+                "\(path) has pictures of one class alone, “\(only)”: give a folder or tar with a folder for each class"
+            )
+        }
         return (found.images, labels)
     }
 
@@ -49,17 +55,19 @@ enum TrainData {
             : try Labels(idx: path, images: images, classes: classes)
     }
 
-    /// Whatever a path holds, with labels where it holds some.
+    /// Whatever a path holds, with labels where it holds some. What was read of a folder or tar is said.
     static func contents(
         _ path: String, conversion: ImageFile.Conversion = .none
     ) throws -> (images: ImageSet, labels: Labels?) {
         if isFolder(path) {
             if let cifar = try CIFARFile(folder: path) { return (cifar.images, cifar.labels) }
             let folder = try ImageFolder(path, conversion: conversion)
+            TrainSession.say(folder.summary)
             return (folder.images, folder.labels)
         }
         if ImageArchive.isNamedSo(path) {
             let archive = try ImageArchive(path, conversion: conversion)
+            TrainSession.say(archive.summary)
             return (archive.images, archive.labels)
         }
         if NPYFile.isNamedSo(path) { return (try ImageSet(npy: path), nil) }

@@ -14,6 +14,10 @@ package enum DataError: Error, Hashable, Sendable {
     case notImages(path: String, dimensions: Int)
     case notLabels(path: String, dimensions: Int)
     case noImages(path: String)
+    /// Pictures of no class, beside folders of classes.
+    case picturesBesideClasses(path: String, names: [String], classes: [String])
+    /// Folders of classes that hold no picture.
+    case emptyClasses(path: String, names: [String])
     case image(path: String, reason: String)
     case wrongShape(path: String, found: ImageShape, expected: ImageShape)
     case countMismatch(images: Int, others: Int, path: String)
@@ -40,6 +44,13 @@ extension DataError: CustomStringConvertible {
             "\(path) has \(dimensions) dimensions; images have 3 (count, height, width) or 4 (and channels)"
         case .notLabels(let path, let dimensions): "\(path) has \(dimensions) dimensions; labels have 1"
         case .noImages(let path): "\(path) holds no picture that can be read here"
+        case .picturesBesideClasses(let path, let names, let classes):
+            "\(path) has \(names.count) picture\(names.count == 1 ? "" : "s") beside its folders of classes "
+                + "(\(Self.list(classes, at: 5))): \(Self.list(names, at: 5)). Each folder is a class: move the "
+                + "pictures into one, or pictures or folders to another place"
+        case .emptyClasses(let path, let names):
+            "\(path) has folders without a picture that can be read here: \(Self.list(names)). "
+                + "Each folder is a class: fill them or remove them"
         case .image(let path, let reason): "\(path) cannot be decoded: \(reason)"
         case .wrongShape(let path, let found, let expected):
             "\(path) is \(found), the other images are \(expected) (channels x height x width); "
@@ -56,11 +67,12 @@ extension DataError: CustomStringConvertible {
         }
     }
 
-    /// How many names a message lists.
+    /// How many names a message lists as a rule.
     private static let listedMax = 20
 
-    private static func list(_ names: [String]) -> String {
-        let rest = names.count - listedMax
-        return names.prefix(listedMax).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
+    /// The first names, and how many more there are.
+    static func list(_ names: [String], at most: Int = listedMax) -> String {
+        let rest = names.count - most
+        return names.prefix(most).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
     }
 }

@@ -2,8 +2,8 @@ import Foundation
 import SAME
 import Tensor
 
-/// The PNG and JPEG files of a folder, in the order of their paths; each folder directly inside is a class,
-/// where there are any.
+/// The PNG and JPEG files of a folder, in the order of their paths; each folder directly inside is a class, where there are any,
+/// with all that is in it. A single folder around all others is entered.
 package struct ImageFolder: Sendable {
     /// The images, in the order of their paths.
     package let images: ImageSet
@@ -12,23 +12,28 @@ package struct ImageFolder: Sendable {
     package let labels: Labels?
     /// The names of the classes.
     package let classNames: [String]
+    /// How many pictures of how many classes were read, for the user.
+    package let summary: String
 
     /// The most bytes of pixels a folder may come to.
     package static let bytesMax = 8 << 30
 
     /// Reads a folder. Once converted, all images must have one shape.
     ///
-    /// **Throws** at the first file that is damaged, or of another shape.
+    /// **Throws** at the first file that is damaged, or of another shape, and before that where a picture lies beside the folders of
+    /// classes or a class is without one.
     package init(
         _ path: String, conversion: ImageFile.Conversion = .none, bytesMax: Int = Self.bytesMax
     ) throws(DataError) {
-        let (files, names) = try Self.files(in: path)
+        let found = try Self.contents(of: path)
+        let tree = try PictureTree(pictures: found.pictures, folders: found.folders, in: path)
         var shape: ImageShape?
         var bytes: [UInt8] = []
-        for file in files {
-            let image = try ImageFile(file.path, conversion: conversion)
+        for picture in tree.pictures {
+            let file = path + "/" + picture.joined(separator: "/")
+            let image = try ImageFile(file, conversion: conversion)
             if let shape, image.shape != shape {
-                throw .wrongShape(path: file.path, found: image.shape, expected: shape)
+                throw .wrongShape(path: file, found: image.shape, expected: shape)
             }
             shape = image.shape
             bytes += image.bytes
@@ -38,37 +43,41 @@ package struct ImageFolder: Sendable {
         }
         guard let shape else { throw .noImages(path: path) }
         images = ImageSet(shape: shape, bytes: bytes)
-        classNames = names
-        labels =
-            names.isEmpty
-            ? nil : Labels(values: files.map(\.label), classes: max(names.count, 2), names: names)
+        classNames = tree.names
+        labels = Labels(tree)
+        summary = PictureTree.summary(of: path, count: images.count, names: classNames)
     }
 
     /// Whether a folder holds PNG or JPEG files, directly or in the folders directly inside.
     package static func holdsImages(_ path: String) -> Bool {
         let names = (try? entries(path)) ?? []
         return names.contains { name in
-            isImage(name)
+            PictureTree.isImage(name)
                 || isFolder(path + "/" + name)
-                    && ((try? entries(path + "/" + name)) ?? []).contains(where: isImage)
+                    && ((try? entries(path + "/" + name)) ?? []).contains(where: PictureTree.isImage)
         }
     }
 
-    private static func files(
-        in path: String
-    ) throws(DataError) -> (files: [(path: String, label: Int)], names: [String]) {
-        let names = try entries(path)
-        let classes = names.filter { isFolder(path + "/" + $0) }
-        guard !classes.isEmpty else {
-            return (names.filter(isImage).map { (path + "/" + $0, 0) }, [])
+    /// The pictures and folders inside a folder by their places in it, however deep. `ancestors` are the folders that it lies in.
+    private static func contents(
+        of path: String, within place: [String] = [], ancestors: Set<String> = []
+    ) throws(DataError) -> (pictures: [[String]], folders: Set<[String]>) {
+        let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+        guard !ancestors.contains(real) else {
+            throw .file(.unreadable(path: path, reason: "it leads back to a folder that it lies in"))
         }
-        var files: [(path: String, label: Int)] = []
-        for (label, name) in classes.enumerated() {
-            for file in try entries(path + "/" + name) where isImage(file) {
-                files.append((path + "/" + name + "/" + file, label))
+        var (pictures, folders): ([[String]], Set<[String]>) = ([], [])
+        for name in try entries(path) {
+            if isFolder(path + "/" + name) {
+                let inside = try contents(
+                    of: path + "/" + name, within: place + [name], ancestors: ancestors.union([real]))
+                pictures += inside.pictures
+                folders.formUnion(inside.folders.union([place + [name]]))
+            } else if PictureTree.isImage(name) {
+                pictures.append(place + [name])
             }
         }
-        return (files, classes)
+        return (pictures, folders)
     }
 
     /// The names in a folder, sorted by their bytes so that every machine reads them in one order.
@@ -85,9 +94,5 @@ package struct ImageFolder: Sendable {
     private static func isFolder(_ path: String) -> Bool {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-    }
-
-    private static func isImage(_ name: String) -> Bool {
-        ["png", "jpg", "jpeg"].contains((name as NSString).pathExtension.lowercased())
     }
 }

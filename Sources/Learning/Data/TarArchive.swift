@@ -1,11 +1,14 @@
 import Foundation
 import SAME
 
-/// One regular file of a tar archive.
+/// One regular file or folder of a tar archive.
 struct TarMember {
     /// The path inside the archive; never used as a path on this machine.
     let name: String
+    /// A file's contents.
     let bytes: [UInt8]
+    /// Whether it is a folder.
+    var isFolder = false
 }
 
 /// A tar archive read front to back, one member in memory at a time, gzipped or not.
@@ -29,7 +32,7 @@ struct TarArchive: ~Copyable {
         self.memberBytesMax = memberBytesMax
     }
 
-    /// The next regular file, or nil at the archive's end.
+    /// The next regular file or folder, or nil at the archive's end.
     func next() throws(DataError) -> TarMember? {
         var path: String?
         while true {
@@ -58,6 +61,7 @@ struct TarArchive: ~Copyable {
                 guard size == 0 else {
                     throw .notTar(path: self.path, reason: "the folder \(name) has contents")
                 }
+                return TarMember(name: name, bytes: [], isFolder: true)
             default:
                 throw .notTar(
                     path: self.path,
