@@ -75,6 +75,12 @@ struct FitVictimOptions: ParsableArguments {
 
     /// The answers to `images`, asked or read; those already in the run's journal are not asked again.
     func answers(to images: ImageSet, run: TrainingRun) async throws -> AnswerSet {
+        let set = try await heard(of: images, run)
+        if let warning = set.constancyWarning { run.say(warning) }
+        return set
+    }
+
+    private func heard(of images: ImageSet, _ run: TrainingRun) async throws -> AnswerSet {
         if let answers { return try AnswerSet(contentsOf: answers, for: images) }
         let client = try client(images.shape, say: run.say)
         var journal = try AnswerJournal(

@@ -24,9 +24,10 @@ struct TrainSession: ParsableArguments {
         }
     }
 
-    /// The run of a command that writes `output`.
+    /// The run of a command that writes `output`, which is judged now: at the end it would cost the run.
     func makeRun(output: String, stop: StopFlag, printer: ProgressPrinter) throws -> TrainingRun {
         let folder = checkpoint ?? output.trimmingSuffix("/") + ".checkpoint"
+        try OutputPlace.check(output, checkpoints: folder)
         let run = TrainingRun(
             workspace: Workspace(threads: threads ?? Workspace.processorCount), checkpoints: folder,
             resume: resume, stop: stop, show: printer.show, say: { printer.say($0) })

@@ -59,6 +59,32 @@ package struct AnswerSet: Sendable {
     /// The number of classes.
     package var classes: Int { probabilities.rowCount }
 
+    /// A warning with the numbers where every image has the same answer, from which no score can learn; nil else.
+    package var constancyWarning: String? {
+        let count = probabilities.rows
+        guard count > 1, classes > 0 else { return nil }
+        let first = Array(probabilities.row(0))
+        var (low, high) = (first, first)
+        for row in 1..<count {
+            for (place, value) in probabilities.row(row).enumerated() {
+                low[place] = min(low[place], value)
+                high[place] = max(high[place], value)
+                if high[place] - low[place] > Self.constancyMax { return nil }
+            }
+        }
+        let best = first.indices.max { first[$0] < first[$1] } ?? 0
+        let spread = zip(high, low).map { $0 - $1 }.max() ?? 0
+        return "warning: the victim answers all \(count) images alike: class \(best) of \(classes) with "
+            + String(
+                format: "%.4f, and no probability differs by more than %.1e between images. ", first[best],
+                spread)
+            + "What is fitted to that tells nothing of its answers: check what it is fed (--victim-range, "
+            + "--victim-layout, --victim-input) and what of it is read (--victim-output, --victim-answer)"
+    }
+
+    /// Probabilities that differ by no more are taken for the same.
+    private static let constancyMax: Float = 1e-4
+
     /// Writes the file, whole or not at all.
     package func write(to path: String) throws(AnswerSetError) {
         let metadata = ["format": Self.formatName, "version": "1", "images_sha256": imagesDigest]
