@@ -56,6 +56,16 @@ struct FitVictimOptions: ParsableArguments {
             throw ValidationError("--victim-classes must be from 2 to 65536")
         }
         _ = try range()
+        if let recordAnswers { try checkPlace(recordAnswers) }
+    }
+
+    /// What cannot be written is said before anything is asked.
+    private func checkPlace(_ path: String) throws {
+        do throws(AnswerSetError) {
+            try AnswerSet.checkPlace(path)
+        } catch {
+            throw ValidationError("--record-answers: \(error)")
+        }
     }
 
     /// The options of asking, and whether they were given another value than their own.

@@ -1,5 +1,6 @@
 import Learning
 import Tensor
+import TestSupport
 import Testing
 
 @Suite("Sets of answers")
@@ -27,5 +28,19 @@ struct AnswerSetTests {
         #expect(set(same + [[0, 1]]).constancyWarning == nil)
         #expect(set(same + [[0.999, 0.001]]).constancyWarning == nil)
         #expect(set([[1, 0]]).constancyWarning == nil)
+    }
+
+    @Test("a place that no answers can be recorded at is known before they are there; what is there stays")
+    func place() throws {
+        let folder = try ScratchFolder()
+        try folder.write([1, 2], to: "earlier")
+        try AnswerSet.checkPlace(folder.file("earlier"))
+        try AnswerSet.checkPlace(folder.file("new"))
+        for path in [folder.file("missing/a"), folder.file("earlier/a"), folder.path, ""] {
+            let error = #expect(throws: AnswerSetError.self, "\(path)") { try AnswerSet.checkPlace(path) }
+            #expect(error?.description.contains("cannot write \(path)") == true, "\(path)")
+        }
+        #expect(folder.names == ["earlier"])
+        #expect(try folder.bytes("earlier") == [1, 2])
     }
 }
