@@ -1,6 +1,8 @@
 import Dispatch
 import Synchronization
+import TestSupport
 import Testing
+import Transport
 
 @testable import Gateway
 
@@ -72,6 +74,33 @@ struct ScoringPoolTests {
         #expect(pool.submit(rows: 1) { _ in } == .stopped)
         pool.stop()
         #expect(pool.refusedJobs == 1)
+    }
+
+    @Test(
+        "whoever is told of its row may ask again at once: the row does not count any more",
+        arguments: [true, false])
+    func again(isQuery: Bool) throws {
+        let (pool, gate) = Self.busy(queue: 1)
+        let (asker, other) = (ScoringClient.account("a"), ScoringClient.account("b"))
+        let found = Box<[ScoringPool.Admission]>([])
+        let ask: @Sendable () -> Void = {
+            // The queue is another's by then.
+            let admissions = [other, asker].map { pool.submit(rows: 1, of: $0) { _ in } }
+            found.value.withLock { $0 += admissions }
+        }
+        if isQuery {
+            let plan = try ScoringQueueTests.plans.get()[0]
+            let query = ScoringQuery(
+                plan, rows: 1, values: Array(repeating: 0, count: plan.image.count),
+                submitted: .init(nanoseconds: 0), completion: { _ in ask() })
+            #expect(pool.submit(query, of: asker) == .accepted)
+        } else {
+            #expect(pool.submit(rows: 1, of: asker) { $0.tell(ask) } == .accepted)
+        }
+        gate.signal()
+        #expect(eventually("an answer") { found.value.withLock { $0.count == 2 } })
+        pool.stop()
+        #expect(found.value.withLock { $0 } == [.accepted, .overloaded])
     }
 
     @Test("each worker has scratch memory of its own, and keeps it")

@@ -32,10 +32,14 @@ extension ProtectedExchange {
         let plain = min(limits.bytesMax, response.body.count * 8)
         let operations = Double(plain) * Self.operationsPerInflatedByte
         let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] _ in
+            [self] scratch in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let result = decode(response, applied, limits)
-            exchange.loop.execute { @Sendable in self.take(result, response, applied, completion.value) }
+            scratch.tell {
+                self.exchange.loop.execute { @Sendable in
+                    self.take(result, response, applied, completion.value)
+                }
+            }
         }
         // The answer is there and paid for: this loop does without the pool, within the same bounds.
         if admission != .accepted {
@@ -114,9 +118,11 @@ extension ProtectedExchange {
         }
         let operations = Double(response.body.count) * Self.operationsPerDeflatedByte
         let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] _ in
+            [self] scratch in
             let coded = Self.encode(response.body, coding, level)
-            exchange.loop.execute { @Sendable in self.send(response, encoded: coded, coding) }
+            scratch.tell {
+                self.exchange.loop.execute { @Sendable in self.send(response, encoded: coded, coding) }
+            }
         }
         guard admission != .accepted else { return }
         if accepted.choice(isWanted: false) == .identity { return exchange.respond(response) }

@@ -45,10 +45,12 @@ extension ProtectedExchange {
         let plain = limits.bound(coded: body.count).bytesMax
         let operations = Double(plain) * Self.operationsPerInflatedByte
         let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] _ in
+            [self] scratch in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let result = decode(body, limits)
-            exchange.loop.execute { @Sendable in self.contentDecoded(result, body) }
+            scratch.tell {
+                self.exchange.loop.execute { @Sendable in self.contentDecoded(result, body) }
+            }
         }
         guard admission != .accepted else { return }
         // What is in it nobody can say, so that letting it by would let bombs by: `on_overload` has no say.

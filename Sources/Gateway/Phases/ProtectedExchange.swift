@@ -114,12 +114,14 @@ final class ProtectedExchange: @unchecked Sendable {
         }
         let operations = Double(body.count) * Self.operationsPerDecodedByte
         let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] _ in
+            [self] scratch in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let (result, took) = timed { decode(body) }
-            exchange.loop.execute { @Sendable in
-                self.latencies.parse = took
-                self.decoded(result, body)
+            scratch.tell {
+                self.exchange.loop.execute { @Sendable in
+                    self.latencies.parse = took
+                    self.decoded(result, body)
+                }
             }
         }
         if admission != .accepted { overloaded(undecoded: body, admission) }

@@ -17,7 +17,7 @@ import Transport
 ///
 /// **Runs on** `submit` and `stop` on any thread; jobs on the pool's own threads.
 package final class ScoringPool: Sendable {
-    /// Work for one worker: it gets that worker's private scratch memory.
+    /// Work for one worker: it gets that worker's private scratch memory, by which it `tell`s what it has found.
     package typealias Job = @Sendable (ScoringScratch) -> Void
 
     /// What became of what was submitted.
@@ -159,12 +159,9 @@ package final class ScoringPool: Sendable {
         Self.nameThread("scorer-\(worker)")
         let scratch = ScoringScratch()
         var hasGathered = false
-        var done: [ScoringQueue.Share] = []
         while true {
             var late: [ScoringQueue.Ended] = []
-            let next = step(worker, hasGathered, done, &late)
-            done = []
-            switch next {
+            switch step(worker, hasGathered, &late) {
             case .end: return
             case .sleep: wake[worker].wait()
             case .gather:
@@ -173,25 +170,30 @@ package final class ScoringPool: Sendable {
                 continue
             case .run(let turn):
                 for ended in late { ended.query.end(ended.outcome) }
-                switch turn?.work {
-                case .job(let job): job(scratch)
-                case .rows(let plan, let slices): scratch.examine(slices, by: plan, clock)
-                case nil: break
-                }
-                done = turn?.shares ?? []
+                if let turn { perform(turn, scratch) }
             }
             hasGathered = false
         }
     }
 
-    /// What a worker does next, which is `done` with its turn before.
+    /// Does a turn, gives its rows back, and then tells of it: a client may ask again the moment that it is answered, and
+    /// what it was answered must not count against it.
+    private func perform(_ turn: ScoringQueue.Turn, _ scratch: ScoringScratch) {
+        switch turn.work {
+        case .job(let job): job(scratch)
+        case .rows(let plan, let slices): scratch.examine(slices, by: plan, clock)
+        }
+        state.withLock { $0.queue.finish(turn.shares) }
+        for tell in scratch.takeTold() { tell() }
+    }
+
+    /// What a worker does next.
     private func step(
-        _ worker: Int, _ hasGathered: Bool, _ done: [ScoringQueue.Share], _ late: inout [ScoringQueue.Ended]
+        _ worker: Int, _ hasGathered: Bool, _ late: inout [ScoringQueue.Ended]
     ) -> Step {
         let now = clock.now()
         var woken: Int?
         let step = state.withLock { state -> Step in
-            state.queue.finish(done)
             if state.queue.isEmpty {
                 if state.isStopped { return .end }
                 state.idle.append(worker)

@@ -74,15 +74,15 @@ package final class ScoringQuery: Sendable {
         progress = Mutex(Progress(examinations: Array(repeating: nil, count: rows), missing: rows))
     }
 
-    /// Ends a query without a score.
+    /// Tells what became of it.
     func end(_ outcome: Outcome) { completion(outcome) }
 
-    /// Keeps the examinations of the rows from `first` on; the last ones end the query.
+    /// Keeps the examinations of the rows from `first` on; with the last ones, all of them.
     func keep(
         _ found: ArraySlice<Examination>, from first: Int, begun: MonotonicTime, ended: MonotonicTime,
         turn: Int?
-    ) {
-        let whole = progress.withLock { progress -> Examined? in
+    ) -> Examined? {
+        progress.withLock { progress -> Examined? in
             for (offset, examination) in found.enumerated() {
                 progress.examinations[first + offset] = examination
             }
@@ -94,6 +94,5 @@ package final class ScoringQuery: Sendable {
                 rows: progress.examinations.compactMap(\.self), begun: progress.begun, ended: ended,
                 turns: progress.turns)
         }
-        if let whole { completion(.examined(whole)) }
     }
 }

@@ -13,9 +13,20 @@ package final class ScoringScratch {
     }
 
     private var arenas: [ObjectIdentifier: Kept] = [:]
+    private var told: [@Sendable () -> Void] = []
 
     /// Nothing yet: memory is made with a model's first query.
     package init() {}
+
+    /// Has `message` called when the turn's rows do not count as a worker's any more: whoever is told by it may ask again at
+    /// once.
+    package func tell(_ message: @escaping @Sendable () -> Void) { told.append(message) }
+
+    /// What the turn has to tell; nothing is left of it here.
+    func takeTold() -> [@Sendable () -> Void] {
+        defer { told = [] }
+        return told
+    }
 
     /// Examines slices of queries together and gives each query its part.
     func examine(_ slices: [ScoringQueue.Slice], by plan: Plan, _ clock: any LoopClock) {
@@ -28,8 +39,10 @@ package final class ScoringScratch {
         var start = 0
         for slice in slices {
             let part = found[start..<start + slice.rows.count]
-            slice.query.keep(
+            let query = slice.query
+            let whole = query.keep(
                 part, from: slice.rows.lowerBound, begun: begun, ended: ended, turn: start == 0 ? count : nil)
+            if let whole { tell { query.end(.examined(whole)) } }
             start += slice.rows.count
         }
     }
