@@ -103,6 +103,56 @@ struct ScoringPoolTests {
         #expect(found.value.withLock { $0 } == [.accepted, .overloaded])
     }
 
+    @Test("what is taken back is let go of at once, with all that it holds, and counts for nobody")
+    func leave() throws {
+        let (pool, gate) = Self.busy(queue: 2)
+        let (client, place) = (ScoringClient.account("a"), ScoringPlace())
+        weak var body: Box<Int>?
+        do {
+            let held = Box(0)
+            body = held
+            let admission = pool.submit(rows: 1, of: client, at: place) { _ in
+                held.value.withLock { $0 += 1 }
+            }
+            #expect(admission == .accepted)
+        }
+        let plan = try ScoringQueueTests.plans.get()[0]
+        let query = ScoringQuery(
+            plan, rows: 1, values: Array(repeating: 0, count: plan.image.count),
+            submitted: .init(nanoseconds: 0), completion: { _ in Issue.record("nobody waits for it") })
+        #expect(pool.submit(query, of: client) == .accepted)
+        #expect(pool.submit(rows: 1, of: client) { _ in } == .crowded)
+        #expect(body != nil)
+        pool.leave([place, query.place])
+        #expect(body == nil && pool.queuedRows == 0)
+        #expect(pool.submit(rows: 1, of: client) { _ in } == .accepted)
+        pool.leave([place, query.place])
+        #expect(pool.queuedRows == 1)
+        gate.signal()
+        pool.stop()
+    }
+
+    @Test("a worker that sleeps keeps nothing of what it has done")
+    func sleeper() {
+        let pool = ScoringPool(workers: 1, queueRowsMax: 2)
+        weak var body: Box<Int>?
+        let done = DispatchSemaphore(value: 0)
+        do {
+            let held = Box(0)
+            body = held
+            let admission = pool.submit(rows: 1) { scratch in
+                scratch.tell {
+                    held.value.withLock { $0 += 1 }
+                    done.signal()
+                }
+            }
+            #expect(admission == .accepted)
+        }
+        done.wait()
+        #expect(eventually("nothing kept") { body == nil })
+        pool.stop()
+    }
+
     @Test("each worker has scratch memory of its own, and keeps it")
     func scratch() {
         let pool = ScoringPool(workers: 2, queueRowsMax: 100)

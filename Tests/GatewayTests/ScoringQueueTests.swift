@@ -18,12 +18,13 @@ struct ScoringQueueTests {
 
     /// A query that nobody computes; `name` is its first value.
     static func query(
-        _ name: Int, model: Int = 0, rows: Int = 1, patience: Duration? = nil, wanted: Bool = true
+        _ name: Int, model: Int = 0, rows: Int = 1, patience: Duration? = nil,
+        at submitted: MonotonicTime = start
     ) throws -> ScoringQuery {
         let plan = try plans.get()[model]
         return ScoringQuery(
             plan, rows: rows, values: Array(repeating: Float(name), count: rows * plan.image.count),
-            submitted: start, patience: patience, isWanted: { wanted }, completion: { _ in })
+            submitted: submitted, patience: patience, completion: { _ in })
     }
 
     /// The names of the queries in a turn, each with its rows.
@@ -148,9 +149,11 @@ struct ScoringQueueTests {
         var queue = ScoringQueue(rowsMax: 100, turnRowsMax: 8)
         _ = queue.add(.query(try Self.query(1, patience: .nanoseconds(10))), of: nil)
         _ = queue.add(.query(try Self.query(2, patience: .nanoseconds(11))), of: nil)
-        _ = queue.add(.query(try Self.query(3, rows: 5, wanted: false)), of: nil)
+        let gone = try Self.query(3, rows: 5)
+        _ = queue.add(.query(gone), of: nil)
         _ = queue.add(.query(try Self.query(4, patience: .nanoseconds(10))), of: nil)
         _ = queue.add(.query(try Self.query(5)), of: nil)
+        #expect(queue.leave(gone.place) != nil && queue.leave(gone.place) == nil)
         var late: [ScoringQueue.Ended] = []
         let turn = queue.take(now: Self.start.advanced(byNanoseconds: 11), workers: 1, late: &late)
         #expect(Self.describe(turn) == ["2:0..<1", "5:0..<1"])

@@ -118,18 +118,16 @@ struct ScoringShareTests {
     @Test("what leaves unserved is not held against those behind it", arguments: [true, false])
     func unserved(isLate: Bool) throws {
         var queue = ScoringQueue(rowsMax: 1_000, turnRowsMax: 1)
-        let wanted = Box(true)
         let plan = try ScoringQueueTests.plans.get()[0]
         let gone = ScoringQuery(
             plan, rows: 200, values: Array(repeating: 2, count: 200 * plan.image.count),
             submitted: ScoringQueueTests.start,
-            patience: isLate ? .nanoseconds(10) : nil, isWanted: { wanted.value.withLock { $0 } },
-            completion: { _ in })
+            patience: isLate ? .nanoseconds(10) : nil, completion: { _ in })
         for name in 100..<150 { _ = queue.add(try Self.work(name), of: Self.a) }
         _ = queue.add(try Self.work(1), of: Self.b)
         _ = queue.add(.query(gone), of: Self.b)
         _ = queue.add(try Self.work(3), of: Self.b)
-        if !isLate { wanted.value.withLock { $0 = false } }
+        if !isLate { _ = queue.leave(gone.place) }
         var order: [String] = []
         for _ in 0..<4 { order += Self.take(&queue, after: isLate ? 11 : 0).turn }
         #expect(order == ["100:0..<1", "1:0..<1", "101:0..<1", "3:0..<1"])
@@ -186,13 +184,49 @@ struct ScoringShareTests {
         }
     }
 
-    @Test("what nobody waits for any more takes nobody's room")
+    @Test("what nobody waits for any more counts for nobody from then on, waiting or with a worker")
     func abandoned() throws {
         var queue = ScoringQueue(rowsMax: 2, turnRowsMax: 1)
+        let (one, other) = (try ScoringQueueTests.query(2), try ScoringQueueTests.query(3))
         _ = queue.add(try Self.work(1), of: Self.a)
-        _ = queue.add(.query(try ScoringQueueTests.query(2, wanted: false)), of: Self.b)
-        #expect(queue.add(try Self.work(3), of: Self.b).displaced?.isEmpty == true)
+        _ = queue.add(.query(one), of: Self.b)
+        guard case .crowded = queue.add(try Self.work(4), of: Self.b) else { return #expect(Bool(false)) }
+        _ = queue.leave(one.place)
+        #expect(queue.add(.query(other), of: Self.b).displaced?.isEmpty == true)
         #expect(queue.rows == 2)
+        var late: [ScoringQueue.Ended] = []
+        let turns = (0..<2).compactMap { _ in
+            queue.take(now: ScoringQueueTests.start, workers: 1, late: &late)
+        }
+        #expect(turns.count == 2 && queue.isEmpty)
+        for client in [Self.a, Self.c] { _ = queue.add(try Self.work(5), of: client) }
+        guard case .crowded = queue.add(try Self.work(6), of: Self.b) else { return #expect(Bool(false)) }
+        #expect(queue.leave(other.place) == nil)
+        guard case .full = queue.add(try Self.work(7), of: Self.b) else { return #expect(Bool(false)) }
+        // What its worker says of it later takes nothing from what has come since.
+        _ = Self.take(&queue)
+        _ = queue.add(try Self.work(8), of: Self.b)
+        for turn in turns { queue.finish(turn.shares) }
+        guard case .crowded = queue.add(try Self.work(9), of: Self.b) else { return #expect(Bool(false)) }
+        for _ in 0..<2 { _ = Self.take(&queue) }
+        #expect(queue.isEmpty && queue.heldCount == 0)
+    }
+
+    @Test("a query that has all its rows counts no more, whatever its other turns' workers have still to say")
+    func told() throws {
+        var queue = ScoringQueue(rowsMax: 1, turnRowsMax: 1)
+        let query = try ScoringQueueTests.query(1, rows: 2)
+        _ = queue.add(.query(query), of: Self.a)
+        var late: [ScoringQueue.Ended] = []
+        let turns = (0..<2).compactMap { _ in
+            queue.take(now: ScoringQueueTests.start, workers: 1, late: &late)
+        }
+        #expect(turns.count == 2)
+        _ = queue.add(try Self.work(2), of: Self.b)
+        queue.finish(turns[1].shares, told: [query.place])
+        guard case .full = queue.add(try Self.work(3), of: Self.a) else { return #expect(Bool(false)) }
+        queue.finish(turns[0].shares)
+        #expect(queue.heldCount == 1)
     }
 
     @Test("a batch larger than the queue is taken while it is not full, one of a client")

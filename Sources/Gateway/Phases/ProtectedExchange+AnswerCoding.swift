@@ -31,15 +31,10 @@ extension ProtectedExchange {
         // The upstream's own answers become about so much.
         let plain = min(limits.bytesMax, response.body.count * 8)
         let operations = Double(plain) * Self.operationsPerInflatedByte
-        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] scratch in
-            guard !isAbandoned.load(ordering: .relaxed) else { return }
-            let result = decode(response, applied, limits)
-            scratch.tell {
-                self.exchange.loop.execute { @Sendable in
-                    self.take(result, response, applied, completion.value)
-                }
-            }
+        let admission = submit(operations: operations) { [self] in
+            decode(response, applied, limits)
+        } then: { [self] result in
+            take(result, response, applied, completion.value)
         }
         // The answer is there and paid for: this loop does without the pool, within the same bounds.
         if admission != .accepted {
@@ -77,7 +72,7 @@ extension ProtectedExchange {
 
     private func refuseAnswer(_ error: CodingError) {
         isOver = true
-        isAbandoned.store(true, ordering: .relaxed)
+        abandon()
         settleEstimate()
         recordUnscored("the upstream's answer: \(error)", as: .unanswered)
         services.log.warning(
@@ -117,12 +112,10 @@ extension ProtectedExchange {
             return send(response, encoded: Self.encode(response.body, coding, level), coding)
         }
         let operations = Double(response.body.count) * Self.operationsPerDeflatedByte
-        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] scratch in
-            let coded = Self.encode(response.body, coding, level)
-            scratch.tell {
-                self.exchange.loop.execute { @Sendable in self.send(response, encoded: coded, coding) }
-            }
+        let admission = submit(operations: operations) {
+            Self.encode(response.body, coding, level)
+        } then: { [self] coded in
+            send(response, encoded: coded, coding)
         }
         guard admission != .accepted else { return }
         if accepted.choice(isWanted: false) == .identity { return exchange.respond(response) }

@@ -44,13 +44,10 @@ extension ProtectedExchange {
         // As much as it may become: work that seemed to cost nothing would always come before the queries.
         let plain = limits.bound(coded: body.count).bytesMax
         let operations = Double(plain) * Self.operationsPerInflatedByte
-        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] scratch in
-            guard !isAbandoned.load(ordering: .relaxed) else { return }
-            let result = decode(body, limits)
-            scratch.tell {
-                self.exchange.loop.execute { @Sendable in self.contentDecoded(result, body) }
-            }
+        let admission = submit(operations: operations) { [self] in
+            decode(body, limits)
+        } then: { [self] result in
+            contentDecoded(result, body)
         }
         guard admission != .accepted else { return }
         // What is in it nobody can say, so that letting it by would let bombs by: `on_overload` has no say.

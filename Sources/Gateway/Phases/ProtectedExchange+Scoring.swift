@@ -14,11 +14,12 @@ extension ProtectedExchange {
             latencies.queue = .zero
             latencies.score = .zero
         } else {
-            let admission = services.scoring.submit(
-                query(for: missing, of: batch), of: scoringClient, together: batch.rows)
+            let query = query(for: missing, of: batch)
+            let admission = services.scoring.submit(query, of: scoringClient, together: batch.rows)
             guard admission == .accepted else {
                 return overloaded(body, isCrowding: admission == .crowded)
             }
+            places.append(query.place)
         }
         chargeFixed()
         forward(body) { self.answered($0) }
@@ -40,7 +41,6 @@ extension ProtectedExchange {
         return ScoringQuery(
             protection.plan, rows: rows.count, values: values, seeds: protection.seeds(batch, rows: rows),
             submitted: submitted, patience: services.scoringDeadline, settles: protection.settles,
-            isWanted: { [self] in !isAbandoned.load(ordering: .relaxed) },
             completion: { [self] outcome in
                 exchange.loop.execute { @Sendable in self.scored(outcome) }
             })

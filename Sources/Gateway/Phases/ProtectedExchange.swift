@@ -55,6 +55,8 @@ final class ProtectedExchange: @unchecked Sendable {
     var isRecorded = false
     /// Tells the scoring workers, which may not touch `isOver`, that their work would be for nobody.
     let isAbandoned = Atomic(false)
+    /// What it has given to the scoring pool, done or not.
+    var places: [ScoringPlace] = []
 
     /// Bodies longer than this are decoded on the scoring pool: at some hundred MB/s they would hold up the loop's other
     /// connections. **Units** bytes.
@@ -92,7 +94,7 @@ final class ProtectedExchange: @unchecked Sendable {
     }
 
     private func cancelled(_ reason: CancelReason) {
-        isAbandoned.store(true, ordering: .relaxed)
+        abandon()
         guard !isOver else { return }
         isOver = true
         settleEstimate()
@@ -113,16 +115,11 @@ final class ProtectedExchange: @unchecked Sendable {
             return decoded(result, body)
         }
         let operations = Double(body.count) * Self.operationsPerDecodedByte
-        let admission = services.scoring.submit(rows: 1, operations: operations, of: scoringClient) {
-            [self] scratch in
-            guard !isAbandoned.load(ordering: .relaxed) else { return }
-            let (result, took) = timed { decode(body) }
-            scratch.tell {
-                self.exchange.loop.execute { @Sendable in
-                    self.latencies.parse = took
-                    self.decoded(result, body)
-                }
-            }
+        let admission = submit(operations: operations) { [self] in
+            timed { decode(body) }
+        } then: { [self] (result, took) in
+            latencies.parse = took
+            decoded(result, body)
         }
         if admission != .accepted { overloaded(undecoded: body, admission) }
     }
@@ -303,7 +300,7 @@ final class ProtectedExchange: @unchecked Sendable {
     private func failed(_ error: UpstreamError) {
         guard !isOver else { return }
         isOver = true
-        isAbandoned.store(true, ordering: .relaxed)
+        abandon()
         settleEstimate()
         recordUnscored("the upstream failed: \(error.code)", as: .unanswered)
         services.log.warning("\(error)", metadata: ["request_id": "\(exchange.requestID)"])

@@ -4,35 +4,57 @@ import Transport
 /// What waits for one model, or all jobs: the clients' work in the order of start-time fair queueing, so that what one client
 /// has waiting delays another by turns, not by all of it.
 ///
-/// Each piece of work has a tag: the operations that were served when it came, or those after its client's work before it. The
-/// least is next, the first come among equals; rows that remain of a long query move up by those that were taken.
+/// A client's work is a list, first come, first served. The list has a tag: the operations that were served when its first work
+/// came, and those of its work that were served since. The least is next, the first come among equals. What leaves unserved
+/// changes no tag, so that it is not held against what was behind it. Each step is O(log n) of the clients and entries.
 struct ScoringLane {
     struct Entry {
         let work: ScoringQueue.Work
+        let place: ScoringPlace
         let client: ScoringClient?
         /// Counts from the queue's first entry on.
         let number: UInt64
         /// It was not its client's only row when it came.
         let isCrowding: Bool
-        var tag = 0.0
         /// Rows that earlier turns have had.
         var taken = 0
+        /// Its neighbours in its client's list.
+        fileprivate var before: Int?
+        fileprivate var behind: Int?
+
+        init(
+            work: ScoringQueue.Work, place: ScoringPlace, client: ScoringClient?, number: UInt64,
+            isCrowding: Bool
+        ) {
+            (self.work, self.place, self.client) = (work, place, client)
+            (self.number, self.isCrowding) = (number, isCrowding)
+        }
 
         var waiting: Int { work.rows - taken }
-        /// Those of the rows that wait.
-        var operations: Double { work.operations * Double(waiting) / Double(work.rows) }
         /// Nothing of it has begun, and there is somebody to tell.
         var displaceable: ScoringQuery? {
             if case .query(let query) = work, taken == 0 { query } else { nil }
         }
-        var isWanted: Bool { if case .query(let query) = work { query.isWanted() } else { true } }
     }
 
     /// What a client has in this lane.
     private struct Flow {
-        var entries = 0
-        /// The tag of what comes next.
-        var end: Double
+        let client: ScoringClient?
+        /// Of the first entry, or of what comes next.
+        var tag: Double
+        /// Slots of entries; nil where there are none.
+        var first: Int?
+        var last: Int?
+    }
+
+    /// A key that numbers decide between equals of.
+    private struct Order<Key: Comparable>: Comparable {
+        let key: Key
+        let number: UInt64
+
+        static func < (one: Self, other: Self) -> Bool {
+            one.key == other.key ? one.number < other.number : one.key < other.key
+        }
     }
 
     /// Nil for jobs.
@@ -40,59 +62,81 @@ struct ScoringLane {
     /// Operations served, as the queue counts them between its lanes.
     var tag: Double
     private(set) var rows = 0
-    /// In order from `head` on.
-    private var entries: [Entry] = []
-    private var head = 0
-    /// Of those who have entries, and of those whose last one was served ahead of others.
-    private var flows: [ScoringClient?: Flow] = [:]
-    /// Flows with entries.
-    private var active = 0
-    /// Past so many flows those that do not matter any more are looked for.
-    private var flowsMax = flowsLeast
-    private static let flowsLeast = 64
-    private static let aheadMax = 1_024
+    private var entries = Slots<Entry>()
+    private var flows = Slots<Flow>()
+    /// The slots of flows.
+    private var clients: [ScoringClient?: Int] = [:]
+    /// The flows with entries, the next one first.
+    private var active = IndexedHeap<Order<Double>>()
+    /// Those without whose last entry was served ahead of others, by their tags.
+    private var ahead = IndexedHeap<Double>()
+    /// The entries that can become late.
+    private var deadlines = IndexedHeap<Order<MonotonicTime>>()
     /// The tag of what was served last: where clients begin that are not ahead.
     private var service = 0.0
-    /// No entry's deadline is before it.
-    private var nextDeadline = MonotonicTime.never
+    /// Among so many that are ahead nobody gains much by being forgotten.
+    static let aheadMax = 1_024
 
     init(model: ObjectIdentifier?, tag: Double) { (self.model, self.tag) = (model, tag) }
 
-    var isEmpty: Bool { head == entries.count }
+    var isEmpty: Bool { active.isEmpty }
     /// What is next. Only for lanes that are not empty.
-    var first: Entry { entries[head] }
-    /// What waits, in order.
-    var waiting: ArraySlice<Entry> { entries[head...] }
+    var first: Entry { entries[firstSlot] }
+    /// How many clients' tags are kept.
+    var flowCount: Int { flows.count }
 
-    /// Queues an entry behind those of its client.
-    mutating func append(_ entry: Entry, _ shares: inout ScoringShares) {
-        var (entry, flow) = (entry, flows[entry.client] ?? Flow(end: service))
-        entry.tag = max(flow.end, service)
-        flow.end = entry.tag + entry.work.operations
-        flow.entries += 1
-        if flow.entries == 1 { active += 1 }
-        flows[entry.client] = flow
-        rows += entry.work.rows
-        shares.wait(entry.work.rows, of: entry.client)
-        if case .query(let query) = entry.work { nextDeadline = min(nextDeadline, query.deadline) }
-        insert(entry)
+    private var firstSlot: Int {
+        guard let flow = active.first, let slot = flows[flow.item].first else {
+            preconditionFailure("an empty lane has no first entry")
+        }
+        return slot
     }
 
+    // MARK: Coming
+
+    /// Queues an entry behind those of its client. Returns its slot, which is good until its last row is taken or it is removed.
+    mutating func append(_ entry: Entry) -> Int {
+        let flow = self.flow(of: entry.client)
+        var entry = entry
+        entry.before = flows[flow].last
+        let slot = entries.insert(entry)
+        if let last = flows[flow].last {
+            entries[last].behind = slot
+        } else {
+            ahead.remove(flow)
+            flows[flow].first = slot
+            flows[flow].tag = max(flows[flow].tag, service)
+            active.set(flow, Order(key: flows[flow].tag, number: entry.number))
+        }
+        flows[flow].last = slot
+        rows += entry.work.rows
+        if case .query(let query) = entry.work, query.deadline < .never {
+            deadlines.set(slot, Order(key: query.deadline, number: entry.number))
+        }
+        return slot
+    }
+
+    private mutating func flow(of client: ScoringClient?) -> Int {
+        if let flow = clients[client] { return flow }
+        let flow = flows.insert(Flow(client: client, tag: service))
+        clients[client] = flow
+        return flow
+    }
+
+    // MARK: Going
+
     /// Takes the job that is next; nil where a query is.
-    mutating func takeJob(_ shares: inout ScoringShares) -> (job: ScoringPool.Job, share: ScoringQueue.Share)?
-    {
+    mutating func takeJob() -> (job: ScoringPool.Job, share: ScoringQueue.Share)? {
         let entry = first
         guard case .job(let rows, let operations, let job) = entry.work else { return nil }
-        serve(rows, operations, &shares)
-        return (job, ScoringQueue.Share(client: entry.client, rows: rows))
+        serve(rows, operations)
+        return (job, ScoringQueue.Share(place: entry.place, client: entry.client, rows: rows))
     }
 
     /// Takes up to `room` rows, a part of them of each client in turn.
-    mutating func takeRows(
-        _ room: Int, _ shares: inout ScoringShares
-    ) -> (slices: [ScoringQueue.Slice], shares: [ScoringQueue.Share]) {
+    mutating func takeRows(_ room: Int) -> (slices: [ScoringQueue.Slice], shares: [ScoringQueue.Share]) {
         var (slices, taken, room) = ([ScoringQueue.Slice](), [ScoringQueue.Share](), room)
-        let part = max(1, room / max(1, active))
+        let part = max(1, room / max(1, active.count))
         while room > 0, !isEmpty, case .query(let query) = first.work {
             let entry = first
             let count = min(room, part, entry.waiting)
@@ -102,111 +146,96 @@ struct ScoringLane {
             } else {
                 slices.append(ScoringQueue.Slice(query: query, rows: rows))
             }
-            taken.append(ScoringQueue.Share(client: entry.client, rows: count))
+            taken.append(ScoringQueue.Share(place: entry.place, client: entry.client, rows: count))
             room -= count
-            serve(count, Double(count) * query.plan.operations, &shares)
-            if !isEmpty, !first.isWanted { dropUnwanted(&shares) }
+            serve(count, Double(count) * query.plan.operations)
         }
         return (slices, taken)
     }
 
-    /// Removes what nobody waits for any more, and what has waited too long, which is returned.
-    mutating func tidy(now: MonotonicTime, _ shares: inout ScoringShares) -> [ScoringQueue.Ended] {
-        guard nextDeadline < now || (!isEmpty && !first.isWanted) else { return [] }
-        var (late, next) = ([ScoringQueue.Ended](), MonotonicTime.never)
-        remove(&shares) { entry in
-            guard entry.isWanted else { return true }
-            guard let query = entry.displaceable else { return false }
-            guard query.deadline < now else {
-                next = min(next, query.deadline)
-                return false
-            }
-            late.append(.init(query: query, outcome: .late(isCrowding: entry.isCrowding)))
-            return true
+    /// Removes an entry that is not served any further.
+    mutating func remove(_ slot: Int) -> Entry {
+        deadlines.remove(slot)
+        let entry = entries.remove(slot)
+        rows -= entry.waiting
+        guard let flow = clients[entry.client] else {
+            preconditionFailure("an entry is in its client's list")
         }
-        nextDeadline = next
+        if let before = entry.before {
+            entries[before].behind = entry.behind
+        } else {
+            flows[flow].first = entry.behind
+        }
+        if let behind = entry.behind {
+            entries[behind].before = entry.before
+        } else {
+            flows[flow].last = entry.before
+        }
+        settle(flow)
+        return entry
+    }
+
+    /// Removes what has waited too long.
+    mutating func removeLate(now: MonotonicTime) -> [Entry] {
+        var late: [Entry] = []
+        while let next = deadlines.first, next.key.key < now { late.append(remove(next.item)) }
         return late
     }
 
-    /// Removes what nobody waits for any more.
-    mutating func dropUnwanted(_ shares: inout ScoringShares) {
-        // Most often there is nothing, and a full queue is looked through for each query that comes.
-        if waiting.contains(where: { !$0.isWanted }) { remove(&shares) { !$0.isWanted } }
-    }
-
-    /// Removes the entries of these numbers.
-    mutating func remove(_ numbers: Set<UInt64>, _ shares: inout ScoringShares) {
-        remove(&shares) { numbers.contains($0.number) }
+    /// The newest queries of those whose clients are not told apart, which have so many rows together; nil where there are not so
+    /// many that nothing of has begun, or fewer than `least` rows would be left.
+    func newest(freeing excess: Int, leaving least: Int) -> [Int]? {
+        var (freed, found) = (0, [Int]())
+        var next = clients[nil].flatMap { flows[$0].last }
+        while freed < excess {
+            guard let slot = next, entries[slot].displaceable != nil,
+                rows - freed - entries[slot].waiting >= least
+            else { return nil }
+            found.append(slot)
+            freed += entries[slot].waiting
+            next = entries[slot].before
+        }
+        return found
     }
 
     // MARK: Small parts
 
     /// Serves so many rows of the first entry.
-    private mutating func serve(_ count: Int, _ operations: Double, _ shares: inout ScoringShares) {
-        var entry = first
-        head += 1
-        // Moved down once half of the room is spent: each entry is moved once on average.
-        if head * 2 >= entries.count {
-            entries.removeFirst(head)
-            head = 0
+    private mutating func serve(_ count: Int, _ operations: Double) {
+        let slot = firstSlot
+        guard let flow = clients[entries[slot].client] else {
+            preconditionFailure("an entry is in its client's list")
         }
+        deadlines.remove(slot)
         rows -= count
-        shares.work(count, of: entry.client)
         tag += operations
-        service = entry.tag
-        entry.taken += count
-        entry.tag += operations
-        if entry.waiting > 0 { insert(entry) } else { leave(entry.client) }
+        service = flows[flow].tag
+        flows[flow].tag += operations
+        entries[slot].taken += count
+        if entries[slot].waiting > 0 { settle(flow) } else { _ = remove(slot) }
     }
 
-    /// Removes entries that are not served: what their clients have behind them moves up, since nobody has done that work.
-    private mutating func remove(_ shares: inout ScoringShares, where isGone: (Entry) -> Bool) {
-        var (left, gone) = ([Entry](), [Entry]())
-        var operations: [ScoringClient?: Double] = [:]
-        for var entry in waiting {
-            if isGone(entry) {
-                gone.append(entry)
-                operations[entry.client, default: 0] += entry.operations
-            } else {
-                if let less = operations[entry.client] { entry.tag = max(service, entry.tag - less) }
-                left.append(entry)
-            }
+    /// Puts a flow where its tag and its first entry have it now. What it was served ahead of others is remembered until they
+    /// have caught up, or there are none.
+    private mutating func settle(_ flow: Int) {
+        if let first = flows[flow].first {
+            return active.set(flow, Order(key: flows[flow].tag, number: entries[first].number))
         }
-        guard !gone.isEmpty else { return }
-        (entries, head) = (left.sorted { ($0.tag, $0.number) < ($1.tag, $1.number) }, 0)
-        for entry in gone {
-            rows -= entry.waiting
-            shares.wait(-entry.waiting, of: entry.client)
-            flows[entry.client]?.end -= entry.operations
-            leave(entry.client)
+        active.remove(flow)
+        guard !isEmpty else { return forgetAll() }
+        ahead.set(flow, flows[flow].tag)
+        while let least = ahead.first, least.key <= service || ahead.count > Self.aheadMax {
+            ahead.remove(least.item)
+            clients[flows.remove(least.item).client] = nil
         }
     }
 
-    /// A client has one entry less. What it was served ahead of others is remembered until they have caught up, or there are none.
-    private mutating func leave(_ client: ScoringClient?) {
-        guard var flow = flows[client] else { return }
-        flow.entries -= 1
-        if flow.entries == 0 { active -= 1 }
-        flows[client] = flow
-        if isEmpty { flows = [:] }
-        guard flows.count > flowsMax else { return }
-        flows = flows.filter { $0.value.entries > 0 || $0.value.end > service }
-        // Among so many that are ahead nobody gains much by being forgotten.
-        if flows.count > active + Self.aheadMax { flows = flows.filter { $0.value.entries > 0 } }
-        flowsMax = 2 * flows.count + Self.flowsLeast
-    }
-
-    private mutating func insert(_ entry: Entry) {
-        var (low, high) = (head, entries.count)
-        while low < high {
-            let middle = (low + high) / 2
-            let other = entries[middle]
-            if (other.tag, other.number) < (entry.tag, entry.number) {
-                low = middle + 1
-            } else {
-                high = middle
-            }
-        }
-        entries.insert(entry, at: low)
+    private mutating func forgetAll() {
+        clients = [:]
+        flows.removeAll()
+        entries.removeAll()
+        ahead.removeAll()
+        deadlines.removeAll()
+        active.removeAll()
     }
 }

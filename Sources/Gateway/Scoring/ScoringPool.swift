@@ -89,27 +89,37 @@ package final class ScoringPool: Sendable {
     /// Queues `job`, which stands for `rows` rows (at least 1) and about so many operations: what it counts for beside the
     /// models' rows. A client of nil is not told from others.
     package func submit(
-        rows: Int, operations: Double = 0, of client: ScoringClient? = nil, _ job: @escaping Job
+        rows: Int, operations: Double = 0, of client: ScoringClient? = nil,
+        at place: ScoringPlace = ScoringPlace(), _ job: @escaping Job
     ) -> Admission {
         precondition(rows > 0, "a job has at least one row")
-        return submit(.job(rows: rows, operations: operations, job), client)
+        return submit(.job(rows: rows, operations: operations, job), client, at: place)
     }
 
     /// Queues a query, of a request of so many rows `together` where not all of them are to be examined.
     package func submit(
         _ query: ScoringQuery, of client: ScoringClient? = nil, together: Int = 1
     ) -> Admission {
-        submit(.query(query), client, together: together)
+        submit(.query(query), client, at: query.place, together: together)
+    }
+
+    /// Takes back what nobody waits for any more. What waits leaves the queue at once, with all that it holds; what a worker has
+    /// counts for nobody from now on; a query of it that is not examined to the end by then is told to nobody.
+    package func leave(_ places: [ScoringPlace]) {
+        guard !places.isEmpty else { return }
+        let left = state.withLock { state in places.compactMap { state.queue.leave($0) } }
+        // Whoever goes with it may have something to give back here: not before the lock is free.
+        withExtendedLifetime(left) {}
     }
 
     private func submit(
-        _ work: ScoringQueue.Work, _ client: ScoringClient?, together: Int = 1
+        _ work: ScoringQueue.Work, _ client: ScoringClient?, at place: ScoringPlace, together: Int = 1
     ) -> Admission {
         var displaced: [ScoringQueue.Ended] = []
         var woken: Int?
         let admission = state.withLock { state -> Admission in
             if state.isStopped { return .stopped }
-            switch state.queue.add(work, of: client, together: together) {
+            switch state.queue.add(work, at: place, of: client, together: together) {
             case .full: return .overloaded
             case .crowded: return .crowded
             case .queued(let found): displaced = found
@@ -183,8 +193,9 @@ package final class ScoringPool: Sendable {
         case .job(let job): job(scratch)
         case .rows(let plan, let slices): scratch.examine(slices, by: plan, clock)
         }
-        state.withLock { $0.queue.finish(turn.shares) }
-        for tell in scratch.takeTold() { tell() }
+        let told = scratch.takeTold()
+        state.withLock { $0.queue.finish(turn.shares, told: told.compactMap(\.place)) }
+        for message in told { message.tell() }
     }
 
     /// What a worker does next.

@@ -35,6 +35,8 @@ package final class ScoringQuery: Sendable {
         var turns: [Int] = []
     }
 
+    /// What it is taken back by, when nobody waits for it any more.
+    package let place = ScoringPlace()
     let plan: Plan
     /// **Shapes** (rows, C·H·W), canonical values.
     let values: [Float]
@@ -43,8 +45,6 @@ package final class ScoringQuery: Sendable {
     let seeds: [UInt64]
     let submitted: MonotonicTime
     let deadline: MonotonicTime
-    /// Whether anybody still waits for it. Called with the queue's lock held: it may read an atomic, no more.
-    let isWanted: @Sendable () -> Bool
     /// Whether a row's reconstruction, statistics and frame decide alone; nil where the whole score is wanted.
     let settles: (@Sendable (Examination) -> Bool)?
     private let completion: @Sendable (Outcome) -> Void
@@ -52,12 +52,11 @@ package final class ScoringQuery: Sendable {
 
     /// A query of `rows` rows that must not wait for its first turn longer than `patience`, where given.
     ///
-    /// `completion` is called once on a worker's thread, or on that which displaced the query; never for one that nobody
-    /// wants any more, nor for one that was not accepted.
+    /// `completion` is called once on a worker's thread, or on that which displaced the query; never for one that was
+    /// taken back before its last row was examined, nor for one that was not accepted.
     package init(
         _ plan: Plan, rows: Int, values: [Float], seeds: [UInt64] = [], submitted: MonotonicTime,
         patience: Duration? = nil, settles: (@Sendable (Examination) -> Bool)? = nil,
-        isWanted: @escaping @Sendable () -> Bool = { true },
         completion: @escaping @Sendable (Outcome) -> Void
     ) {
         precondition(rows > 0 && values.count == rows * plan.image.count, "a query is whole rows")
@@ -69,7 +68,6 @@ package final class ScoringQuery: Sendable {
         self.submitted = submitted
         deadline = patience.map { submitted.advanced(by: $0) } ?? .never
         self.settles = settles
-        self.isWanted = isWanted
         self.completion = completion
         progress = Mutex(Progress(examinations: Array(repeating: nil, count: rows), missing: rows))
     }

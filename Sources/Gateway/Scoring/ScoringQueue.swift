@@ -15,6 +15,8 @@ import Transport
 /// rows has at most rowsMax / k, and a batch that is larger than the queue. Where clients are not told apart, a query of a model
 /// with fewer rows takes the place of the newest of the model with the most.
 ///
+/// What comes, is refused, taken or taken back costs O(log n) of what waits, whoever asks: refusing must be cheaper than asking.
+///
 /// Of what goes without a score, a client's only row is told from one of many (`isCrowding`): with the latter a client might have
 /// brought it about.
 struct ScoringQueue {
@@ -44,6 +46,11 @@ struct ScoringQueue {
         var model: ObjectIdentifier? {
             if case .query(let query) = self { ObjectIdentifier(query.plan) } else { nil }
         }
+
+        /// Nil for jobs.
+        fileprivate var place: ScoringPlace? {
+            if case .query(let query) = self { query.place } else { nil }
+        }
     }
 
     /// Rows of a query that are examined in one turn.
@@ -54,6 +61,7 @@ struct ScoringQueue {
 
     /// Rows of a client that a worker has.
     struct Share {
+        let place: ScoringPlace
         let client: ScoringClient?
         let rows: Int
     }
@@ -87,17 +95,32 @@ struct ScoringQueue {
         case crowded
     }
 
+    /// What a piece of work counts for until it is done, told or taken back.
+    private struct Held {
+        let client: ScoringClient?
+        let model: ObjectIdentifier?
+        /// Where its rows wait, if any do.
+        let slot: Int
+        var waiting: Int
+        var working = 0
+    }
+
     let rowsMax: Int
     /// The most rows of a turn; nil for as many as the plan gains from.
     let turnRowsMax: Int?
     private var lanes: [ScoringLane] = []
-    private var shares = ScoringShares()
+    private var shares: ScoringShares
+    private var held: [ScoringPlace: Held] = [:]
     private var tagInService = 0.0
     private var nextNumber: UInt64 = 0
 
     init(rowsMax: Int, turnRowsMax: Int?) {
         (self.rowsMax, self.turnRowsMax) = (rowsMax, turnRowsMax)
+        shares = ScoringShares(rowsMax: rowsMax)
     }
+
+    /// Pieces of work that count for somebody.
+    var heldCount: Int { held.count }
 
     /// Rows that wait.
     var rows: Int { lanes.reduce(0) { $0 + $1.rows } }
@@ -114,24 +137,26 @@ struct ScoringQueue {
 
     // MARK: Coming
 
-    /// Queues work if there is room, or room can be made. A client of nil is not told from others; `together` are the rows of the
-    /// request that it is of, where those are more.
-    mutating func add(_ work: Work, of client: ScoringClient?, together: Int = 1) -> Placing {
+    /// Queues work if there is room, or room can be made; a query at its own place, a job at `place`. A client of nil is not told
+    /// from others; `together` are the rows of the request that it is of, where those are more.
+    mutating func add(
+        _ work: Work, at place: ScoringPlace = ScoringPlace(), of client: ScoringClient?, together: Int = 1
+    ) -> Placing {
         let isCrowding = client.map { shares.unfinished($0) + max(work.rows, together) > 1 } ?? false
         var displaced: [Ended] = []
         if !fits(work.rows, of: client) {
-            // What nobody waits for takes nobody's room.
-            for index in lanes.indices { lanes[index].dropUnwanted(&shares) }
-            if !fits(work.rows, of: client) {
-                guard client == nil, let found = displace(for: work.model, work.rows) else {
-                    return isCrowding ? .crowded : .full
-                }
-                displaced = found
+            guard client == nil, let found = displace(for: work.model, work.rows) else {
+                return isCrowding ? .crowded : .full
             }
+            displaced = found
         }
-        let entry = ScoringLane.Entry(work: work, client: client, number: nextNumber, isCrowding: isCrowding)
+        let entry = ScoringLane.Entry(
+            work: work, place: work.place ?? place, client: client, number: nextNumber,
+            isCrowding: isCrowding)
         nextNumber += 1
-        lanes[lane(of: work.model)].append(entry, &shares)
+        let slot = lanes[lane(of: work.model)].append(entry)
+        shares.wait(work.rows, of: client)
+        held[entry.place] = Held(client: client, model: work.model, slot: slot, waiting: work.rows)
         return .queued(displaced: displaced)
     }
 
@@ -160,17 +185,18 @@ struct ScoringQueue {
             lanes[longest].model != model
         else { return nil }
         let gaining = need + (lanes.first { $0.model == model }?.rows ?? 0)
-        let (held, excess) = (lanes[longest].rows, rows + need - rowsMax)
-        var (freed, found, numbers) = (0, [Ended](), Set<UInt64>())
-        for entry in lanes[longest].waiting.reversed() where freed < excess {
-            guard let query = entry.displaceable, held - freed - entry.waiting >= gaining else { return nil }
-            found.append(Ended(query: query, outcome: .displaced(isCrowding: entry.isCrowding)))
-            numbers.insert(entry.number)
-            freed += entry.waiting
+        return lanes[longest].newest(freeing: rows + need - rowsMax, leaving: gaining)?.map { slot in
+            end(lanes[longest].remove(slot)) { .displaced(isCrowding: $0) }
         }
-        guard freed >= excess else { return nil }
-        lanes[longest].remove(numbers, &shares)
-        return found
+    }
+
+    /// What is to be told of a query that has been removed from its lane.
+    private mutating func end(
+        _ entry: ScoringLane.Entry, as outcome: (Bool) -> ScoringQuery.Outcome
+    ) -> Ended {
+        guard let query = entry.displaceable else { preconditionFailure("nobody is told of jobs") }
+        release(entry.place)
+        return Ended(query: query, outcome: outcome(entry.isCrowding))
     }
 
     // MARK: Going
@@ -182,24 +208,58 @@ struct ScoringQueue {
     /// others idle.
     mutating func take(now: MonotonicTime, workers: Int, late: inout [Ended]) -> Turn? {
         while let index = next() {
-            late += lanes[index].tidy(now: now, &shares)
+            late += lanes[index].removeLate(now: now).map { end($0) { .late(isCrowding: $0) } }
             guard !lanes[index].isEmpty else { continue }
             tagInService = lanes[index].tag
             defer { forgetIdleLanes() }
             guard case .query(let first) = lanes[index].first.work else {
-                return lanes[index].takeJob(&shares).map { Turn(work: .job($0.job), shares: [$0.share]) }
+                return lanes[index].takeJob().map { turn(.job($0.job), [$0.share]) }
             }
             let most = turnRowsMax ?? first.plan.rowsTogether
             let part = (lanes[index].rows + workers - 1) / max(1, workers)
-            let taken = lanes[index].takeRows(max(1, min(most, part)), &shares)
-            return Turn(work: .rows(first.plan, taken.slices), shares: taken.shares)
+            let taken = lanes[index].takeRows(max(1, min(most, part)))
+            return turn(.rows(first.plan, taken.slices), taken.shares)
         }
         return nil
     }
 
-    /// A worker is done with a turn.
-    mutating func finish(_ done: [Share]) {
-        for share in done { shares.finish(share.rows, of: share.client) }
+    private mutating func turn(_ work: Turn.Work, _ taken: [Share]) -> Turn {
+        for share in taken {
+            held[share.place]?.waiting -= share.rows
+            held[share.place]?.working += share.rows
+            shares.work(share.rows, of: share.client)
+        }
+        return Turn(work: work, shares: taken)
+    }
+
+    /// A worker is done with a turn, with which these places have all that they asked for.
+    mutating func finish(_ done: [Share], told: [ScoringPlace] = []) {
+        for share in done {
+            // What was taken back in the meantime has been given back.
+            guard var left = held[share.place] else { continue }
+            left.working -= share.rows
+            shares.finish(share.rows, of: share.client)
+            held[share.place] = left.waiting + left.working > 0 ? left : nil
+        }
+        // Of a query's other turns a worker may not have said yet that they are done.
+        for place in told { release(place) }
+    }
+
+    /// Takes back what nobody waits for any more: nothing of it counts from now on. Returns what waited, which must not be let go of
+    /// while a lock is held that somebody in it might want.
+    mutating func leave(_ place: ScoringPlace) -> Work? {
+        guard let left = held[place] else { return nil }
+        release(place)
+        guard left.waiting > 0, let lane = lanes.firstIndex(where: { $0.model == left.model }) else {
+            return nil
+        }
+        return lanes[lane].remove(left.slot).work
+    }
+
+    private mutating func release(_ place: ScoringPlace) {
+        guard let left = held.removeValue(forKey: place) else { return }
+        shares.wait(-left.waiting, of: left.client)
+        shares.finish(left.working, of: left.client)
     }
 
     /// The waiting lane that is served next.

@@ -13,17 +13,25 @@ package final class ScoringScratch {
     }
 
     private var arenas: [ObjectIdentifier: Kept] = [:]
-    private var told: [@Sendable () -> Void] = []
+    private var told: [Message] = []
+
+    /// What a turn has to tell, and the place that has all it asked for with it; nil for a job's, which has no other turns.
+    struct Message {
+        let place: ScoringPlace?
+        let tell: @Sendable () -> Void
+    }
 
     /// Nothing yet: memory is made with a model's first query.
     package init() {}
 
     /// Has `message` called when the turn's rows do not count as a worker's any more: whoever is told by it may ask again at
     /// once.
-    package func tell(_ message: @escaping @Sendable () -> Void) { told.append(message) }
+    package func tell(_ message: @escaping @Sendable () -> Void) {
+        told.append(Message(place: nil, tell: message))
+    }
 
     /// What the turn has to tell; nothing is left of it here.
-    func takeTold() -> [@Sendable () -> Void] {
+    func takeTold() -> [Message] {
         defer { told = [] }
         return told
     }
@@ -42,7 +50,7 @@ package final class ScoringScratch {
             let query = slice.query
             let whole = query.keep(
                 part, from: slice.rows.lowerBound, begun: begun, ended: ended, turn: start == 0 ? count : nil)
-            if let whole { tell { query.end(.examined(whole)) } }
+            if let whole { told.append(Message(place: query.place) { query.end(.examined(whole)) }) }
             start += slice.rows.count
         }
     }

@@ -1,0 +1,51 @@
+/// How many rows each client has: waiting, and with workers. Each step is O(log `rowsMax`).
+struct ScoringShares {
+    private struct Share {
+        var waiting = 0
+        var working = 0
+
+        var isEmpty: Bool { waiting == 0 && working == 0 }
+    }
+
+    /// Of those who have any.
+    private var shares: [ScoringClient: Share] = [:]
+    /// Of what waits.
+    private var sums: CappedSums
+
+    /// Shares of a queue of so many rows.
+    init(rowsMax: Int) { sums = CappedSums(cap: rowsMax) }
+
+    /// A client's rows that are not done.
+    func unfinished(_ client: ScoringClient) -> Int { shares[client].map { $0.waiting + $0.working } ?? 0 }
+
+    /// The waiting rows of one client that would have `need` more, and of the others as far as they do not exceed those; only
+    /// the client's own where it would have more than the queue.
+    func contending(_ need: Int, of client: ScoringClient) -> Int {
+        let waiting = shares[client]?.waiting ?? 0
+        let own = need + waiting
+        return own > sums.cap ? own : own + sums.sum(upTo: own) - waiting
+    }
+
+    /// So many rows more wait, or fewer.
+    mutating func wait(_ count: Int, of client: ScoringClient?) { change(client) { $0.waiting += count } }
+
+    /// So many that waited are with a worker now.
+    mutating func work(_ count: Int, of client: ScoringClient?) {
+        change(client) {
+            $0.waiting -= count
+            $0.working += count
+        }
+    }
+
+    /// A worker is done with so many.
+    mutating func finish(_ count: Int, of client: ScoringClient?) { change(client) { $0.working -= count } }
+
+    private mutating func change(_ client: ScoringClient?, _ body: (inout Share) -> Void) {
+        guard let client else { return }
+        let before = shares[client] ?? Share()
+        var share = before
+        body(&share)
+        sums.change(from: before.waiting, to: share.waiting)
+        shares[client] = share.isEmpty ? nil : share
+    }
+}
