@@ -132,6 +132,28 @@ struct ScoringPoolTests {
         pool.stop()
     }
 
+    @Test("a client has leave to go by for one row at a time, which is given back once however it ends")
+    func passes() {
+        let (pool, gate) = Self.busy(queue: 1)
+        let (client, other) = (ScoringClient.account("a"), ScoringClient.account("b"))
+        #expect(pool.submit(rows: 1, of: other) { _ in } == .accepted)
+        var pass = pool.letBy(client)
+        #expect(pass != nil && pool.letBy(client) == nil && pool.letBy(other) != nil)
+        #expect(pool.letBy(nil) != nil && pool.letBy(nil) != nil)
+        #expect(pool.submit(rows: 1, of: client) { _ in } == .crowded)
+        pass?.end()
+        #expect(pool.submit(rows: 1, of: client) { _ in } == .overloaded)
+        let next = pool.letBy(client)
+        // The first one's end has been told already.
+        pass?.end()
+        pass = nil
+        #expect(next != nil && pool.letBy(client) == nil && pool.passingRows == 1)
+        next?.end()
+        #expect(pool.passingRows == 0)
+        gate.signal()
+        pool.stop()
+    }
+
     @Test("a worker that sleeps keeps nothing of what it has done")
     func sleeper() {
         let pool = ScoringPool(workers: 1, queueRowsMax: 2)

@@ -102,7 +102,7 @@ extension ProtectedExchange {
         if mayBeCoded { response.fields.varyByCoding() }
         guard !response.body.isEmpty, !response.fields.contains("content-encoding"),
             case .coding(let coding) = accepted.choice(isWanted: mayBeCoded)
-        else { return exchange.respond(response) }
+        else { return reply(response) }
         encode(response, coding)
     }
 
@@ -118,7 +118,7 @@ extension ProtectedExchange {
             send(response, encoded: coded, coding)
         }
         guard admission != .accepted else { return }
-        if accepted.choice(isWanted: false) == .identity { return exchange.respond(response) }
+        if accepted.choice(isWanted: false) == .identity { return reply(response) }
         send(response, encoded: Self.encode(response.body, coding, level), coding)
     }
 
@@ -128,7 +128,7 @@ extension ProtectedExchange {
 
     /// Sends the coded form; plain where memory for it was out.
     private func send(_ response: Response, encoded: [UInt8]?, _ coding: ContentCoding) {
-        guard let encoded else { return exchange.respond(response) }
+        guard let encoded else { return reply(response) }
         services.codings.counters.countAnswer(plain: response.body.count, coded: encoded.count)
         var response = response
         response.body = encoded
@@ -141,7 +141,7 @@ extension ProtectedExchange {
             note.answerCoding = coding.name
             exchange.attach(note)
         }
-        exchange.respond(response)
+        reply(response)
     }
 }
 

@@ -46,7 +46,7 @@ extension ProtectedExchange {
     private func carryOut(_ decision: Decision, _ joined: Joined, _ answer: Answer?) {
         guard case .rows(let verdict) = decision.verdict else {
             record(decision, joined)
-            return exchange.respond(GatewayProblem.unreadableAnswer)
+            return reply(GatewayProblem.unreadableAnswer)
         }
         switch verdict.outcome {
         case .answer:
@@ -54,12 +54,12 @@ extension ProtectedExchange {
             deliver(perturbed(verdict, joined, answer))
         case .reject:
             record(decision, joined)
-            exchange.respond(GatewayProblem.rejected)
+            reply(GatewayProblem.rejected)
         case .proofOfWork(let demand):
             switch challenge(demand, withholding: perturbed(verdict, joined, answer), joined.batch) {
             case .success(let problem):
                 record(decision, joined)
-                exchange.respond(problem)
+                reply(problem)
             case .failure(let error): cannotChallenge(error.reason, decision, joined)
             }
         }
@@ -196,7 +196,7 @@ extension ProtectedExchange {
         settleEstimate()
         services.counters.proofsRefused.wrappingAdd(1, ordering: .relaxed)
         recordUnscored("proof refused: \(reason)", as: .refused)
-        exchange.respond(GatewayProblem.proofRefused(reason))
+        reply(GatewayProblem.proofRefused(reason))
     }
 }
 

@@ -23,6 +23,7 @@ extension ProtectedExchange {
     /// Nobody waits any more: what the exchange has on the scoring pool counts for nobody from now on.
     func abandon() {
         isAbandoned.store(true, ordering: .relaxed)
+        pass?.end()
         let left = places
         places = []
         services.scoring.leave(left)

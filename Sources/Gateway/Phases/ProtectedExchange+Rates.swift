@@ -43,7 +43,7 @@ extension ProtectedExchange {
         isOver = true
         services.counters.rateLimited.wrappingAdd(1, ordering: .relaxed)
         recordUnscored(reason, as: .refused)
-        exchange.respond(response)
+        reply(response)
     }
 
     /// Charges what does not depend on scores: the query is worked on from now on.

@@ -12,7 +12,7 @@ extension ProtectedExchange {
         if accepted.choice(isWanted: false) == .nothing, protection.mode == .enforce {
             isOver = true
             recordUnscored("the client accepts no coding there is", as: .refused)
-            exchange.respond(GatewayProblem.notAcceptable)
+            reply(GatewayProblem.notAcceptable)
             return false
         }
         guard fields.contains("content-encoding") else { return true }
@@ -102,7 +102,7 @@ extension ProtectedExchange {
         if case .unknownCoding = error {
             try? response.fields.set("Accept-Encoding", ContentCoding.offered)
         }
-        exchange.respond(response)
+        reply(response)
     }
 
     private func refuseUnknownContent(isCrowding: Bool) {

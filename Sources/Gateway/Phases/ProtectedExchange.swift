@@ -55,6 +55,8 @@ final class ProtectedExchange: @unchecked Sendable {
     var isRecorded = false
     /// Tells the scoring workers, which may not touch `isOver`, that their work would be for nobody.
     let isAbandoned = Atomic(false)
+    /// Leave to go by without a score, until it is answered.
+    var pass: ScoringPass?
     /// What it has given to the scoring pool, done or not.
     var places: [ScoringPlace] = []
 
@@ -194,7 +196,7 @@ final class ProtectedExchange: @unchecked Sendable {
         recordUnscored("undecodable: \(reason)", as: .fallback(protection.onUndecodable))
         if protection.refuses(protection.onUndecodable) {
             isOver = true
-            exchange.respond(GatewayProblem.undecodable(reason))
+            reply(GatewayProblem.undecodable(reason))
         } else {
             passUnscored(body)
         }
@@ -237,12 +239,21 @@ final class ProtectedExchange: @unchecked Sendable {
 
     /// Writes down why there is no score, and refuses the query unless it may pass without one.
     private func refuseOverloaded(_ reason: String, isCrowding: Bool) -> Bool {
+        let isCrowding = isCrowding || !mayPass()
         let isRefused = refusesOverload(isCrowding: isCrowding)
         let reason = isCrowding ? "\(reason), and it is not its client's only row" : reason
         recordUnscored(reason, as: .fallback(isCrowding ? .reject : protection.onOverload))
         if isCrowding { services.counters.scoringCrowded.wrappingAdd(1, ordering: .relaxed) }
         if isRefused { respondOverloaded(isCrowding: isCrowding) }
         return isRefused
+    }
+
+    /// Whether a client's only row may go by without a score. Where that is enforced one at a time may: it is not the only one while
+    /// another is on its way.
+    private func mayPass() -> Bool {
+        guard protection.mode == .enforce, protection.onOverload == .pass else { return true }
+        pass = services.scoring.letBy(scoringClient)
+        return pass != nil
     }
 
     /// Tells the client that there is no room or time for its query.
@@ -321,6 +332,15 @@ final class ProtectedExchange: @unchecked Sendable {
 
     // MARK: Small parts
 
+    /// Answers. What the exchange holds of the scoring pool is given back before: the client may ask again at once.
+    func reply(_ response: Response) {
+        pass?.end()
+        exchange.respond(response)
+    }
+
+    /// Answers with a problem document that names the request.
+    func reply(_ problem: ProblemDocument) { reply(Response(problem, exchange.requestID)) }
+
     /// The content codings of a message, or nil for none (RFC 9110 §8.4); all lines of the field count.
     func contentCoding(_ fields: HeaderList) -> String? {
         let codings = fields.values("content-encoding").flatMap { $0.split(separator: ",") }
@@ -334,6 +354,6 @@ final class ProtectedExchange: @unchecked Sendable {
         var response = Response(problem, exchange.requestID)
         // A number always fits a field.
         if let retryAfterSeconds { try? response.fields.set("Retry-After", String(retryAfterSeconds)) }
-        exchange.respond(response)
+        reply(response)
     }
 }

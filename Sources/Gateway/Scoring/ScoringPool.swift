@@ -112,6 +112,20 @@ package final class ScoringPool: Sendable {
         withExtendedLifetime(left) {}
     }
 
+    /// Leave for a row that gets no score to go by; nil where the client has one that does. A client of nil is not told from others,
+    /// and always gets it.
+    package func letBy(_ client: ScoringClient?) -> ScoringPass? {
+        guard let client else { return ScoringPass(nil, of: self) }
+        let isFirst = state.withLock { $0.queue.shares.pass(client) }
+        return isFirst ? ScoringPass(client, of: self) : nil
+    }
+
+    /// What `letBy` allowed is over; for `ScoringPass` alone.
+    func passed(_ client: ScoringClient) { state.withLock { $0.queue.shares.endPass(of: client) } }
+
+    /// Rows of clients that go by without a score now.
+    var passingRows: Int { state.withLock { $0.queue.shares.passing } }
+
     private func submit(
         _ work: ScoringQueue.Work, _ client: ScoringClient?, at place: ScoringPlace, together: Int = 1
     ) -> Admission {

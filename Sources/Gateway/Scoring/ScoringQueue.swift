@@ -18,7 +18,7 @@ import Transport
 /// What comes, is refused, taken or taken back costs O(log n) of what waits, whoever asks: refusing must be cheaper than asking.
 ///
 /// Of what goes without a score, a client's only row is told from one of many (`isCrowding`): with the latter a client might have
-/// brought it about.
+/// brought it about. A row that is let by counts as its client's until it is answered.
 struct ScoringQueue {
     /// Something to do, in one turn or more.
     enum Work {
@@ -109,7 +109,8 @@ struct ScoringQueue {
     /// The most rows of a turn; nil for as many as the plan gains from.
     let turnRowsMax: Int?
     private var lanes: [ScoringLane] = []
-    private var shares: ScoringShares
+    /// What clients have.
+    var shares: ScoringShares
     private var held: [ScoringPlace: Held] = [:]
     private var tagInService = 0.0
     private var nextNumber: UInt64 = 0

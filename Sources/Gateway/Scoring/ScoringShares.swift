@@ -1,14 +1,17 @@
-/// How many rows each client has: waiting, and with workers. Each step is O(log `rowsMax`).
+/// How many rows each client has: waiting, with workers, and let by without a score. Each step is O(log `rowsMax`).
 struct ScoringShares {
     private struct Share {
         var waiting = 0
         var working = 0
+        var passing = 0
 
-        var isEmpty: Bool { waiting == 0 && working == 0 }
+        var rows: Int { waiting + working + passing }
     }
 
     /// Of those who have any.
     private var shares: [ScoringClient: Share] = [:]
+    /// Rows that are let by, of all clients.
+    private(set) var passing = 0
     /// Of what waits.
     private var sums: CappedSums
 
@@ -16,7 +19,7 @@ struct ScoringShares {
     init(rowsMax: Int) { sums = CappedSums(cap: rowsMax) }
 
     /// A client's rows that are not done.
-    func unfinished(_ client: ScoringClient) -> Int { shares[client].map { $0.waiting + $0.working } ?? 0 }
+    func unfinished(_ client: ScoringClient) -> Int { shares[client]?.rows ?? 0 }
 
     /// The waiting rows of one client that would have `need` more, and of the others as far as they do not exceed those; only
     /// the client's own where it would have more than the queue.
@@ -40,12 +43,26 @@ struct ScoringShares {
     /// A worker is done with so many.
     mutating func finish(_ count: Int, of client: ScoringClient?) { change(client) { $0.working -= count } }
 
+    /// Lets a row of a client by; false where one is under way.
+    mutating func pass(_ client: ScoringClient) -> Bool {
+        guard shares[client]?.passing ?? 0 == 0 else { return false }
+        change(client) { $0.passing = 1 }
+        passing += 1
+        return true
+    }
+
+    /// That row has gone by.
+    mutating func endPass(of client: ScoringClient) {
+        change(client) { $0.passing = 0 }
+        passing -= 1
+    }
+
     private mutating func change(_ client: ScoringClient?, _ body: (inout Share) -> Void) {
         guard let client else { return }
         let before = shares[client] ?? Share()
         var share = before
         body(&share)
         sums.change(from: before.waiting, to: share.waiting)
-        shares[client] = share.isEmpty ? nil : share
+        shares[client] = share.rows > 0 ? share : nil
     }
 }
