@@ -130,8 +130,7 @@ final class Generation: Sendable {
             }
             return (fresh, inheritance.authority)
         }
-        let probe = Array("samegate key comparison".utf8)
-        if assembly.key.verifies(earlier.assembly.key.authenticate(probe), of: probe) {
+        if assembly.key.hasSameCodes(as: earlier.assembly.key) {
             return (earlier.services.authority, earlier.services.retired)
         }
         return (try ChallengeAuthority(secret: assembly.key), earlier.services.authority)

@@ -164,6 +164,28 @@ struct ReloadTests {
         #expect(try fixture.ask(picture, proof: proof).status == 403)
     }
 
+    @Test(
+        "examinations that another key would give otherwise are not kept over its change, others are",
+        arguments: [(true, false, 2), (true, true, 0), (false, true, 2), (false, false, 2)])
+    func examinations(isMasked: Bool, changesKey: Bool, hits: Int) throws {
+        let fixture = try GatewayFixture.make(
+            Plan(model: isMasked ? TinyModel.full : TinyModel.gray, mode: "observe", scoring: ", cache: 8"))
+        let picture = TinyModel.picture(fixture.model.image, seed: 6, amplitude: 0.7)
+        #expect(try fixture.ask(picture).status == 200)
+        for number in 1...2 {
+            if changesKey {
+                try Data((0..<32).map { UInt8(100 * number + $0) }).write(
+                    to: URL(fileURLWithPath: fixture.folder + "/gateway.key"))
+            }
+            _ = try fixture.gateway.reload(fixture.settings)
+            #expect(try fixture.ask(picture).status == 200)
+        }
+        #expect(fixture.gateway.counters.cacheHits.load(ordering: .relaxed) == hits)
+        let losses = try fixture.lines("decisions").map { $0["masked"] as? Double }
+        #expect(losses.count == 3 && losses.allSatisfy { ($0 != nil) == isMasked })
+        if !changesKey { #expect(Set(losses).count == 1) }
+    }
+
     @Test("counters go on over a reload")
     func counters() throws {
         let fixture = try GatewayFixture.make()

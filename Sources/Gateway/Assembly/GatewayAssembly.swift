@@ -75,17 +75,17 @@ package struct GatewayAssembly: Sendable {
         _ settings: GatewaySettings, configuration: String = "", reusing earlier: GatewayAssembly? = nil
     ) throws(AssemblyError) {
         var problems: [AssemblyProblem] = []
-        let loaded = Self.loadModels(settings, reusing: earlier, &problems)
+        var keyProblems: [AssemblyProblem] = []
+        let key = Self.readKey(settings.secrets, reusing: earlier, &keyProblems)
+        // Without a key nothing is served, but the routes are looked at all the same: every problem is told at once.
+        let usable = key ?? HMACKey([UInt8](repeating: 0, count: SecretsSettings.keyBytes.lowerBound))
+        let loaded = Self.loadModels(settings, usable, reusing: earlier, &problems)
         let limits = ProxyLimits(settings.limits)
         let limitTable = LimitTable(settings)
         let security = GatewaySecurity(settings, reusing: earlier?.security, &problems)
         let leases = Self.lease(settings, limits, security, reusing: earlier)
         let upstreams = leases.mapValues(\.part)
         let rules = Self.compile(settings.rates, &problems)
-        var keyProblems: [AssemblyProblem] = []
-        let key = Self.readKey(settings.secrets, reusing: earlier, &keyProblems)
-        // Without a key nothing is served, but the routes are looked at all the same: every problem is told at once.
-        let usable = key ?? HMACKey([UInt8](repeating: 0, count: SecretsSettings.keyBytes.lowerBound))
         var routes: [Route] = []
         for (index, route) in settings.routes.enumerated() {
             guard let upstream = upstreams[route.upstream] else { continue }
@@ -135,9 +135,10 @@ package struct GatewayAssembly: Sendable {
         let plan: Plan
         let cache: ExaminationCache?
 
-        /// With the cache that the settings ask for: the one it has where it is as large.
-        func caching(_ settings: ScoringSettings) -> Self {
-            if (cache?.capacity ?? 0) == settings.cache { return self }
+        /// With the cache that the settings ask for: the one it has where it is as large, and what is kept in it would be found
+        /// again. Under another key a masked pass hides other patches.
+        func caching(_ settings: ScoringSettings, isSameKey: Bool) -> Self {
+            if (cache?.capacity ?? 0) == settings.cache, isSameKey || !plan.masks { return self }
             return Self(scorer: scorer, plan: plan, cache: Self.cache(settings))
         }
 
@@ -170,8 +171,10 @@ package struct GatewayAssembly: Sendable {
     }
 
     private static func loadModels(
-        _ settings: GatewaySettings, reusing earlier: GatewayAssembly?, _ problems: inout [AssemblyProblem]
+        _ settings: GatewaySettings, _ key: HMACKey, reusing earlier: GatewayAssembly?,
+        _ problems: inout [AssemblyProblem]
     ) -> [String: LoadedModel] {
+        let isSameKey = earlier.map { key.hasSameCodes(as: $0.key) } ?? false
         let precision: Plan.Precision =
             switch settings.scoring.precision {
             case .f32: .f32
@@ -185,7 +188,7 @@ package struct GatewayAssembly: Sendable {
                     let kept = earlier.loaded[model.name],
                     try ModelBundle.isUnchanged(kept.scorer.manifest, at: model.bundle)
                 {
-                    models[model.name] = kept.caching(settings.scoring)
+                    models[model.name] = kept.caching(settings.scoring, isSameKey: isSameKey)
                     continue
                 }
                 let bundle = try ModelBundle(contentsOf: model.bundle)
