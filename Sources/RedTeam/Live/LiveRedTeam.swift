@@ -153,12 +153,7 @@ package struct LiveRedTeam {
             do throws(OracleError) {
                 replies += try oracle.ask(pictures.rows(row..<row + 1))
             } catch {
-                throw AttackError.oracle(error)
-            }
-            // The first one tells whether anything is there: no need to wait for the others in vain.
-            guard !oracle.statuses.isEmpty else {
-                throw AttackError.unfit(
-                    attack: "red-teaming", reason: "nothing at \(plan.url) answers over HTTP")
+                throw told(error, oracle)
             }
             show(Evaluation.progress("honest users", row + 1, pictures.rows, began))
         }
@@ -171,6 +166,13 @@ package struct LiveRedTeam {
         }
         let rows = replies.indices.filter { replies[$0].label != nil }
         return HonestPart(part: part, rows: rows, victim: rows.compactMap { replies[$0].label })
+    }
+
+    /// The error as it is told: of a gateway that never gave a sign of life there is nothing to go on from.
+    private func told(_ error: OracleError, _ oracle: HTTPOracle) -> AttackError {
+        guard case .silent(_, _, let reason) = error, oracle.statuses.isEmpty else { return .oracle(error) }
+        return .unfit(
+            attack: "red-teaming", reason: "nothing at \(plan.url) answers over HTTP: \(reason)")
     }
 
     // MARK: Attacks
@@ -248,6 +250,7 @@ package struct LiveRedTeam {
         let touched = changes?.filter { $0 > Self.tolerance }
         return LiveResult.Treatment(
             name: name, asked: replies.count, answered: replies.count { $0.answer != nil }, refused: refused,
+            reasons: oracle.reasons,
             statuses: Dictionary(uniqueKeysWithValues: oracle.statuses.map { ("\($0)", $1) }),
             perturbed: touched?.count,
             perturbation: touched.flatMap { $0.isEmpty ? nil : Double($0.reduce(0, +)) / Double($0.count) },

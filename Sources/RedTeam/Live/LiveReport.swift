@@ -41,7 +41,8 @@ package struct LiveReport: Sendable {
             title: "samegate evaluate --url \(result.url)",
             sections: [
                 ReportSection(
-                    "What became of the queries", paragraphs: takenUp, tables: [table], figures: [answered]),
+                    "What became of the queries", paragraphs: takenUp, tables: [table] + reasons,
+                    figures: [answered]),
                 percentiles,
                 ReportSection("What to set", paragraphs: result.advice.findings, figures: [configuration]),
             ])
@@ -61,7 +62,7 @@ package struct LiveReport: Sendable {
         return told
             + result.attacks.compactMap { attack in
                 attack.takenUp.map {
-                    "\($0) of the queries of \(attack.name) were asked before an interruption: their statuses, proofs, hashes and seconds are not in the table."
+                    "\($0) of the queries of \(attack.name) were asked before an interruption: their reasons, statuses, proofs, hashes and seconds are not in the tables."
                 }
             }
     }
@@ -85,6 +86,21 @@ package struct LiveReport: Sendable {
             columns: ["client", "queries", "answered %", "perturbed"] + statuses.map { "status \($0)" }
                 + ["proofs paid", "hashes paid", "solving s", "substitute's accuracy %", "fidelity %"],
             rows: rows)
+    }
+
+    /// What was said of the queries that got no answer.
+    private var reasons: [ReportTable] {
+        let rows = clients.flatMap { client in
+            client.reasons.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map {
+                [client.name, $0.key, "\($0.value)"]
+            }
+        }
+        guard !rows.isEmpty else { return [] }
+        return [
+            ReportTable(
+                "Queries without an answer, those about clean pictures too, by what was said of them",
+                columns: ["client", "reason", "queries"], rows: rows)
+        ]
     }
 
     private var answered: ReportFigure {

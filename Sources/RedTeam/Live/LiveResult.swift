@@ -10,6 +10,9 @@ package struct LiveResult: Codable, Hashable, Sendable {
         package var answered: Int
         /// By reason.
         package var refused: [String: Int]
+        /// Queries without an answer, those about clean pictures too, by what was said of them: the status and, of a problem
+        /// document, its title and type.
+        package var reasons: [String: Int]
         /// Responses by status, those that were asked again and those to clean pictures too.
         package var statuses: [String: Int]
         /// Answers that differ from the clean reference; nil where there is none.
@@ -29,8 +32,8 @@ package struct LiveResult: Codable, Hashable, Sendable {
         /// The benign percentiles that the decision log gives these queries. **Units** percent.
         package var percentiles: [Double] = []
 
-        /// Queries whose replies an interrupted run had got already. What these took, in `statuses`, proofs, hashes and
-        /// seconds, nobody knows any more.
+        /// Queries whose replies an interrupted run had got already. What these took, in `reasons`, `statuses`, proofs,
+        /// hashes and seconds, nobody knows any more.
         package var takenUp: Int?
         /// True where an earlier run asked all of them, and this one none.
         package var isKept: Bool?

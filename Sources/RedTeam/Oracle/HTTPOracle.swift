@@ -20,8 +20,12 @@ package final class HTTPOracle: VictimOracle {
         package var proofThreads = 0
         /// Where a proof is given up, in hashes.
         package var hashesMax: UInt64 = 1 << 34
-        /// Further attempts where there was no whole answer, or 503.
+        /// Further attempts where the service was busy.
         package var retries = 2
+        /// Attempts at a response of any kind, before the victim counts as gone.
+        package var attemptsMax = 6
+        /// The pause after the first attempt that got none; doubled after each further one.
+        package var pause = Duration.milliseconds(250)
         /// Fields of every request, such as a client's key.
         package var fields: [String: String] = [:]
         /// The most requests a second; nil for as many as come back.
@@ -52,16 +56,17 @@ package final class HTTPOracle: VictimOracle {
     package private(set) var proofHashes = 0.0
     /// The hashes that all challenges asked for, solved or not.
     package private(set) var askedHashes = 0.0
-    /// Every response by status, those that were asked again too.
-    package private(set) var statuses: [Int: Int] = [:]
     private let encoder: QueryEncoder
     private let reader: AnswerReader
     private let manner: Manner
-    private let exchange: Exchange
+    private let patient: PatientExchange
+    private var tally = RefusalTally()
 
-    /// A victim that is asked through `exchange`, in the given formats.
+    /// A victim, called `name` in messages, that is asked through `exchange` in the given formats; `sleep` is how it pauses.
     package init(
-        query: QueryFormat, answer: AnswerFormat, classes: Int, manner: Manner = Manner(),
+        name: String = "the victim", query: QueryFormat, answer: AnswerFormat, classes: Int,
+        manner: Manner = Manner(),
+        sleep: @escaping (Duration) -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) },
         exchange: @escaping Exchange
     ) {
         image = query.shape
@@ -69,8 +74,14 @@ package final class HTTPOracle: VictimOracle {
         encoder = QueryEncoder(query)
         reader = AnswerReader(answer)
         self.manner = manner
-        self.exchange = exchange
+        patient = PatientExchange(name, manner, sleep: sleep, exchange: exchange)
     }
+
+    /// Every response by status, those that were asked again too.
+    package var statuses: [Int: Int] { patient.statuses }
+    /// Queries without an answer by what was said of them: the status and, of a problem document, its title and type. Of no more
+    /// than some kinds; the rest are `other`.
+    package var reasons: [String: Int] { tally.counts }
 
     /// A victim at `url`, of http or https.
     package convenience init(
@@ -83,7 +94,7 @@ package final class HTTPOracle: VictimOracle {
             throw error == .badURL(text) ? .badURL(text) : .cannotSend("\(error)")
         }
         let pacer = Pacer(manner, client: url.client())
-        self.init(query: query, answer: answer, classes: classes, manner: manner) {
+        self.init(name: text, query: query, answer: answer, classes: classes, manner: manner) {
             (body, proof) throws(ClientError) in
             var fields = HeaderList()
             do {
@@ -112,25 +123,28 @@ package final class HTTPOracle: VictimOracle {
     private func ask(_ batch: QueryBatch) throws(OracleError) -> [OracleReply] {
         queryCount += batch.rows
         let body = encoder.body(batch)
-        var (status, answer) = try send(body, proof: nil)
+        var (status, answer) = try patient.send(body, proof: nil)
         if status == 428 { askedHashes += Self.hashes(of: answer) }
         if status == 428, manner.proofThreads > 0, let proof = solve(answer) {
-            (status, answer) = try send(body, proof: proof)
+            (status, answer) = try patient.send(body, proof: proof)
         }
-        switch status {
-        case 200: return try read(answer, rows: batch.rows)
-        case 403: return refusal(.rejected, batch.rows)
-        case 428: return refusal(.challenged, batch.rows)
-        case 429 where Self.isBusy(status, answer): return refusal(.unavailable, batch.rows)
-        case 429: return refusal(.limited, batch.rows)
-        case 500...599: return refusal(.unavailable, batch.rows)
-        default:
+        if status == 200 { return try read(answer, rows: batch.rows) }
+        guard let reason = Self.refusal(status, answer) else {
             throw .unexpectedStatus(status, excerpt: String(decoding: answer.prefix(200), as: UTF8.self))
         }
+        tally.add(status, answer, rows: batch.rows)
+        return [OracleReply](repeating: .refused(reason), count: batch.rows)
     }
 
-    private func refusal(_ reason: OracleRefusal, _ rows: Int) -> [OracleReply] {
-        [OracleReply](repeating: .refused(reason), count: rows)
+    /// What a status says of a query that got no answer; nil where it is about something else.
+    private static func refusal(_ status: Int, _ answer: [UInt8]) -> OracleRefusal? {
+        switch status {
+        case 403: .rejected
+        case 428: .challenged
+        case 429: PatientExchange.isBusy(status, answer) ? .unavailable : .limited
+        case 500...599: .unavailable
+        default: nil
+        }
     }
 
     private func read(_ body: [UInt8], rows: Int) throws(OracleError) -> [OracleReply] {
@@ -144,31 +158,6 @@ package final class HTTPOracle: VictimOracle {
             throw .unreadableAnswer("it has \(row.count) classes, not \(classes)")
         }
         return answers.map { .answered($0) }
-    }
-
-    /// One exchange, tried again where nothing came of it. What cannot be sent at all is an error.
-    private func send(_ body: [UInt8], proof: String?) throws(OracleError) -> (status: Int, body: [UInt8]) {
-        for attempt in 0...max(0, manner.retries) {
-            do throws(ClientError) {
-                let response = try exchange(body, proof)
-                statuses[response.status, default: 0] += 1
-                guard Self.isBusy(response.status, response.body), attempt < manner.retries else {
-                    return response
-                }
-            } catch {
-                if case .badRequest(let reason) = error { throw .cannotSend(reason) }
-            }
-        }
-        return (503, [])
-    }
-
-    /// Whether the service had no room or time for a query, which a repetition may mend; 429 says so where others of the same client
-    /// were waiting.
-    private static func isBusy(_ status: Int, _ body: [UInt8]) -> Bool {
-        struct Problem: Decodable { let type: String }
-        guard status == 429 else { return status == 503 }
-        return (try? JSONDecoder().decode(Problem.self, from: Data(body)))?.type
-            == "urn:samegate:problem:crowding"
     }
 
     private struct ChallengeDocument: Decodable {

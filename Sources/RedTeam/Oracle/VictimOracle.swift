@@ -42,7 +42,7 @@ package enum OracleRefusal: String, Codable, CaseIterable, Sendable {
     case challenged
     /// 429: too many queries.
     case limited
-    /// 5xx, or no whole answer in time.
+    /// 5xx, or 429 where the service had no room.
     case unavailable
 }
 
@@ -52,6 +52,8 @@ package enum OracleError: Error, Hashable, Sendable {
     case unexpectedStatus(Int, excerpt: String)
     case unreadableAnswer(String)
     case cannotSend(String)
+    /// So many attempts in a row got no response of any kind: nothing was refused, there is nobody there.
+    case silent(victim: String, attempts: Int, reason: String)
 }
 
 extension OracleError: CustomStringConvertible {
@@ -64,6 +66,8 @@ extension OracleError: CustomStringConvertible {
             "the victim answered with status \(status), which no attack can go on from: \(excerpt)"
         case .unreadableAnswer(let reason): "the victim's answer cannot be read: \(reason)"
         case .cannotSend(let reason): "the query cannot be sent: \(reason)"
+        case .silent(let victim, let attempts, let reason):
+            "the gateway at \(victim) no longer answers: \(reason), after \(attempts) attempts; go on with --resume"
         }
     }
 }

@@ -126,6 +126,7 @@ struct LiveTests {
         ) {
             var manner = HTTPOracle.Manner()
             manner.proofThreads = pays ? 1 : 0
+            manner.pause = .zero
             return try HTTPOracle(
                 url: url, query: query, answer: AnswerFormat(sumTolerance: 0.01), classes: 4, manner: manner)
         }
@@ -227,6 +228,8 @@ struct LiveTests {
         let result = try Self.limited(to: 50, "noise-normal")
         #expect(result.honest.answered == 40)
         #expect(result.attacks[0].answered == 10 && result.attacks[0].refused == ["limited": 20])
+        #expect(result.attacks[0].reasons == ["429 Too many queries (urn:samegate:problem:rate-limited)": 20])
+        #expect(LiveReport(result).markdown.contains("(urn:samegate:problem:rate-limited) | 20 |"))
     }
 
     @Test(

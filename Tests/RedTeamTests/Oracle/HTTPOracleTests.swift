@@ -20,10 +20,11 @@ struct HTTPOracleTests {
         case failure(ClientError)
     }
 
-    /// The requests that were sent.
+    /// The requests that were sent, and the pauses between them.
     private final class Sent {
         var bodies: [[UInt8]] = []
         var proofs: [String?] = []
+        var pauses: [Duration] = []
     }
 
     private func oracle(
@@ -36,7 +37,8 @@ struct HTTPOracleTests {
         manner.retries = retries
         var rest = script[...]
         return HTTPOracle(
-            query: Self.query, answer: answer, classes: 2, manner: manner
+            name: "http://g/m", query: Self.query, answer: answer, classes: 2, manner: manner,
+            sleep: { sent.pauses.append($0) }
         ) { (body, proof) throws(ClientError) in
             sent.bodies.append(body)
             sent.proofs.append(proof)
@@ -80,12 +82,50 @@ struct HTTPOracleTests {
         #expect(sent.bodies.count == 1)
     }
 
-    @Test("503 and a lost connection are tried again; what stays so is unavailable")
+    @Test("503 and a lost connection are tried again; a service that stays busy is unavailable")
     func retries() throws {
         let passing = oracle([.status(503, ""), .failure(.timeout), .status(200, Self.good)])
         #expect(try passing.ask(Self.picture) == [.answered([0.25, 0.75])])
-        #expect(try oracle([.failure(.timeout)], retries: 0).ask(Self.picture) == [.refused(.unavailable)])
+        #expect(try oracle([.status(503, "")], retries: 0).ask(Self.picture) == [.refused(.unavailable)])
         #expect(throws: OracleError.self) { try oracle([.failure(.badRequest("no"))]).ask(Self.picture) }
+    }
+
+    @Test("a gateway that is gone refuses nothing: after some attempts with growing pauses it is an error")
+    func silent() throws {
+        let sent = Sent()
+        let lost = [Scripted](repeating: .failure(.connectFailed(errno: 111)), count: 5)
+        let back = oracle(lost + [.status(200, Self.good)], sent: sent)
+        #expect(try back.ask(Self.picture) == [.answered([0.25, 0.75])])
+        #expect(sent.pauses == [250, 500, 1000, 2000, 4000].map { .milliseconds($0) })
+        let gone = oracle([.status(200, Self.good)] + lost + lost, sent: sent)
+        _ = try gone.ask(Self.picture)
+        let error = #expect(throws: OracleError.self) { try gone.ask(Self.picture) }
+        #expect(
+            error?.description.hasPrefix("the gateway at http://g/m no longer answers: no connection") == true
+        )
+        #expect(error?.description.contains("--resume") == true)
+        #expect(gone.statuses == [200: 1] && gone.reasons.isEmpty)
+    }
+
+    @Test("refused queries are counted by status and problem document, of no more than some kinds")
+    func reasons() throws {
+        let problem = #"{"type": "urn:samegate:problem:rejected", "title": "Query\nrefused", "detail": "x"}"#
+        let oracle = oracle(
+            [.status(403, problem), .status(403, problem), .status(502, "<html>"), .status(500, "{}")],
+            retries: 0)
+        _ = try oracle.ask(Tensor(shape: [4, 4]))
+        #expect(
+            oracle.reasons == [
+                "403 Query refused (urn:samegate:problem:rejected)": 2, "502": 1, "500": 1,
+            ])
+        var tally = RefusalTally()
+        for number in 0..<100 {
+            tally.add(
+                403, Array(#"{"title": "\#(number) \#(String(repeating: "x", count: 999))"}"#.utf8), rows: 2)
+        }
+        #expect(tally.counts.count == RefusalTally.kindsMax + 1)
+        #expect(tally.counts[RefusalTally.other] == 2 * (100 - RefusalTally.kindsMax))
+        #expect(tally.counts.keys.allSatisfy { $0.count < 100 })
     }
 
     /// Work of about 50 hashes, checked by the authority that issued it.
@@ -139,14 +179,14 @@ struct HTTPOracleTests {
         #expect(throws: OracleError.self) { try oracle.ask(Self.picture) }
     }
 
-    @Test("an https address is asked by TLS: where nothing listens the victim is unavailable")
+    @Test("an https address is asked by TLS: where nothing listens there is no victim")
     func secure() throws {
         var manner = HTTPOracle.Manner()
-        manner.retries = 0
+        manner.attemptsMax = 1
         let oracle = try HTTPOracle(
             url: "https://127.0.0.1:1/x", query: Self.query, answer: AnswerFormat(), classes: 2,
             manner: manner)
-        #expect(try oracle.ask(Self.picture) == [.refused(.unavailable)])
+        #expect(throws: OracleError.self) { try oracle.ask(Self.picture) }
         #expect(oracle.statuses.isEmpty)
     }
 

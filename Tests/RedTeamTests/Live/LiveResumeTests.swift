@@ -1,0 +1,82 @@
+import Client
+import Foundation
+import Learning
+import Query
+import SAME
+import Tensor
+import TestSupport
+import Testing
+
+@testable import RedTeam
+
+/// A gateway that lives in the test: it answers every query with the same, or does what its script says.
+private final class ScriptedGateway {
+    /// What it does with its n-th request, counted from 0 over all clients; nil for a plain answer.
+    var script: (Int) throws(ClientError) -> (status: Int, body: [UInt8])? = { _ throws(ClientError) in nil }
+    private(set) var requests = 0
+
+    private static let answer = Array(#"{"predictions": [[0.1, 0.2, 0.3, 0.4]]}"#.utf8)
+
+    func oracle(_ query: QueryFormat) -> HTTPOracle {
+        HTTPOracle(
+            name: "http://gateway/m", query: query, answer: AnswerFormat(sumTolerance: 0.01), classes: 4,
+            sleep: { _ in }
+        ) { [self] (_, _) throws(ClientError) in
+            defer { requests += 1 }
+            return try script(requests) ?? (200, Self.answer)
+        }
+    }
+}
+
+@Suite("A red team that was cut off")
+struct LiveResumeTests {
+    private static let image = ImageShape(channels: 1, height: 16, width: 16)
+    private static let query = QueryFormat(
+        layout: .hwc, range: ValueRange(low: 0, high: 1), shape: image)
+    private static let honest = 20
+    private static let budget = 30
+
+    private static func team(
+        _ gateway: ScriptedGateway, _ folder: ScratchFolder, resumes: Bool = false
+    ) -> LiveRedTeam {
+        let noise = SimpleQueries.uniformNoise(count: 60, image: image, seed: 1)
+        var material = AttackMaterial(
+            proxy: PicturePool(noise, shape: image), own: EvaluationTests.own(60))
+        material.training.kind = .mlp(hidden: 8)
+        material.training.epochs = 1
+        var plan = LiveRedTeam.Plan(
+            url: "http://gateway/m", attacks: ["knockoff"], budget: budget, folder: folder.path)
+        plan.honestCount = honest
+        plan.resumes = resumes
+        return LiveRedTeam(
+            plan: plan,
+            data: .init(
+                material: material, test: EvaluationTests.own(40, seed: 9).images,
+                testLabels: Labels(values: (0..<40).map { $0 % 4 }, classes: 4)),
+            query: query, reference: nil, workspace: Workspace(threads: 1), stop: StopFlag(),
+            show: { _ in }
+        ) { gateway.oracle(query) }
+    }
+
+    private static func cells(_ folder: ScratchFolder) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.file("cells")).sorted()
+    }
+
+    @Test(
+        "a gateway that dies in the middle gives an error and no figures, and --resume asks what is missing")
+    func died() throws {
+        let folder = try ScratchFolder()
+        let gateway = ScriptedGateway()
+        gateway.script = { number throws(ClientError) in
+            if number >= Self.honest + 10 { throw .connectFailed(errno: 111) }
+            return nil
+        }
+        let error = #expect(throws: AttackError.self) { try Self.team(gateway, folder).run { [:] } }
+        #expect(error?.description.contains("no longer answers") == true)
+        #expect(try Self.cells(folder).count { $0.hasPrefix("live-attack") } == 0)
+        #expect(try Self.cells(folder).count { $0.hasPrefix("live-honest") } == 1)
+        gateway.script = { _ throws(ClientError) in nil }
+        let result = try Self.team(gateway, folder, resumes: true).run { [:] }
+        #expect(result.honest.isKept == true && result.attacks[0].answeredShare == 1)
+    }
+}
