@@ -80,13 +80,29 @@ package struct ChallengeAuthority: Sendable {
     package func verify(
         token: String, solution: Solution, expected: ChallengeBinding, now: Duration
     ) -> Result<Challenge, ProofError> {
+        judge(token, solution, expected: expected, now: now)
+    }
+
+    /// What `verify` finds wrong with a proof whatever it is expected to be for; nil where that is all that is left to know.
+    ///
+    /// For a query that is costly to read: a proof that comes to nothing should not buy the reading.
+    package func objection(to token: String, solution: Solution, now: Duration) -> ProofError? {
+        switch judge(token, solution, expected: nil, now: now) {
+        case .success: nil
+        case .failure(let error): error
+        }
+    }
+
+    private func judge(
+        _ token: String, _ solution: Solution, expected: ChallengeBinding?, now: Duration
+    ) -> Result<Challenge, ProofError> {
         guard let parsed = Challenge.parse(token) else { return .failure(.malformedToken) }
         let challenge = parsed.challenge
         guard now < challenge.expires else { return .failure(.expired) }
         guard key.verifies(parsed.code, of: parsed.signed) else { return .failure(.forged) }
         guard challenge.issued <= now + Self.skewMax else { return .failure(.issuedInFuture) }
         guard challenge.epoch == epoch else { return .failure(.earlierRun) }
-        guard challenge.binding == expected else { return .failure(.otherQuery) }
+        guard expected == nil || challenge.binding == expected else { return .failure(.otherQuery) }
         var work = ProofWork(token: token)
         guard work.wins(solution, against: challenge.target) else { return .failure(.insufficientWork) }
         return .success(challenge)

@@ -46,7 +46,7 @@ package struct ProtectSettings: Sendable, Equatable {
     package var onUndecodable: Fallback
     /// For an answer without readable probabilities.
     package var onUnreadableAnswer: Fallback
-    /// For a query that finds the scoring queue full, and is its client's only one there (`scoring.share_by`).
+    /// For a query that finds the scoring queue full, and is its client's only one (`scoring.share_by`).
     package var onOverload: Fallback
     /// Whether the upstream gets the body as the client coded it.
     package var forwardsEncoded: Bool
@@ -74,7 +74,7 @@ package struct ProtectSettings: Sendable, Equatable {
         )
         onOverload = section.value(
             "on_overload", .choice(), default: .pass,
-            "For a query that finds the scoring queue full, and is its client's only one there (`scoring.share_by`)."
+            "For a query that finds the scoring queue full, and is its client's only one (`scoring.share_by`). A body over 64 KiB that may hold several pictures, or is coded, is refused then under an enforced policy, with 503, whatever this says: only a worker could read it. In observe mode it passes unread."
         )
         forwardsEncoded = section.value(
             "forward_encoded", .boolean, default: false,

@@ -60,9 +60,9 @@ struct RateTests {
         #expect(fixture.victim.seen.count == 2)
     }
 
-    @Test("a long body is charged by its rows where no worker is free to decode it, too")
+    @Test("a long body that passes unread in observe mode is charged by its rows, too")
     func overload() throws {
-        let (fixture, _) = try Self.make("{cells: 400, per: 600s}") { $0.scoring = ", share_by: none" }
+        let (fixture, _) = try Self.make("{cells: 400, per: 600s}") { $0.mode = "observe" }
         let release = FallbackTests.saturate(fixture)
         defer { release() }
         let picture = try fixture.model.picture(5..<45)
@@ -85,12 +85,14 @@ struct RateTests {
         #expect(try fixture.ask(picture).status == 429)
     }
 
-    @Test("where there is no room a long body is refused by its head, which asks whether to send it")
-    func unread() throws {
+    @Test(
+        "where there is no room a long body is refused by its head, which asks whether to send it; a proof that is none changes nothing",
+        arguments: ["", "Samegate-Proof: x:1\r\n"])
+    func unread(field: String) throws {
         let (fixture, _) = try Self.make("{cells: 1, per: 600s}")
         #expect(try fixture.ask(fixture.model.picture(5..<45)).status == 200)
         let connection = try RawConnection(port: try fixture.port)
-        connection.send("POST /v1/models/m:predict HTTP/1.1\r\nHost: x\r\n")
+        connection.send("POST /v1/models/m:predict HTTP/1.1\r\nHost: x\r\n" + field)
         connection.send("Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n")
         #expect(connection.line().hasPrefix("HTTP/1.1 429 "))
         connection.close()

@@ -229,6 +229,38 @@ struct ScoringShareTests {
         #expect(queue.heldCount == 1)
     }
 
+    @Test(
+        "beyond the bound a client has one place, and all together as many as within, as long as they are used"
+    )
+    func reserved() throws {
+        var queue = ScoringQueue(rowsMax: 2, turnRowsMax: 1)
+        func reserve(_ client: ScoringClient?, at place: ScoringPlace = ScoringPlace()) -> String {
+            switch queue.add(
+                .job(rows: 1, operations: 1) { _ in }, at: place, of: client, mayBeReserved: true)
+            {
+            case .queued: "queued"
+            case .full: "full"
+            case .crowded: "crowded"
+            }
+        }
+        for _ in 0..<2 {
+            // Within the bound a place is like others.
+            #expect(reserve(Self.a) == "queued" && reserve(Self.b) == "queued")
+            let place = ScoringPlace()
+            #expect(reserve(Self.c, at: place) == "queued" && reserve(Self.c) == "crowded")
+            #expect(reserve(nil) == "queued")
+            #expect(reserve(.account("d")) == "full" && reserve(nil) == "full")
+            guard case .full = queue.add(try Self.work(1), of: .account("d")) else {
+                return #expect(Bool(false))
+            }
+            _ = queue.leave(place)
+            #expect(reserve(.account("d")) == "queued" && reserve(Self.c) == "full")
+            #expect(queue.rows == 4)
+            for _ in 0..<4 { #expect(Self.take(&queue).turn == ["job"]) }
+            #expect(queue.isEmpty && queue.heldCount == 0)
+        }
+    }
+
     @Test("a batch larger than the queue is taken while it is not full, one of a client")
     func oversized() throws {
         var queue = ScoringQueue(rowsMax: 4, turnRowsMax: 1)

@@ -78,6 +78,26 @@ struct ProofOfWorkTests {
         for other in others { #expect(Self.verify(issued.token, solution, binding: other) == .otherQuery) }
     }
 
+    @Test("what is wrong with a proof whatever it is for is told without the query")
+    func objections() throws {
+        func objection(
+            _ token: String, _ solution: Solution, now: Duration = Self.now,
+            to authority: ChallengeAuthority = Self.authority
+        ) -> ProofError? { authority.objection(to: token, solution: solution, now: now) }
+        let issued = try Self.issue()
+        let solution = try ProofSolver.solve(token: issued.token, threads: 1)
+        #expect(objection(issued.token, solution) == nil)
+        #expect(objection("x", solution) == .malformedToken)
+        #expect(objection(issued.token, solution, now: Self.now + .seconds(300)) == .expired)
+        #expect(objection(issued.token, solution, now: Self.now - .seconds(6)) == .issuedInFuture)
+        let foreign = ChallengeAuthority(secret: HMACKey([1]), epoch: 7)
+        #expect(objection(issued.token, solution, to: foreign) == .forged)
+        let later = ChallengeAuthority(secret: Self.secret, epoch: 8)
+        #expect(objection(issued.token, solution, to: later) == .earlierRun)
+        let hard = try Self.issue(0x1p60)
+        #expect(objection(hard.token, solution) == .insufficientWork)
+    }
+
     @Test("no byte of a token can be changed")
     func tampering() throws {
         let issued = try Self.issue(2)

@@ -143,13 +143,33 @@ extension ProtectedExchange {
     /// Releases the withheld answer for a valid, fresh proof. The victim is not asked and the policy not consulted again.
     func redeem(_ field: String, _ batch: QueryBatch) {
         isOver = true
-        guard let proof = ProofField(parsing: field) else {
-            return refuseProof("the \(ProofField.name) field is not CHALLENGE:NUMBER")
-        }
+        guard let proof = ProofField(parsing: field) else { return refuseProof(Self.proofMalformed) }
         switch verify(proof, for: batch) {
         case .failure(let error): refuseProof(error.publicReason)
         case .success(let challenge): release(challenge, batch)
         }
+    }
+
+    private static let proofMalformed = "the \(ProofField.name) field is not CHALLENGE:NUMBER"
+
+    /// Judges a proof as far as it can be judged without the query, before a long body is decoded for it: whatever it is for, one that
+    /// is made up costs no more than itself. Returns false when that has settled the request.
+    func admitsProof() -> Bool {
+        guard let field = proofField, let reason = objection(to: field) else { return true }
+        isOver = true
+        refuseProof(reason)
+        return false
+    }
+
+    /// What is wrong with a proof whatever the query is, for the client.
+    func objection(to field: String) -> String? {
+        guard let proof = ProofField(parsing: field) else { return Self.proofMalformed }
+        func ask(_ authority: ChallengeAuthority) -> ProofError? {
+            authority.objection(to: proof.token, solution: proof.solution, now: services.unix.now())
+        }
+        let error = ask(services.authority)
+        guard error == .forged, let retired = services.retired else { return error?.publicReason }
+        return ask(retired)?.publicReason
     }
 
     private func verify(_ proof: ProofField, for batch: QueryBatch) -> Result<Challenge, ProofError> {

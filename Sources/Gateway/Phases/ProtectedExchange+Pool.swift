@@ -5,12 +5,13 @@ extension ProtectedExchange {
     /// Has `work` done by a worker, in the place of a row, and `then` called with what it returns, on the loop; neither where nobody
     /// waits any more by then. What the two hold is let go of at once when that is so.
     func submit<Value: Sendable>(
-        operations: Double, _ work: @escaping @Sendable () -> Value,
+        operations: Double, mayBeReserved: Bool = false, _ work: @escaping @Sendable () -> Value,
         then: @escaping @Sendable (Value) -> Void
     ) -> ScoringPool.Admission {
         let place = ScoringPlace()
         let admission = services.scoring.submit(
-            rows: 1, operations: operations, of: scoringClient, at: place
+            rows: 1, operations: operations, of: scoringClient, at: place,
+            mayBeReserved: mayBeReserved
         ) { [self] scratch in
             guard !isAbandoned.load(ordering: .relaxed) else { return }
             let value = work()

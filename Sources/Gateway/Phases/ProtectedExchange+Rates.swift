@@ -22,9 +22,10 @@ extension ProtectedExchange {
     }
 
     /// Whether a body is worth reading: one that is on its way is not where the rates have no room for a single row, but one with a
-    /// proof, which is paid for.
+    /// proof, which is paid for, as far as that can be judged without the body.
     func admitsBody() -> Bool {
-        guard !route.rates.isEmpty, proofField == nil, mayBeLong(exchange.request.framing),
+        guard !route.rates.isEmpty, mayBeLong(exchange.request.framing),
+            proofField.map({ objection(to: $0) != nil }) ?? true,
             let denial = services.limiter(for: route).foresees(note.subject(exchange.client.host, on: route))
         else { return true }
         refuse("the rate \(denial.rule) has no room", Response(denial, exchange.requestID))

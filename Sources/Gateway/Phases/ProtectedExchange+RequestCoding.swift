@@ -41,19 +41,28 @@ extension ProtectedExchange {
                 return contentDecoded(attempt, body)
             }
         }
+        guard admitsProof() else { return }
+        let admission = submitDecoding(of: body, limits)
+        guard admission != .accepted else { return }
+        let isCrowding = admission == .crowded
+        guard protection.mode == .enforce else { return passUnread(body, isCrowding: isCrowding) }
+        // Coded, even a single row cannot be told from many.
+        guard mayReserve(rows: .max, isCrowding: isCrowding),
+            submitDecoding(of: body, limits, mayBeReserved: true) == .accepted
+        else { return refuseUnread(isCrowding: isCrowding) }
+    }
+
+    private func submitDecoding(
+        of body: [UInt8], _ limits: DecodingLimits, mayBeReserved: Bool = false
+    ) -> ScoringPool.Admission {
         // As much as it may become: work that seemed to cost nothing would always come before the queries.
         let plain = limits.bound(coded: body.count).bytesMax
         let operations = Double(plain) * Self.operationsPerInflatedByte
-        let admission = submit(operations: operations) { [self] in
+        return submit(operations: operations, mayBeReserved: mayBeReserved) { [self] in
             decode(body, limits)
         } then: { [self] result in
             contentDecoded(result, body)
         }
-        guard admission != .accepted else { return }
-        // What is in it nobody can say, so that letting it by would let bombs by: `on_overload` has no say.
-        let isCrowding = admission == .crowded
-        guard protection.mode == .enforce else { return overloaded(body, isCrowding: isCrowding) }
-        refuseUnknownContent(isCrowding: isCrowding)
     }
 
     private func decode(_ body: [UInt8], _ limits: DecodingLimits) -> Result<[UInt8], CodingError> {
@@ -103,14 +112,5 @@ extension ProtectedExchange {
             try? response.fields.set("Accept-Encoding", ContentCoding.offered)
         }
         reply(response)
-    }
-
-    private func refuseUnknownContent(isCrowding: Bool) {
-        guard admit(rows: 1) else { return }
-        cancelTicket()
-        services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
-        if isCrowding { services.counters.scoringCrowded.wrappingAdd(1, ordering: .relaxed) }
-        recordUnscored("the scoring queue is full, and the body is coded", as: .refused)
-        respondOverloaded(isCrowding: isCrowding)
     }
 }

@@ -116,33 +116,24 @@ final class ProtectedExchange: @unchecked Sendable {
             latencies.parse = took
             return decoded(result, body)
         }
+        guard admitsProof() else { return }
+        let admission = submitDecoding(of: body)
+        guard admission != .accepted else { return }
+        let isCrowding = admission == .crowded
+        let rows = BodyRows(of: body, in: protection.decoder.format).most
+        guard protection.mode == .enforce else { return passUnread(body, rows: rows, isCrowding: isCrowding) }
+        guard mayReserve(rows: rows, isCrowding: isCrowding),
+            submitDecoding(of: body, mayBeReserved: true) == .accepted
+        else { return refuseUnread(isCrowding: isCrowding) }
+    }
+
+    private func submitDecoding(of body: [UInt8], mayBeReserved: Bool = false) -> ScoringPool.Admission {
         let operations = Double(body.count) * Self.operationsPerDecodedByte
-        let admission = submit(operations: operations) { [self] in
+        return submit(operations: operations, mayBeReserved: mayBeReserved) { [self] in
             timed { decode(body) }
         } then: { [self] (result, took) in
             latencies.parse = took
             decoded(result, body)
-        }
-        if admission != .accepted { overloaded(undecoded: body, admission) }
-    }
-
-    /// There is no worker to decode so long a body. Where it may pass without a score it is decoded here, lest overload be the
-    /// way for bodies that nobody can read, and for more rows than are paid for.
-    private func overloaded(undecoded body: [UInt8], _ admission: ScoringPool.Admission) {
-        guard !refusesOverload(isCrowding: admission == .crowded) else {
-            return overloaded(body, isCrowding: admission == .crowded)
-        }
-        let (result, took) = timed { decode(body) }
-        latencies.parse = took
-        switch result {
-        case .failure(let error): undecodable(error.description, body)
-        case .success(let batch):
-            guard hold(batch, body) else { return }
-            if let proof = proofField {
-                redeem(proof, batch)
-            } else if admit(rows: batch.rows) {
-                overloaded(body, isCrowding: admission == .crowded || isBatch)
-            }
         }
     }
 
@@ -202,67 +193,6 @@ final class ProtectedExchange: @unchecked Sendable {
         }
     }
 
-    // MARK: Queries without a score
-
-    /// Several rows in one request are never their client's only one.
-    private var isBatch: Bool { scoringClient != nil && (batch?.rows ?? 1) > 1 }
-
-    /// Whether overload refuses: where the route says so, and whoever may have brought it about.
-    private func refusesOverload(isCrowding: Bool) -> Bool {
-        protection.refuses(isCrowding ? .reject : protection.onOverload)
-    }
-
-    /// A query that was accepted gets no score, while the victim is asked already.
-    func unscored(_ reason: String, isCrowding: Bool) {
-        guard !isOver else { return }
-        latencies.queue = services.clock.now().duration(since: submitted)
-        // The victim's work may have been done: the estimate is charged, whatever becomes of the answer.
-        settleEstimate()
-        if !refuseOverloaded(reason, isCrowding: isCrowding) {
-            isUnscored = true
-            join()
-        }
-    }
-
-    /// A query for which the scoring queue has no room.
-    func overloaded(_ body: [UInt8], isCrowding: Bool) {
-        // Without rows the request is refused undecoded, and has not been charged yet.
-        guard batch != nil || admit(rows: 1) else { return }
-        services.counters.overloaded.wrappingAdd(1, ordering: .relaxed)
-        if refuseOverloaded("the scoring queue is full", isCrowding: isCrowding) {
-            cancelTicket()
-        } else {
-            settleEstimate()
-            passUnscored(body)
-        }
-    }
-
-    /// Writes down why there is no score, and refuses the query unless it may pass without one.
-    private func refuseOverloaded(_ reason: String, isCrowding: Bool) -> Bool {
-        let isCrowding = isCrowding || !mayPass()
-        let isRefused = refusesOverload(isCrowding: isCrowding)
-        let reason = isCrowding ? "\(reason), and it is not its client's only row" : reason
-        recordUnscored(reason, as: .fallback(isCrowding ? .reject : protection.onOverload))
-        if isCrowding { services.counters.scoringCrowded.wrappingAdd(1, ordering: .relaxed) }
-        if isRefused { respondOverloaded(isCrowding: isCrowding) }
-        return isRefused
-    }
-
-    /// Whether a client's only row may go by without a score. Where that is enforced one at a time may: it is not the only one while
-    /// another is on its way.
-    private func mayPass() -> Bool {
-        guard protection.mode == .enforce, protection.onOverload == .pass else { return true }
-        pass = services.scoring.letBy(scoringClient)
-        return pass != nil
-    }
-
-    /// Tells the client that there is no room or time for its query.
-    func respondOverloaded(isCrowding: Bool) {
-        isOver = true
-        services.counters.overloadedRefused.wrappingAdd(1, ordering: .relaxed)
-        respond(isCrowding ? GatewayProblem.crowding : GatewayProblem.overloaded, retryAfterSeconds: 1)
-    }
-
     // MARK: The victim's answer
 
     func forward(_ body: [UInt8], _ completion: @escaping (CollectedResponse) -> Void) {
@@ -294,7 +224,7 @@ final class ProtectedExchange: @unchecked Sendable {
     }
 
     /// Lets the query and its answer by without a score; the choice was recorded by the caller.
-    private func passUnscored(_ body: [UInt8]) {
+    func passUnscored(_ body: [UInt8]) {
         forward(body) { response in
             guard !self.isOver else { return }
             self.isOver = true

@@ -87,13 +87,15 @@ package final class ScoringPool: Sendable {
     }
 
     /// Queues `job`, which stands for `rows` rows (at least 1) and about so many operations: what it counts for beside the
-    /// models' rows. A client of nil is not told from others.
+    /// models' rows. A client of nil is not told from others. A job that `mayBeReserved` is accepted by a full queue too, one of a client
+    /// and of all no more than the queue has rows.
     package func submit(
         rows: Int, operations: Double = 0, of client: ScoringClient? = nil,
-        at place: ScoringPlace = ScoringPlace(), _ job: @escaping Job
+        at place: ScoringPlace = ScoringPlace(), mayBeReserved: Bool = false, _ job: @escaping Job
     ) -> Admission {
         precondition(rows > 0, "a job has at least one row")
-        return submit(.job(rows: rows, operations: operations, job), client, at: place)
+        return submit(
+            .job(rows: rows, operations: operations, job), client, at: place, mayBeReserved: mayBeReserved)
     }
 
     /// Queues a query, of a request of so many rows `together` where not all of them are to be examined.
@@ -127,13 +129,16 @@ package final class ScoringPool: Sendable {
     var passingRows: Int { state.withLock { $0.queue.shares.passing } }
 
     private func submit(
-        _ work: ScoringQueue.Work, _ client: ScoringClient?, at place: ScoringPlace, together: Int = 1
+        _ work: ScoringQueue.Work, _ client: ScoringClient?, at place: ScoringPlace, together: Int = 1,
+        mayBeReserved: Bool = false
     ) -> Admission {
         var displaced: [ScoringQueue.Ended] = []
         var woken: Int?
         let admission = state.withLock { state -> Admission in
             if state.isStopped { return .stopped }
-            switch state.queue.add(work, at: place, of: client, together: together) {
+            switch state.queue.add(
+                work, at: place, of: client, together: together, mayBeReserved: mayBeReserved)
+            {
             case .full: return .overloaded
             case .crowded: return .crowded
             case .queued(let found): displaced = found

@@ -101,6 +101,8 @@ struct ScoringQueue {
         let model: ObjectIdentifier?
         /// Where its rows wait, if any do.
         let slot: Int
+        /// It is beyond the bound.
+        let isReserved: Bool
         var waiting: Int
         var working = 0
     }
@@ -139,17 +141,22 @@ struct ScoringQueue {
     // MARK: Coming
 
     /// Queues work if there is room, or room can be made; a query at its own place, a job at `place`. A client of nil is not told
-    /// from others; `together` are the rows of the request that it is of, where those are more.
+    /// from others; `together` are the rows of the request that it is of, where those are more. What `mayBeReserved` has a place
+    /// beyond the bound where there is no other: a client one, all together as many as within.
     mutating func add(
-        _ work: Work, at place: ScoringPlace = ScoringPlace(), of client: ScoringClient?, together: Int = 1
+        _ work: Work, at place: ScoringPlace = ScoringPlace(), of client: ScoringClient?, together: Int = 1,
+        mayBeReserved: Bool = false
     ) -> Placing {
         let isCrowding = client.map { shares.unfinished($0) + max(work.rows, together) > 1 } ?? false
-        var displaced: [Ended] = []
+        var (displaced, isReserved) = ([Ended](), false)
         if !fits(work.rows, of: client) {
-            guard client == nil, let found = displace(for: work.model, work.rows) else {
+            if mayBeReserved, shares.mayReserve(for: client) {
+                isReserved = true
+            } else if client == nil, let found = displace(for: work.model, work.rows) {
+                displaced = found
+            } else {
                 return isCrowding ? .crowded : .full
             }
-            displaced = found
         }
         let entry = ScoringLane.Entry(
             work: work, place: work.place ?? place, client: client, number: nextNumber,
@@ -157,7 +164,9 @@ struct ScoringQueue {
         nextNumber += 1
         let slot = lanes[lane(of: work.model)].append(entry)
         shares.wait(work.rows, of: client)
-        held[entry.place] = Held(client: client, model: work.model, slot: slot, waiting: work.rows)
+        if isReserved { shares.beginReserved(of: client) }
+        held[entry.place] = Held(
+            client: client, model: work.model, slot: slot, isReserved: isReserved, waiting: work.rows)
         return .queued(displaced: displaced)
     }
 
@@ -240,7 +249,8 @@ struct ScoringQueue {
             guard var left = held[share.place] else { continue }
             left.working -= share.rows
             shares.finish(share.rows, of: share.client)
-            held[share.place] = left.waiting + left.working > 0 ? left : nil
+            held[share.place] = left
+            if left.waiting + left.working == 0 { release(share.place) }
         }
         // Of a query's other turns a worker may not have said yet that they are done.
         for place in told { release(place) }
@@ -261,6 +271,7 @@ struct ScoringQueue {
         guard let left = held.removeValue(forKey: place) else { return }
         shares.wait(-left.waiting, of: left.client)
         shares.finish(left.working, of: left.client)
+        if left.isReserved { shares.endReserved(of: left.client) }
     }
 
     /// The waiting lane that is served next.

@@ -4,12 +4,16 @@ struct ScoringShares {
         var waiting = 0
         var working = 0
         var passing = 0
+        /// Whether one of them waits, or is with a worker, beyond the bound.
+        var hasReserved = false
 
         var rows: Int { waiting + working + passing }
     }
 
     /// Of those who have any.
     private var shares: [ScoringClient: Share] = [:]
+    /// Work beyond the bound, of all clients.
+    private var reserved = 0
     /// Rows that are let by, of all clients.
     private(set) var passing = 0
     /// Of what waits.
@@ -42,6 +46,23 @@ struct ScoringShares {
 
     /// A worker is done with so many.
     mutating func finish(_ count: Int, of client: ScoringClient?) { change(client) { $0.working -= count } }
+
+    /// Whether one of as many places beyond the bound as there are within is free, and the client has none.
+    func mayReserve(for client: ScoringClient?) -> Bool {
+        reserved < sums.cap && client.flatMap { shares[$0] }?.hasReserved != true
+    }
+
+    /// A client's work, which waits already, has such a place.
+    mutating func beginReserved(of client: ScoringClient?) {
+        reserved += 1
+        change(client) { $0.hasReserved = true }
+    }
+
+    /// It has it no more.
+    mutating func endReserved(of client: ScoringClient?) {
+        reserved -= 1
+        change(client) { $0.hasReserved = false }
+    }
 
     /// Lets a row of a client by; false where one is under way.
     mutating func pass(_ client: ScoringClient) -> Bool {
