@@ -110,7 +110,13 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         try TrainSession.perform { stop in
-            try evaluate(stop)
+            do {
+                try evaluate(stop)
+            } catch AttackError.oracle(let error) where error.mayPass {
+                TrainSession.say(
+                    "error: \(error)\nWhat was asked is kept; to go on:\n  \(TrainSession.commandToGoOn)")
+                throw ExitCode.failure
+            }
         }
     }
 

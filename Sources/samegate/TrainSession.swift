@@ -51,18 +51,19 @@ struct TrainSession: ParsableArguments {
             guard stop.isRaised, Self.isInterruption(error) else {
                 let plain = Self.plain(error)
                 if let folder = folder.withLock({ $0 }), TrainingRun.canGoOn(from: folder, after: error) {
-                    Self.say("Everything done is kept; once it can go on:\n  \(Self.resuming)")
+                    Self.say("Everything done is kept; once it can go on:\n  \(Self.commandToGoOn)")
                 }
                 throw plain
             }
-            Self.say("\(error). Everything done is kept; to go on:\n  \(Self.resuming)")
+            Self.say("\(error). Everything done is kept; to go on:\n  \(Self.commandToGoOn)")
             throw ExitCode(130)
         }
     }
 
-    /// This process's command, to be gone on with.
-    private static var resuming: String {
-        (CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]).map(quoted).joined(separator: " ")
+    /// The command that was run, with `--resume`.
+    static var commandToGoOn: String {
+        let words = CommandLine.arguments.filter { $0 != "--resume" } + ["--resume"]
+        return words.map(quoted).joined(separator: " ")
     }
 
     /// The error as it leaves a command: a mistake in the options keeps its usage text, anything else is said

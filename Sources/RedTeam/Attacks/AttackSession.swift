@@ -77,19 +77,32 @@ package final class AttackSession {
         let count = counted ? min(remaining, queries.rows) : queries.rows
         let rows = count == queries.rows ? queries : queries.rows(0..<count)
         var replies = try replayed(rows)
-        if replies.count < count {
+        if !replies.isEmpty { try take(rows.rows(0..<replies.count), replies, origin, counted) }
+        while replies.count < count {
+            let part = rows.rows(
+                replies.count..<replies.count + min(max(1, oracle.rowsTogether), count - replies.count))
+            let found: [OracleReply]
             do throws(OracleError) {
-                replies += try oracle.ask(rows.rows(replies.count..<count))
+                found = try oracle.ask(part)
             } catch {
+                try keep(now: true)
                 throw .oracle(error)
             }
+            replies += found
+            try take(part, found, origin, counted)
         }
-        if counted { asked += count }
-        let room = min(count, Self.recordedMax - record.count)
-        if room > 0 { record.append(rows.rows(0..<room), Array(replies.prefix(room)), origin: origin) }
+        return replies
+    }
+
+    /// Counts, records and tells a part of a batch with its replies.
+    private func take(
+        _ part: Tensor, _ replies: [OracleReply], _ origin: QueryOrigin, _ counted: Bool
+    ) throws(AttackError) {
+        if counted { asked += part.rows }
+        let room = min(part.rows, Self.recordedMax - record.count)
+        if room > 0 { record.append(part.rows(0..<room), Array(replies.prefix(room)), origin: origin) }
         show(asked, budget)
         try keep()
-        return replies
     }
 
     /// Throws once someone asked to stop; what was asked is on the disk then.

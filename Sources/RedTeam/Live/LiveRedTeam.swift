@@ -146,19 +146,21 @@ package struct LiveRedTeam {
 
     private func askHonestly(_ pictures: Tensor) throws -> HonestPart {
         let oracle = try connect()
-        let began = ContinuousClock.now
-        var replies: [OracleReply] = []
-        for row in 0..<pictures.rows {
-            if stop.isRaised { throw AttackError.stopped(asked: row) }
-            do throws(OracleError) {
-                replies += try oracle.ask(pictures.rows(row..<row + 1))
-            } catch {
-                throw told(error, oracle)
-            }
-            show(Evaluation.progress("honest users", row + 1, pictures.rows, began))
+        let unfinished = AttackSession.Checkpoint(
+            path: "\(plan.folder)/traces/live-honest.safetensors.unfinished",
+            of: CellStore.digest(key))
+        let earlier = plan.resumes ? try unfinished.earlier() : nil
+        let session = session(oracle, "honest users", pictures.rows, unfinished, earlier)
+        let replies: [OracleReply]
+        do throws(AttackError) {
+            replies = try session.ask(pictures)
+        } catch {
+            throw told(error, oracle)
         }
-        let part = Part(
-            treatment: treatment(RunHistogram.honest, pictures, replies, oracle), digests: digests(pictures))
+        try? FileManager.default.removeItem(atPath: unfinished.path)
+        var treatment = treatment(RunHistogram.honest, pictures, replies, oracle)
+        treatment.takenUp = earlier?.count
+        let part = Part(treatment: treatment, digests: digests(pictures))
         if let reference {
             let answers = reference.probabilities(pictures, workspace: workspace)
             let rows = Array(0..<pictures.rows)
@@ -169,10 +171,24 @@ package struct LiveRedTeam {
     }
 
     /// The error as it is told: of a gateway that never gave a sign of life there is nothing to go on from.
-    private func told(_ error: OracleError, _ oracle: HTTPOracle) -> AttackError {
-        guard case .silent(_, _, let reason) = error, oracle.statuses.isEmpty else { return .oracle(error) }
+    private func told(_ error: AttackError, _ oracle: HTTPOracle) -> AttackError {
+        guard case .oracle(.silent(_, _, let reason)) = error, oracle.statuses.isEmpty else { return error }
         return .unfit(
             attack: "red-teaming", reason: "nothing at \(plan.url) answers over HTTP: \(reason)")
+    }
+
+    /// A client's account with the gateway; `phase` is its name in what is shown of its progress.
+    private func session(
+        _ oracle: HTTPOracle, _ phase: String, _ budget: Int, _ unfinished: AttackSession.Checkpoint,
+        _ earlier: AttackRecord?
+    ) -> AttackSession {
+        let began = ContinuousClock.now
+        return AttackSession(
+            oracle: oracle, budget: budget, workspace: workspace, stop: stop, earlier: earlier,
+            checkpoint: unfinished
+        ) { asked, budget in
+            show(Evaluation.progress(phase, asked, budget, began))
+        }
     }
 
     // MARK: Attacks
@@ -206,17 +222,11 @@ package struct LiveRedTeam {
     ) throws -> (LiveResult.Treatment, Tensor) {
         let oracle = try connect()
         let path = "\(plan.folder)/traces/live-\(name)-\(plan.budget)-\(plan.seed).safetensors"
-        let began = ContinuousClock.now
         let options = attack.options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let unfinished = AttackSession.Checkpoint(
             path: path + ".unfinished", of: "\(plan.url) \(options) \(plan.budget) \(plan.seed)")
         let earlier = plan.resumes ? try unfinished.earlier() : nil
-        let session = AttackSession(
-            oracle: oracle, budget: plan.budget, workspace: workspace, stop: stop,
-            earlier: earlier, checkpoint: unfinished
-        ) { asked, budget in
-            show(Evaluation.progress(name, asked, budget, began))
-        }
+        let session = session(oracle, name, plan.budget, unfinished, earlier)
         do {
             let trace = try attack.run(through: session, seed: plan.seed, test: test)
             try trace.write(to: path)

@@ -60,9 +60,9 @@ package struct LiveReport: Sendable {
             kept.isEmpty
             ? [] : ["Asked by an earlier run, and not again by this one: \(kept.joined(separator: ", "))."]
         return told
-            + result.attacks.compactMap { attack in
-                attack.takenUp.map {
-                    "\($0) of the queries of \(attack.name) were asked before an interruption: their reasons, statuses, proofs, hashes and seconds are not in the tables."
+            + clients.compactMap { client in
+                client.takenUp.map {
+                    "\($0) of the queries of \(client.name) were asked before an interruption: their reasons, statuses, proofs, hashes and seconds are not in the tables."
                 }
             }
     }

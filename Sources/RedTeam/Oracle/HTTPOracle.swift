@@ -20,7 +20,7 @@ package final class HTTPOracle: VictimOracle {
         package var proofThreads = 0
         /// Where a proof is given up, in hashes.
         package var hashesMax: UInt64 = 1 << 34
-        /// Further attempts where the service was busy.
+        /// Further attempts where the service was busy; one alone, a little later, where it says when (`Retry-After`).
         package var retries = 2
         /// Attempts at a response of any kind, before the victim counts as gone.
         package var attemptsMax = 6
@@ -38,14 +38,29 @@ package final class HTTPOracle: VictimOracle {
     }
 
     /// Sends one body, with a proof-of-work where there is one: how tests stand in for the network.
-    package typealias Exchange = (_ body: [UInt8], _ proof: String?) throws(ClientError) -> (
-        status: Int, body: [UInt8]
-    )
+    package typealias Exchange = (_ body: [UInt8], _ proof: String?) throws(ClientError) -> Response
+
+    /// What came back for one body.
+    package struct Response {
+        package var status: Int
+        package var body: [UInt8]
+        /// After what time it wants to be asked again (`Retry-After`, RFC 9110 §10.2.3).
+        package var retryAfter: Duration?
+
+        /// A response as given.
+        package init(_ status: Int, _ body: [UInt8], retryAfter: Duration? = nil) {
+            self.status = status
+            self.body = body
+            self.retryAfter = retryAfter
+        }
+    }
 
     /// The pictures it takes.
     package let image: ImageShape
     /// The number of classes of its answers.
     package let classes: Int
+    /// The rows of one request.
+    package var rowsTogether: Int { max(1, manner.rowsPerRequest) }
     /// How many pictures it has been asked about.
     package private(set) var queryCount = 0
     /// Time spent on proofs-of-work.
@@ -113,8 +128,8 @@ package final class HTTPOracle: VictimOracle {
     /// Asks about a batch; see ``VictimOracle``.
     package func ask(_ queries: Tensor) throws(OracleError) -> [OracleReply] {
         var replies: [OracleReply] = []
-        for start in stride(from: 0, to: queries.rows, by: max(1, manner.rowsPerRequest)) {
-            let rows = queries.rows(start..<min(start + max(1, manner.rowsPerRequest), queries.rows))
+        for start in stride(from: 0, to: queries.rows, by: rowsTogether) {
+            let rows = queries.rows(start..<min(start + rowsTogether, queries.rows))
             replies += try ask(QueryBatch(shape: image, values: rows.values))
         }
         return replies
@@ -123,25 +138,26 @@ package final class HTTPOracle: VictimOracle {
     private func ask(_ batch: QueryBatch) throws(OracleError) -> [OracleReply] {
         queryCount += batch.rows
         let body = encoder.body(batch)
-        var (status, answer) = try patient.send(body, proof: nil)
-        if status == 428 { askedHashes += Self.hashes(of: answer) }
-        if status == 428, manner.proofThreads > 0, let proof = solve(answer) {
-            (status, answer) = try patient.send(body, proof: proof)
+        var response = try patient.send(body, proof: nil)
+        if response.status == 428 { askedHashes += Self.hashes(of: response.body) }
+        if response.status == 428, manner.proofThreads > 0, let proof = solve(response.body) {
+            response = try patient.send(body, proof: proof)
         }
-        if status == 200 { return try read(answer, rows: batch.rows) }
-        guard let reason = Self.refusal(status, answer) else {
-            throw .unexpectedStatus(status, excerpt: String(decoding: answer.prefix(200), as: UTF8.self))
+        if response.status == 200 { return try read(response.body, rows: batch.rows) }
+        guard let reason = Self.refusal(response) else {
+            throw .unexpectedStatus(
+                response.status, excerpt: String(decoding: response.body.prefix(200), as: UTF8.self))
         }
-        tally.add(status, answer, rows: batch.rows)
+        tally.add(response.status, response.body, rows: batch.rows)
         return [OracleReply](repeating: .refused(reason), count: batch.rows)
     }
 
     /// What a status says of a query that got no answer; nil where it is about something else.
-    private static func refusal(_ status: Int, _ answer: [UInt8]) -> OracleRefusal? {
-        switch status {
+    private static func refusal(_ response: Response) -> OracleRefusal? {
+        switch response.status {
         case 403: .rejected
         case 428: .challenged
-        case 429: PatientExchange.isBusy(status, answer) ? .unavailable : .limited
+        case 429: PatientExchange.isBusy(response) ? .unavailable : .limited
         case 500...599: .unavailable
         default: nil
         }

@@ -10,11 +10,18 @@ package protocol VictimOracle: AnyObject {
     var classes: Int { get }
     /// How many pictures it has been asked about.
     var queryCount: Int { get }
+    /// How many rows are best asked about at a time: what such a part has got is kept, whatever becomes of the next.
+    var rowsTogether: Int { get }
     /// Asks about a batch and returns one reply a row, in order.
     ///
     /// **Shapes** queries (B, C·H·W), canonical values in −1…1.
     /// **Throws** when there is no victim to speak of: a refusal is a reply, not an error.
     func ask(_ queries: Tensor) throws(OracleError) -> [OracleReply]
+}
+
+extension VictimOracle {
+    /// As many as there are.
+    package var rowsTogether: Int { .max }
 }
 
 /// What came back for one picture.
@@ -54,6 +61,16 @@ package enum OracleError: Error, Hashable, Sendable {
     case cannotSend(String)
     /// So many attempts in a row got no response of any kind: nothing was refused, there is nobody there.
     case silent(victim: String, attempts: Int, reason: String)
+}
+
+extension OracleError {
+    /// Whether the same query may well be answered later, so that a run that is resumed gets further.
+    package var mayPass: Bool {
+        switch self {
+        case .unexpectedStatus, .unreadableAnswer, .silent: true
+        case .badURL, .cannotSend: false
+        }
+    }
 }
 
 extension OracleError: CustomStringConvertible {

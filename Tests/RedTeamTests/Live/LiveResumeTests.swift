@@ -12,7 +12,7 @@ import Testing
 /// A gateway that lives in the test: it answers every query with the same, or does what its script says.
 private final class ScriptedGateway {
     /// What it does with its n-th request, counted from 0 over all clients; nil for a plain answer.
-    var script: (Int) throws(ClientError) -> (status: Int, body: [UInt8])? = { _ throws(ClientError) in nil }
+    var script: (Int) throws(ClientError) -> HTTPOracle.Response? = { _ throws(ClientError) in nil }
     private(set) var requests = 0
 
     private static let answer = Array(#"{"predictions": [[0.1, 0.2, 0.3, 0.4]]}"#.utf8)
@@ -23,7 +23,7 @@ private final class ScriptedGateway {
             sleep: { _ in }
         ) { [self] (_, _) throws(ClientError) in
             defer { requests += 1 }
-            return try script(requests) ?? (200, Self.answer)
+            return try script(requests) ?? HTTPOracle.Response(200, Self.answer)
         }
     }
 }
@@ -78,5 +78,28 @@ struct LiveResumeTests {
         gateway.script = { _ throws(ClientError) in nil }
         let result = try Self.team(gateway, folder, resumes: true).run { [:] }
         #expect(result.honest.isKept == true && result.attacks[0].answeredShare == 1)
+    }
+
+    @Test(
+        "one answer that cannot be used loses no query: --resume asks the others alone", arguments: [5, 27])
+    func badAnswer(place: Int) throws {
+        let folder = try ScratchFolder()
+        let gateway = ScriptedGateway()
+        gateway.script = { number throws(ClientError) in
+            number == place ? HTTPOracle.Response(200, Array("<html>".utf8)) : nil
+        }
+        let error = #expect(throws: AttackError.self) { try Self.team(gateway, folder).run { [:] } }
+        guard case .oracle(let reason) = error else {
+            Issue.record("not the victim's answer: \(String(describing: error))")
+            return
+        }
+        #expect(reason.mayPass)
+        #expect(gateway.requests == place + 1)
+        let result = try Self.team(gateway, folder, resumes: true).run { [:] }
+        #expect(gateway.requests == Self.honest + Self.budget + 1)
+        #expect(result.honest.answered == Self.honest && result.attacks[0].answered == Self.budget)
+        let cutOff = place < Self.honest ? result.honest : result.attacks[0]
+        #expect(cutOff.takenUp == (place < Self.honest ? place : place - Self.honest))
+        #expect(LiveReport(result).markdown.contains("were asked before an interruption"))
     }
 }

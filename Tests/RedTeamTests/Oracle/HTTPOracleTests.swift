@@ -17,6 +17,7 @@ struct HTTPOracleTests {
     /// What one exchange gets.
     private enum Scripted {
         case status(Int, String)
+        case busy(Int, seconds: Int)
         case failure(ClientError)
     }
 
@@ -43,7 +44,8 @@ struct HTTPOracleTests {
             sent.bodies.append(body)
             sent.proofs.append(proof)
             switch rest.popFirst() {
-            case .status(let status, let text): return (status, Array(text.utf8))
+            case .status(let status, let text): return .init(status, Array(text.utf8))
+            case .busy(let status, let seconds): return .init(status, [], retryAfter: .seconds(seconds))
             case .failure(let error): throw error
             case nil: throw .closedBeforeAnswer
             }
@@ -88,6 +90,27 @@ struct HTTPOracleTests {
         #expect(try passing.ask(Self.picture) == [.answered([0.25, 0.75])])
         #expect(try oracle([.status(503, "")], retries: 0).ask(Self.picture) == [.refused(.unavailable)])
         #expect(throws: OracleError.self) { try oracle([.failure(.badRequest("no"))]).ask(Self.picture) }
+    }
+
+    @Test("408, and 503 that says when to come back soon, are asked again once")
+    func later() throws {
+        let sent = Sent()
+        let good = Scripted.status(200, Self.good)
+        for script in [
+            [.busy(503, seconds: 1), good], [.busy(408, seconds: 2), good], [.status(408, ""), good],
+        ] {
+            #expect(try oracle(script, sent: sent).ask(Self.picture) == [.answered([0.25, 0.75])])
+        }
+        #expect(sent.pauses == [.seconds(1), .seconds(2), .zero] && sent.bodies.count == 6)
+        let still = oracle([.busy(503, seconds: 1), .busy(503, seconds: 1), good], sent: sent)
+        #expect(try still.ask(Self.picture) == [.refused(.unavailable)])
+        #expect(still.statuses == [503: 2])
+        let long = oracle([.busy(503, seconds: 600), good], sent: sent)
+        #expect(try long.ask(Self.picture) == [.refused(.unavailable)])
+        #expect(throws: OracleError.unexpectedStatus(408, excerpt: "")) {
+            try oracle([.status(408, ""), .status(408, ""), good], sent: sent).ask(Self.picture)
+        }
+        #expect(sent.pauses.dropFirst(3) == [.seconds(1), .zero])
     }
 
     @Test("a gateway that is gone refuses nothing: after some attempts with growing pauses it is an error")
