@@ -190,7 +190,7 @@ struct EvaluateCommand: ParsableCommand {
             reference: reference?.classifier,
             workspace: workspace, stop: stop, show: printer.show
         ) {
-            try live.connect(url, query, classes: classes, threads: workspace.threads)
+            try live.connect(url, query, classes: classes, threads: workspace.threads, stop: stop)
         }
         var findings = LogReader.Findings()
         let result = try team.run {

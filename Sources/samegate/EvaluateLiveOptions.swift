@@ -1,6 +1,7 @@
 import ArgumentParser
 import Digest
 import Foundation
+import Learning
 import Observe
 import Query
 import RedTeam
@@ -87,8 +88,10 @@ struct EvaluateLiveOptions: ParsableArguments {
         return format
     }
 
-    /// A client of the gateway.
-    func connect(_ url: String, _ query: QueryFormat, classes: Int, threads: Int) throws -> HTTPOracle {
+    /// A client of the gateway, until `stop` is raised.
+    func connect(
+        _ url: String, _ query: QueryFormat, classes: Int, threads: Int, stop: StopFlag
+    ) throws -> HTTPOracle {
         var manner = HTTPOracle.Manner()
         manner.proofThreads = pay ? threads : 0
         manner.requestsPerSecond = rate
@@ -99,7 +102,7 @@ struct EvaluateLiveOptions: ParsableArguments {
             url: url, query: query,
             answer: AnswerFormat(
                 kind: answer.kind, classes: answer == .labels ? classes : nil, sumTolerance: 0.01),
-            classes: classes, manner: manner)
+            classes: classes, manner: manner, stop: stop)
     }
 
     /// What tells this client from others that ask the same: what it gets depends on it. A key and a token as their digest.

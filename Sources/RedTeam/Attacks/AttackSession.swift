@@ -79,6 +79,7 @@ package final class AttackSession {
         var replies = try replayed(rows)
         if !replies.isEmpty { try take(rows.rows(0..<replies.count), replies, origin, counted) }
         while replies.count < count {
+            try check()
             let part = rows.rows(
                 replies.count..<replies.count + min(max(1, oracle.rowsTogether), count - replies.count))
             let found: [OracleReply]
@@ -86,7 +87,7 @@ package final class AttackSession {
                 found = try oracle.ask(part)
             } catch {
                 try keep(now: true)
-                throw .oracle(error)
+                throw error == .stopped ? .stopped(asked: asked) : .oracle(error)
             }
             replies += found
             try take(part, found, origin, counted)

@@ -74,14 +74,15 @@ package final class HTTPOracle: VictimOracle {
     private let encoder: QueryEncoder
     private let reader: AnswerReader
     private let manner: Manner
+    private let stop: StopFlag
     private let patient: PatientExchange
     private var tally = RefusalTally()
 
-    /// A victim, called `name` in messages, that is asked through `exchange` in the given formats; `sleep` is how it pauses.
+    /// A victim, called `name` in messages, that is asked through `exchange` in the given formats until `stop` is raised; `sleep`
+    /// stands in for its pauses in tests.
     package init(
         name: String = "the victim", query: QueryFormat, answer: AnswerFormat, classes: Int,
-        manner: Manner = Manner(),
-        sleep: @escaping (Duration) -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) },
+        manner: Manner = Manner(), stop: StopFlag = StopFlag(), sleep: ((Duration) -> Void)? = nil,
         exchange: @escaping Exchange
     ) {
         image = query.shape
@@ -89,7 +90,9 @@ package final class HTTPOracle: VictimOracle {
         encoder = QueryEncoder(query)
         reader = AnswerReader(answer)
         self.manner = manner
-        patient = PatientExchange(name, manner, sleep: sleep, exchange: exchange)
+        self.stop = stop
+        patient = PatientExchange(
+            name, manner, stop: stop, sleep: sleep ?? { stop.wait($0) }, exchange: exchange)
     }
 
     /// Every response by status, those that were asked again too.
@@ -98,9 +101,10 @@ package final class HTTPOracle: VictimOracle {
     /// than some kinds; the rest are `other`.
     package var reasons: [String: Int] { tally.counts }
 
-    /// A victim at `url`, of http or https.
+    /// A victim at `url`, of http or https, that is asked until `stop` is raised.
     package convenience init(
-        url text: String, query: QueryFormat, answer: AnswerFormat, classes: Int, manner: Manner = Manner()
+        url text: String, query: QueryFormat, answer: AnswerFormat, classes: Int, manner: Manner = Manner(),
+        stop: StopFlag = StopFlag()
     ) throws(OracleError) {
         let url: VictimURL
         do throws(VictimError) {
@@ -108,8 +112,8 @@ package final class HTTPOracle: VictimOracle {
         } catch {
             throw error == .badURL(text) ? .badURL(text) : .cannotSend("\(error)")
         }
-        let pacer = Pacer(manner, client: url.client())
-        self.init(name: text, query: query, answer: answer, classes: classes, manner: manner) {
+        let pacer = Pacer(manner, client: url.client(), stop: stop)
+        self.init(name: text, query: query, answer: answer, classes: classes, manner: manner, stop: stop) {
             (body, proof) throws(ClientError) in
             var fields = HeaderList()
             do {
@@ -140,7 +144,7 @@ package final class HTTPOracle: VictimOracle {
         let body = encoder.body(batch)
         var response = try patient.send(body, proof: nil)
         if response.status == 428 { askedHashes += Self.hashes(of: response.body) }
-        if response.status == 428, manner.proofThreads > 0, let proof = solve(response.body) {
+        if response.status == 428, manner.proofThreads > 0, let proof = try solve(response.body) {
             response = try patient.send(body, proof: proof)
         }
         if response.status == 200 { return try read(response.body, rows: batch.rows) }
@@ -189,16 +193,21 @@ package final class HTTPOracle: VictimOracle {
     }
 
     /// The proof's field value for the challenge in a 428 answer, or nil when there is none to be had.
-    private func solve(_ body: [UInt8]) -> String? {
+    private func solve(_ body: [UInt8]) throws(OracleError) -> String? {
         guard let token = try? JSONDecoder().decode(ChallengeDocument.self, from: Data(body)).challenge else {
             return nil
         }
         let begun = ContinuousClock.now
         defer { proofTime += ContinuousClock.now - begun }
-        guard
-            let solution = try? ProofSolver.solve(
-                token: token, threads: manner.proofThreads, hashesMax: manner.hashesMax)
-        else { return nil }
+        let solution: Solution
+        do throws(ProofSolver.Failure) {
+            solution = try ProofSolver.solve(
+                token: token, threads: manner.proofThreads, hashesMax: manner.hashesMax,
+                isCancelled: { [stop] in stop.isRaised })
+        } catch {
+            guard error != .cancelled else { throw .stopped }
+            return nil
+        }
         proofCount += 1
         proofHashes += Self.hashes(of: body)
         return "\(token):\(solution.text)"

@@ -1,5 +1,5 @@
 import Client
-import Foundation
+import Learning
 
 /// Sends queries until a response comes: a connection that is lost is tried again after a pause, a service that is busy is asked
 /// again, when it wants to be.
@@ -11,6 +11,7 @@ final class PatientExchange {
     private let name: String
     private let manner: HTTPOracle.Manner
     private let exchange: HTTPOracle.Exchange
+    private let stop: StopFlag
     private let sleep: (Duration) -> Void
 
     /// No pause between two attempts is longer.
@@ -29,20 +30,22 @@ final class PatientExchange {
 
     /// Exchanges with what is called `name` in messages; `sleep` is how it pauses.
     init(
-        _ name: String, _ manner: HTTPOracle.Manner, sleep: @escaping (Duration) -> Void,
+        _ name: String, _ manner: HTTPOracle.Manner, stop: StopFlag, sleep: @escaping (Duration) -> Void,
         exchange: @escaping HTTPOracle.Exchange
     ) {
         self.name = name
         self.manner = manner
+        self.stop = stop
         self.sleep = sleep
         self.exchange = exchange
     }
 
-    /// The response to one query. **Throws** where it cannot be sent, or nothing responds any more.
+    /// The response to one query. **Throws** where it cannot be sent, nothing responds any more, or someone asked to stop.
     func send(_ body: [UInt8], proof: String?) throws(OracleError) -> HTTPOracle.Response {
         var course = Course()
         var pause = manner.pause
         while true {
+            guard !stop.isRaised else { throw .stopped }
             do throws(ClientError) {
                 let response = try exchange(body, proof)
                 statuses[response.status, default: 0] += 1
@@ -50,6 +53,8 @@ final class PatientExchange {
                 sleep(wait)
             } catch {
                 if case .badRequest(let reason) = error { throw .cannotSend(reason) }
+                // What was given up for a stop is no failure.
+                guard !stop.isRaised else { throw .stopped }
                 course.failures += 1
                 guard course.failures < manner.attemptsMax else {
                     throw .silent(victim: name, attempts: course.failures, reason: "\(error)")

@@ -61,13 +61,15 @@ package enum OracleError: Error, Hashable, Sendable {
     case cannotSend(String)
     /// So many attempts in a row got no response of any kind: nothing was refused, there is nobody there.
     case silent(victim: String, attempts: Int, reason: String)
+    /// Someone asked to stop.
+    case stopped
 }
 
 extension OracleError {
     /// Whether the same query may well be answered later, so that a run that is resumed gets further.
     package var mayPass: Bool {
         switch self {
-        case .unexpectedStatus, .unreadableAnswer, .silent: true
+        case .unexpectedStatus, .unreadableAnswer, .silent, .stopped: true
         case .badURL, .cannotSend: false
         }
     }
@@ -85,6 +87,7 @@ extension OracleError: CustomStringConvertible {
         case .cannotSend(let reason): "the query cannot be sent: \(reason)"
         case .silent(let victim, let attempts, let reason):
             "the gateway at \(victim) no longer answers: \(reason), after \(attempts) attempts; go on with --resume"
+        case .stopped: "stopped"
         }
     }
 }
