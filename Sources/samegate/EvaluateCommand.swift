@@ -193,11 +193,12 @@ struct EvaluateCommand: ParsableCommand {
             try live.connect(url, query, classes: classes, threads: workspace.threads, stop: stop)
         }
         var findings = LogReader.Findings()
-        let result = try team.run {
-            let (known, met) = live.readDecisions()
+        let decisions: LiveRedTeam.Decisions = { queries in
+            let (known, met) = live.readDecisions(of: queries)
             findings = met
             return known
         }
+        let result = try team.run(decisions: live.decisions.isEmpty ? nil : decisions)
         let report = LiveReport(result)
         try write(result, page: report.page.html, markdown: report.markdown)
         print(report.markdown)
@@ -205,6 +206,10 @@ struct EvaluateCommand: ParsableCommand {
         if findings.malformed > 0 {
             TrainSession.say("--decisions: \(findings.malformed) of \(findings.lines) lines are no decisions")
         }
+        for file in findings.damagedFiles {
+            TrainSession.say("--decisions: \(file) ends inside its gzip stream; what was before is used")
+        }
+        if let missing = report.missingDecisions { TrainSession.say("--decisions: \(missing)") }
         for file in findings.unreadableFiles { TrainSession.say("error: --decisions \(file)") }
         if !findings.unreadableFiles.isEmpty { throw ExitCode.failure }
     }

@@ -41,7 +41,7 @@ struct EvaluateLiveOptions: ParsableArguments {
     var honest = 500
     @Option(
         help: ArgumentHelp(
-            "The gateway's decision logs, to place bands by what these queries scored; may be repeated.",
+            "The gateway's decision log, to place bands by what these queries scored; what it has set aside is read too; may be repeated.",
             valueName: "file"))
     var decisions: [String] = []
 
@@ -112,16 +112,19 @@ struct EvaluateLiveOptions: ParsableArguments {
             "\(pay) \(wait) \(rate ?? 0) \(layout.rawValue) \(range) \(answer.rawValue) \(input ?? "") \(secret)"
     }
 
-    /// What the logs say of queries, by digest, and what there is to say of the logs: hours of asking are not given up for one
-    /// that cannot be read any more.
-    func readDecisions() -> (known: [SHA256Digest: LiveRedTeam.Decision], findings: LogReader.Findings) {
+    /// What the logs and the files that they have set aside say of these queries, the latest of each, and what there is to say of
+    /// the logs: hours of asking are not given up for one that cannot be read any more.
+    func readDecisions(
+        of queries: Set<SHA256Digest>
+    ) -> (known: [SHA256Digest: LiveRedTeam.Decision], findings: LogReader.Findings) {
         var found: [SHA256Digest: LiveRedTeam.Decision] = [:]
         var reader = LogReader()
-        for path in decisions {
+        for path in LogFileList(withRotatedOf: decisions).all {
             reader.readDecisions(of: path) { record in
                 guard let digest = record.digest.flatMap(Hex.decode).flatMap(SHA256Digest.init(bytes:)),
-                    let percentile = record.percentile
+                    queries.contains(digest)
                 else { return }
+                let percentile = record.percentile ?? found[digest]?.percentile
                 found[digest] = LiveRedTeam.Decision(percentile: percentile)
             }
         }

@@ -34,11 +34,11 @@ package struct LiveRedTeam {
 
     /// What a decision log says of one query.
     package struct Decision: Hashable, Sendable {
-        /// Of the benign queries that score lower. **Units** percent.
-        package var percentile: Double
+        /// Of the benign queries that score lower; nil where the query was not scored. **Units** percent.
+        package var percentile: Double?
 
         /// A decision as given.
-        package init(percentile: Double) { self.percentile = percentile }
+        package init(percentile: Double?) { self.percentile = percentile }
     }
 
     private let plan: Plan
@@ -73,24 +73,35 @@ package struct LiveRedTeam {
         self.connect = connect
     }
 
-    /// Runs everything; `decisions` is called at the end for what the gateway's log says, by the queries' digests. Each finished
-    /// part is kept in the plan's folder, and `AttackError.stopped` leaves what the unfinished one has asked there too.
-    package func run(decisions: () throws -> [SHA256Digest: Decision]) throws -> LiveResult {
+    /// What the gateway's log says of the queries with these digests.
+    package typealias Decisions = (_ queries: Set<SHA256Digest>) throws -> [SHA256Digest: Decision]
+
+    /// Runs everything; `decisions`, where there is a log, is called at the end. Each finished part is kept in the plan's folder,
+    /// and `AttackError.stopped` leaves what the unfinished one has asked there too.
+    package func run(decisions: Decisions? = nil) throws -> LiveResult {
         let store = try CellStore(folder: plan.folder, resumes: plan.resumes)
         let key = key
         let (honest, test) = try honestUsers(store, key)
         var parts = [honest]
         for name in plan.attacks { parts.append(try attack(name, test, store, key)) }
-        let log = try decisions()
-        for index in parts.indices {
-            parts[index].treatment.percentiles = parts[index].digests.compactMap { hex in
-                Hex.decode(hex).flatMap(SHA256Digest.init(bytes:)).flatMap { log[$0]?.percentile }
-            }
-        }
+        if let decisions { try Self.place(&parts, decisions) }
         let attacks = parts.dropFirst().map(\.treatment)
         return LiveResult(
             url: plan.url, honest: parts[0].treatment, attacks: attacks,
             advice: LiveAdvice(honest: parts[0].treatment, attacks: attacks, budget: plan.budget))
+    }
+
+    /// Notes in each part what the log says of its queries.
+    private static func place(_ parts: inout [Part], _ decisions: Decisions) throws {
+        let digests = parts.map { part in
+            part.digests.compactMap { Hex.decode($0).flatMap(SHA256Digest.init(bytes:)) }
+        }
+        let log = try decisions(Set(digests.joined()))
+        for (index, digests) in digests.enumerated() {
+            let found = digests.compactMap { log[$0] }
+            parts[index].treatment.decided = found.count
+            parts[index].treatment.percentiles = found.compactMap(\.percentile)
+        }
     }
 
     // MARK: Kept parts

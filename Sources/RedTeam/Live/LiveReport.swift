@@ -112,9 +112,22 @@ package struct LiveReport: Sendable {
         return ReportFigure(caption: "Queries answered", drawing: plot.svg, table: nil)
     }
 
+    /// A sentence where the decision log lacks some of the queries; nil where it has all, or there was none.
+    package var missingDecisions: String? {
+        let decided = clients.compactMap { client in client.decided.map { (client, $0) } }
+        let (found, asked) = decided.reduce((0, 0)) { ($0.0 + $1.1, $0.1 + $1.0.asked) }
+        guard found < asked else { return nil }
+        let each = decided.map { "\($0.name) \($1) of \($0.asked)" }.joined(separator: ", ")
+        return
+            "\(found) of \(asked) queries' decisions found in the log (\(each)): percentiles and bands go by these alone. A query that was refused before it was scored has no decision."
+    }
+
     /// Where honest and attackers' queries lie, when the log told.
     private var percentiles: ReportSection {
-        guard !result.honest.percentiles.isEmpty else { return ReportSection("Percentiles") }
+        let missing = missingDecisions.map { [$0] } ?? []
+        guard !result.honest.percentiles.isEmpty else {
+            return ReportSection("Percentiles in the decision log", paragraphs: missing)
+        }
         let marks = [50.0, 90, 95, 97, 99, 99.5, 99.9]
         let share = { (client: LiveResult.Treatment, mark: Double) in
             Double(client.percentiles.count { $0 > mark }) / Double(max(1, client.percentiles.count))
@@ -133,7 +146,7 @@ package struct LiveReport: Sendable {
             })
         let rows = known.map { client in [client.name] + marks.map { percent(share(client, $0)) } }
         return ReportSection(
-            "Percentiles in the decision log",
+            "Percentiles in the decision log", paragraphs: missing,
             figures: [
                 ReportFigure(
                     caption: "Share of each client's queries above a percentile", drawing: plot.svg,

@@ -29,6 +29,8 @@ package struct LiveResult: Codable, Hashable, Sendable {
         /// The substitute's, of an attack.
         package var accuracy: Double?
         package var fidelity: Double?
+        /// How many of the queries the decision log has; nil where there was no log.
+        package var decided: Int?
         /// The benign percentiles that the decision log gives these queries. **Units** percent.
         package var percentiles: [Double] = []
 

@@ -71,13 +71,31 @@ struct LiveResumeTests {
             if number >= Self.honest + 10 { throw .connectFailed(errno: 111) }
             return nil
         }
-        let error = #expect(throws: AttackError.self) { try Self.team(gateway, folder).run { [:] } }
+        let error = #expect(throws: AttackError.self) { try Self.team(gateway, folder).run() }
         #expect(error?.description.contains("no longer answers") == true)
         #expect(try Self.cells(folder).count { $0.hasPrefix("live-attack") } == 0)
         #expect(try Self.cells(folder).count { $0.hasPrefix("live-honest") } == 1)
         gateway.script = { _ throws(ClientError) in nil }
-        let result = try Self.team(gateway, folder, resumes: true).run { [:] }
+        let result = try Self.team(gateway, folder, resumes: true).run()
         #expect(result.honest.isKept == true && result.attacks[0].answeredShare == 1)
+    }
+
+    @Test("a log that lacks queries' decisions is said to, in numbers")
+    func missingDecisions() throws {
+        let folder = try ScratchFolder()
+        let gateway = ScriptedGateway()
+        let known = try Self.team(gateway, folder).run { queries in
+            Dictionary(uniqueKeysWithValues: queries.map { ($0, .init(percentile: 50)) })
+        }
+        #expect(known.honest.decided == Self.honest && known.attacks[0].percentiles.count == Self.budget)
+        #expect(LiveReport(known).missingDecisions == nil)
+        let lost = try Self.team(gateway, folder, resumes: true).run { _ in [:] }
+        let text = try #require(LiveReport(lost).missingDecisions)
+        #expect(
+            text.hasPrefix("0 of 50 queries' decisions found in the log (honest 0 of 20, knockoff 0 of 30)"))
+        #expect(LiveReport(lost).markdown.contains("0 of 50 queries' decisions"))
+        let none = try Self.team(gateway, folder, resumes: true).run()
+        #expect(none.honest.decided == nil && LiveReport(none).missingDecisions == nil)
     }
 
     @Test(
@@ -88,14 +106,14 @@ struct LiveResumeTests {
         gateway.script = { number throws(ClientError) in
             number == place ? HTTPOracle.Response(200, Array("<html>".utf8)) : nil
         }
-        let error = #expect(throws: AttackError.self) { try Self.team(gateway, folder).run { [:] } }
+        let error = #expect(throws: AttackError.self) { try Self.team(gateway, folder).run() }
         guard case .oracle(let reason) = error else {
             Issue.record("not the victim's answer: \(String(describing: error))")
             return
         }
         #expect(reason.mayPass)
         #expect(gateway.requests == place + 1)
-        let result = try Self.team(gateway, folder, resumes: true).run { [:] }
+        let result = try Self.team(gateway, folder, resumes: true).run()
         #expect(gateway.requests == Self.honest + Self.budget + 1)
         #expect(result.honest.answered == Self.honest && result.attacks[0].answered == Self.budget)
         let cutOff = place < Self.honest ? result.honest : result.attacks[0]

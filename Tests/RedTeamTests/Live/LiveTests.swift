@@ -136,7 +136,7 @@ struct LiveTests {
         "a gateway that lets all pass gives an honest account of itself: nothing refused, nothing perturbed")
     func open() throws {
         _ = try Self.withGateway(bands: Self.watching, mode: "observe") { url, classifier, folder in
-            let result = try Self.team(url, classifier, folder, attacks: ["knockoff", "jbda"]).run { [:] }
+            let result = try Self.team(url, classifier, folder, attacks: ["knockoff", "jbda"]).run()
             #expect(result.honest.asked == 40 && result.honest.answered == 40 && result.honest.perturbed == 0)
             #expect(result.attacks.map(\.answeredShare) == [1, 1])
             #expect(
@@ -153,7 +153,7 @@ struct LiveTests {
         var result: LiveResult?
         _ = try withGateway(bands: watching, mode: "observe", extra: ", rates: [few]", rates: rates) {
             url, classifier, folder in
-            result = try team(url, classifier, folder, attacks: [attack]).run { [:] }
+            result = try team(url, classifier, folder, attacks: [attack]).run()
         }
         return try #require(result)
     }
@@ -172,7 +172,7 @@ struct LiveTests {
     func dead() throws {
         let folder = try ScratchFolder()
         let error = #expect(throws: AttackError.self) {
-            try Self.team("http://127.0.0.1:1/v1/x", nil, folder, attacks: ["knockoff"]).run { [:] }
+            try Self.team("http://127.0.0.1:1/v1/x", nil, folder, attacks: ["knockoff"]).run()
         }
         #expect(error?.description.contains("http://127.0.0.1:1/v1/x") == true)
     }
@@ -185,7 +185,7 @@ struct LiveTests {
             bands: "[{above: p0, verdict: perturb, noise: {l1: 0.2}}, {above: p99.9, verdict: reject}]"
         ) {
             url, classifier, folder in
-            let result = try Self.team(url, classifier, folder, attacks: ["noise-uniform"]).run { [:] }
+            let result = try Self.team(url, classifier, folder, attacks: ["noise-uniform"]).run()
             #expect(result.attacks[0].answered == 0 && result.attacks[0].refused == ["rejected": 30])
             let perturbed = try #require(result.honest.perturbed)
             #expect(perturbed > result.honest.answered / 2)
@@ -198,7 +198,7 @@ struct LiveTests {
             ) {
                 url, classifier, folder in
                 let team = Self.team(url, classifier, folder, attacks: ["noise-uniform"], pays: pays)
-                let found = try team.run { [:] }.attacks[0]
+                let found = try team.run().attacks[0]
                 #expect(found.answered == (pays ? 30 : 0) && found.proofs == (pays ? 30 : 0))
                 #expect(found.hashesAsked > 30 * 63)
                 #expect(abs(found.hashesPaid - (pays ? found.hashesAsked : 0)) < 1)
@@ -211,9 +211,9 @@ struct LiveTests {
     func resumed() throws {
         let lines = try Self.withGateway(bands: Self.watching, mode: "observe") { url, classifier, folder in
             let names = ["noise-uniform", "noise-normal"]
-            let first = try Self.team(url, classifier, folder, attacks: [names[0]]).run { [:] }
+            let first = try Self.team(url, classifier, folder, attacks: [names[0]]).run()
             #expect(first.honest.isKept == nil && first.attacks[0].isKept == nil)
-            let again = try Self.team(url, classifier, folder, attacks: names, resumes: true).run { [:] }
+            let again = try Self.team(url, classifier, folder, attacks: names, resumes: true).run()
             #expect(again.honest.isKept == true && again.attacks.map(\.isKept) == [true, nil])
             var kept = again.attacks[0]
             kept.isKept = nil
@@ -237,14 +237,14 @@ struct LiveTests {
     func advice() throws {
         var digests: Set<String> = []
         let lines = try Self.withGateway(bands: Self.watching, mode: "observe") { url, _, folder in
-            let result = try Self.team(url, nil, folder, attacks: ["noise-uniform"]).run { [:] }
+            let result = try Self.team(url, nil, folder, attacks: ["noise-uniform"]).run()
             #expect(result.honest.perturbed == nil, "there is no reference")
             digests = ["asked"]
         }
         #expect(lines.count == 70 && !digests.isEmpty)
         _ = try Self.withGateway(bands: Self.watching, mode: "observe") { url, classifier, folder in
             let known = Dictionary(lines.map { ($0.digest, $0.percentile) }) { first, _ in first }
-            let result = try Self.team(url, classifier, folder, attacks: ["noise-uniform"]).run {
+            let result = try Self.team(url, classifier, folder, attacks: ["noise-uniform"]).run { _ in
                 Dictionary(
                     uniqueKeysWithValues: known.compactMap { hex, percentile in
                         Hex.decode(hex).flatMap(SHA256Digest.init(bytes:)).map {
