@@ -294,6 +294,19 @@ struct ScoringShareTests {
         #expect(queue.isEmpty)
     }
 
+    @Test("of very many that are late no more than so many are removed in one step, and none is served")
+    func lateInSteps() throws {
+        let count = ScoringQueue.lateMax + 10
+        var queue = ScoringQueue(rowsMax: 10 * count, turnRowsMax: 4)
+        for name in 0..<count { _ = queue.add(try Self.work(name, patience: .nanoseconds(10)), of: Self.a) }
+        _ = queue.add(try Self.work(9_999), of: Self.b)
+        let first = Self.take(&queue, after: 11)
+        #expect(first.turn.isEmpty && first.late.count == ScoringQueue.lateMax && queue.rows == 11)
+        let second = Self.take(&queue, after: 11)
+        #expect(second.turn == ["9999:0..<1"] && second.late.count == 10)
+        #expect(queue.isEmpty && queue.heldCount == 0)
+    }
+
     @Test("clients are accounts, or networks, or nobody")
     func clients() {
         func client(_ account: String?, _ address: String, _ share: ScoringSettings.Share) -> ScoringClient? {

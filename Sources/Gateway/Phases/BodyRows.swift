@@ -1,15 +1,29 @@
 import Query
 
 /// How many rows a body can hold, told by its commas at the speed of memory: parsing it takes a worker.
-struct BodyRows {
-    /// No more rows than these can be read from it; at least 1.
-    let most: Int
-
-    /// The rows of a query in `format`. A picture of n numbers has n − 1 commas, and there is one between two pictures.
-    init(of body: [UInt8], in format: QueryFormat) {
-        let commas = body.withUnsafeBufferPointer { bytes in
-            bytes.reduce(into: 0) { $0 &+= $1 == UInt8(ascii: ",") ? 1 : 0 }
+enum BodyRows {
+    /// No more rows than these can be read from the body as a query in `format`; at least 1, and `limit` for any more.
+    ///
+    /// A picture of n numbers has n − 1 commas, and there is one between two pictures. No more of the body is looked at than it
+    /// takes to know.
+    static func most(in body: [UInt8], _ format: QueryFormat, upTo limit: Int) -> Int {
+        let enough = limit * format.shape.count - 1
+        var (commas, place) = (0, 0)
+        body.withUnsafeBufferPointer { bytes in
+            while place < bytes.count, commas < enough {
+                let end = min(bytes.count, place + pieceBytes)
+                commas += count(UnsafeBufferPointer(rebasing: bytes[place..<end]))
+                place = end
+            }
         }
-        most = min(format.rowsMax, max(1, (commas + 1) / format.shape.count))
+        return min(limit, max(1, (commas + 1) / format.shape.count))
+    }
+
+    private static let pieceBytes = 16 << 10
+
+    private static func count(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        var commas: UInt16 = 0
+        for byte in bytes { commas &+= byte == UInt8(ascii: ",") ? 1 : 0 }
+        return Int(commas)
     }
 }

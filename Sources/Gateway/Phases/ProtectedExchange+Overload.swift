@@ -55,9 +55,11 @@ extension ProtectedExchange {
 
     /// Whether a long body is worth a place beyond the queue's bound, so that it fares no worse than a short one: one that brings a
     /// proof, which has been judged as far as it can be, and one that can be no more than a single row, which might go by. No more
-    /// than one of a client is.
-    func mayReserve(rows: Int, isCrowding: Bool) -> Bool {
-        proofField != nil || (rows == 1 && !isCrowding && protection.onOverload == .pass)
+    /// than one of a client is. Of a coded body there is nothing to be told.
+    func mayReserve(_ plain: [UInt8]?, isCrowding: Bool) -> Bool {
+        if proofField != nil { return true }
+        guard let plain, !isCrowding, protection.onOverload == .pass else { return false }
+        return BodyRows.most(in: plain, protection.decoder.format, upTo: 2) == 1
     }
 
     /// There is no worker to read a body that is too long for the loop: what is in it nobody can say, so that letting it by would

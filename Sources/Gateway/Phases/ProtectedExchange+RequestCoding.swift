@@ -47,7 +47,7 @@ extension ProtectedExchange {
         let isCrowding = admission == .crowded
         guard protection.mode == .enforce else { return passUnread(body, isCrowding: isCrowding) }
         // Coded, even a single row cannot be told from many.
-        guard mayReserve(rows: .max, isCrowding: isCrowding),
+        guard mayReserve(nil, isCrowding: isCrowding),
             submitDecoding(of: body, limits, mayBeReserved: true) == .accepted
         else { return refuseUnread(isCrowding: isCrowding) }
     }

@@ -120,9 +120,12 @@ final class ProtectedExchange: @unchecked Sendable {
         let admission = submitDecoding(of: body)
         guard admission != .accepted else { return }
         let isCrowding = admission == .crowded
-        let rows = BodyRows(of: body, in: protection.decoder.format).most
-        guard protection.mode == .enforce else { return passUnread(body, rows: rows, isCrowding: isCrowding) }
-        guard mayReserve(rows: rows, isCrowding: isCrowding),
+        guard protection.mode == .enforce else {
+            let format = protection.decoder.format
+            let rows = BodyRows.most(in: body, format, upTo: format.rowsMax)
+            return passUnread(body, rows: rows, isCrowding: isCrowding)
+        }
+        guard mayReserve(body, isCrowding: isCrowding),
             submitDecoding(of: body, mayBeReserved: true) == .accepted
         else { return refuseUnread(isCrowding: isCrowding) }
     }

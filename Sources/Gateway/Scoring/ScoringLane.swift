@@ -175,12 +175,17 @@ struct ScoringLane {
         return entry
     }
 
-    /// Removes what has waited too long.
-    mutating func removeLate(now: MonotonicTime) -> [Entry] {
+    /// Removes what has waited too long, up to so many.
+    mutating func removeLate(now: MonotonicTime, most: Int) -> [Entry] {
         var late: [Entry] = []
-        while let next = deadlines.first, next.key.key < now { late.append(remove(next.item)) }
+        while late.count < most, let next = deadlines.first, next.key.key < now {
+            late.append(remove(next.item))
+        }
         return late
     }
+
+    /// Whether there is any left.
+    func hasLate(now: MonotonicTime) -> Bool { deadlines.first.map { $0.key.key < now } ?? false }
 
     /// The newest queries of those whose clients are not told apart, which have so many rows together; nil where there are not so
     /// many that nothing of has begun, or fewer than `least` rows would be left.

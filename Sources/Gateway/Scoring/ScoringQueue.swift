@@ -115,6 +115,8 @@ struct ScoringQueue {
     var shares: ScoringShares
     private var held: [ScoringPlace: Held] = [:]
     private var tagInService = 0.0
+    /// The most that leave as late in one step.
+    static let lateMax = 256
     private var nextNumber: UInt64 = 0
 
     init(rowsMax: Int, turnRowsMax: Int?) {
@@ -212,13 +214,15 @@ struct ScoringQueue {
     // MARK: Going
 
     /// The next turn of one of `workers` that are free now, nil when nothing waits; queries whose deadline has passed are
-    /// removed on the way, into `late`.
+    /// removed on the way, into `late`. Nil as well where there are more of those than a lock should be held for.
     ///
     /// A turn takes no more than its part of what waits in its lane, so that rows do not queue behind one worker while
     /// others idle.
     mutating func take(now: MonotonicTime, workers: Int, late: inout [Ended]) -> Turn? {
         while let index = next() {
-            late += lanes[index].removeLate(now: now).map { end($0) { .late(isCrowding: $0) } }
+            let gone = lanes[index].removeLate(now: now, most: Self.lateMax)
+            late += gone.map { end($0) { .late(isCrowding: $0) } }
+            if lanes[index].hasLate(now: now) { return nil }
             guard !lanes[index].isEmpty else { continue }
             tagInService = lanes[index].tag
             defer { forgetIdleLanes() }
