@@ -92,24 +92,27 @@ struct EvaluateLiveOptions: ParsableArguments {
     func connect(
         _ url: String, _ query: QueryFormat, classes: Int, threads: Int, stop: StopFlag
     ) throws -> HTTPOracle {
+        try HTTPOracle(
+            url: url, query: query,
+            answer: AnswerFormat(
+                kind: answer.kind, classes: answer == .labels ? classes : nil, sumTolerance: 0.01),
+            classes: classes, manner: manner(threads: threads), stop: stop)
+    }
+
+    private func manner(threads: Int) -> HTTPOracle.Manner {
         var manner = HTTPOracle.Manner()
         manner.proofThreads = pay ? threads : 0
         manner.requestsPerSecond = rate
         manner.waitMax = .seconds(wait)
         if let apiKey { manner.fields[apiKeyHeader] = apiKey }
         if let token { manner.fields["Authorization"] = "Bearer \(token)" }
-        return try HTTPOracle(
-            url: url, query: query,
-            answer: AnswerFormat(
-                kind: answer.kind, classes: answer == .labels ? classes : nil, sumTolerance: 0.01),
-            classes: classes, manner: manner, stop: stop)
+        return manner
     }
 
-    /// What tells this client from others that ask the same: what it gets depends on it. A key and a token as their digest.
+    /// What tells this client from others that ask the same: what it gets depends on it. Nothing of a key or a token but that there
+    /// is one.
     var fingerprint: String {
-        let secret = SHA256.digest(of: "\(apiKeyHeader) \(apiKey ?? "") \(token ?? "")").hex
-        return
-            "\(pay) \(wait) \(rate ?? 0) \(layout.rawValue) \(range) \(answer.rawValue) \(input ?? "") \(secret)"
+        "\(manner(threads: 1).identity), \(layout.rawValue) \(range) \(answer.rawValue) \(input ?? "")"
     }
 
     /// What the logs and the files that they have set aside say of these queries, the latest of each, and what there is to say of

@@ -20,7 +20,8 @@ package struct LiveRedTeam {
         package var folder: String
         /// Whether what an earlier run has finished or begun there is used.
         package var resumes = false
-        /// What tells the clients from others that ask the same, such as whether they pay: what they get depends on it.
+        /// What tells the clients from others that ask the same, such as whether they pay: what they get depends on it. Kept as it
+        /// is, so it holds no secret.
         package var client = ""
 
         /// A plan as given.
@@ -157,9 +158,9 @@ package struct LiveRedTeam {
 
     private func askHonestly(_ pictures: Tensor) throws -> HonestPart {
         let oracle = try connect()
+        let asked = key.filter { !["proxy", "own"].contains($0.key) }
         let unfinished = AttackSession.Checkpoint(
-            path: "\(plan.folder)/traces/live-honest.safetensors.unfinished",
-            of: CellStore.digest(key))
+            path: "\(plan.folder)/traces/live-honest.safetensors.unfinished", of: CellStore.digest(asked))
         let earlier = plan.resumes ? try unfinished.earlier() : nil
         let session = session(oracle, "honest users", pictures.rows, unfinished, earlier)
         let replies: [OracleReply]
@@ -221,7 +222,7 @@ package struct LiveRedTeam {
         var isKept: Bool? = true
         var part = try store.value("live-attack", parts) { () -> Part in
             isKept = nil
-            let (treatment, queries) = try run(attack, name, test)
+            let (treatment, queries) = try run(attack, name, test, parts)
             return Part(treatment: treatment, digests: digests(queries))
         }
         part.treatment.isKept = isKept
@@ -229,13 +230,14 @@ package struct LiveRedTeam {
     }
 
     private func run(
-        _ attack: any Attack, _ name: String, _ test: SubstituteTest
+        _ attack: any Attack, _ name: String, _ test: SubstituteTest, _ key: [String: String]
     ) throws -> (LiveResult.Treatment, Tensor) {
         let oracle = try connect()
         let path = "\(plan.folder)/traces/live-\(name)-\(plan.budget)-\(plan.seed).safetensors"
-        let options = attack.options.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        // How many honest users there are changes what the substitute is measured on, and no query.
+        let asked = key.filter { $0.key != "honest" }
         let unfinished = AttackSession.Checkpoint(
-            path: path + ".unfinished", of: "\(plan.url) \(options) \(plan.budget) \(plan.seed)")
+            path: path + ".unfinished", of: CellStore.digest(asked))
         let earlier = plan.resumes ? try unfinished.earlier() : nil
         let session = session(oracle, name, plan.budget, unfinished, earlier)
         do {

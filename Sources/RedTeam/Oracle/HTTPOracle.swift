@@ -35,6 +35,14 @@ package final class HTTPOracle: VictimOracle {
 
         /// The defaults.
         package init() {}
+
+        /// What tells such a client from others as far as what it gets depends on it. Of its fields the names alone: a key that
+        /// is replaced by another makes no other client, and no file tells it.
+        package var identity: String {
+            let names = fields.keys.map { $0.lowercased() }.sorted().joined(separator: " ")
+            return
+                "pays \(proofThreads > 0), \(rowsPerRequest) rows, rate \(requestsPerSecond ?? 0), wait \(waitMax / .seconds(1)) s, fields \(names)"
+        }
     }
 
     /// Sends one body, with a proof-of-work where there is one: how tests stand in for the network.

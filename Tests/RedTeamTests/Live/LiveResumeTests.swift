@@ -37,7 +37,8 @@ struct LiveResumeTests {
     private static let budget = 30
 
     private static func team(
-        _ gateway: ScriptedGateway, _ folder: ScratchFolder, resumes: Bool = false
+        _ gateway: ScriptedGateway, _ folder: ScratchFolder, resumes: Bool = false, client: String = "",
+        reference: Classifier? = nil, honest: Int = honest
     ) -> LiveRedTeam {
         let noise = SimpleQueries.uniformNoise(count: 60, image: image, seed: 1)
         var material = AttackMaterial(
@@ -48,12 +49,13 @@ struct LiveResumeTests {
             url: "http://gateway/m", attacks: ["knockoff"], budget: budget, folder: folder.path)
         plan.honestCount = honest
         plan.resumes = resumes
+        plan.client = client
         return LiveRedTeam(
             plan: plan,
             data: .init(
                 material: material, test: EvaluationTests.own(40, seed: 9).images,
                 testLabels: Labels(values: (0..<40).map { $0 % 4 }, classes: 4)),
-            query: query, reference: nil, workspace: Workspace(threads: 1), stop: StopFlag(),
+            query: query, reference: reference, workspace: Workspace(threads: 1), stop: StopFlag(),
             show: { _ in }
         ) { gateway.oracle(query) }
     }
@@ -78,6 +80,32 @@ struct LiveResumeTests {
         gateway.script = { _ throws(ClientError) in nil }
         let result = try Self.team(gateway, folder, resumes: true).run()
         #expect(result.honest.isKept == true && result.attacks[0].answeredShare == 1)
+    }
+
+    @Test("what an unfinished run has asked is taken up by the same client with the same reference alone")
+    func otherClient() throws {
+        let folder = try ScratchFolder()
+        let gateway = ScriptedGateway()
+        gateway.script = { number throws(ClientError) in
+            if number == Self.honest + 10 { throw .badRequest("cut off") }
+            return nil
+        }
+        #expect(throws: AttackError.self) { try Self.team(gateway, folder, client: "pays").run() }
+        var generator = RandomGenerator(seed: 5)
+        let model = try Classifier(.mlp(image: Self.image, classes: 4, hidden: 8), generator: &generator)
+        for other in [
+            Self.team(gateway, folder, resumes: true, client: "pays not"),
+            Self.team(gateway, folder, resumes: true, client: "pays", reference: model),
+        ] {
+            let error = #expect(throws: AttackError.self) { try other.run() }
+            guard case .trace(let path, _) = error else {
+                Issue.record("another client's queries were taken up: \(String(describing: error))")
+                continue
+            }
+            #expect(path.hasSuffix("live-knockoff-30-1.safetensors.unfinished"))
+        }
+        let same = try Self.team(gateway, folder, resumes: true, client: "pays", honest: 10).run()
+        #expect(same.honest.asked == 10 && same.attacks[0].takenUp == 10)
     }
 
     @Test("a log that lacks queries' decisions is said to, in numbers")

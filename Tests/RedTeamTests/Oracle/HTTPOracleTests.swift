@@ -202,6 +202,26 @@ struct HTTPOracleTests {
         #expect(throws: OracleError.self) { try oracle.ask(Self.picture) }
     }
 
+    @Test("a client is told by what it does and which credentials it has, not by what these say")
+    func identity() {
+        var manner = HTTPOracle.Manner()
+        var told: Set = [manner.identity]
+        manner.fields["X-API-Key"] = "first secret"
+        #expect(told.insert(manner.identity).inserted && !manner.identity.contains("secret"))
+        manner.fields["X-API-Key"] = "second secret"
+        #expect(!told.insert(manner.identity).inserted)
+        manner.fields["Authorization"] = "Bearer t"
+        #expect(told.insert(manner.identity).inserted)
+        manner.proofThreads = 1
+        #expect(told.insert(manner.identity).inserted)
+        manner.proofThreads = 8
+        #expect(!told.insert(manner.identity).inserted)
+        manner.waitMax = .seconds(3)
+        #expect(told.insert(manner.identity).inserted)
+        manner.requestsPerSecond = 3
+        #expect(told.insert(manner.identity).inserted)
+    }
+
     @Test("an https address is asked by TLS: where nothing listens there is no victim")
     func secure() throws {
         var manner = HTTPOracle.Manner()
