@@ -106,6 +106,28 @@ struct EvaluateCommand: ParsableCommand {
                 ], "without effect in suite \(suite.rawValue), which attacks nothing")
         }
         if live.url == nil, let mismatch = models.mismatch(suite) { throw ValidationError(mismatch) }
+        if live.url != nil { try refuseIdleLive() }
+    }
+
+    /// A gateway's score is its own, and its thieves are those that were chosen.
+    private func refuseIdleLive() throws {
+        try IdleOptions.refuse(
+            [("--alpha", alpha != 0.99)] + data.outliersOptions(suite), "without effect with --url")
+        let steps = [
+            ("--jbda-step", jbdaStep != 0.1), ("--jbda-rounds", jbdaRounds != 6),
+        ]
+        let names = try attackNames()
+        let jacobian = AttackCatalogue.names.filter { $0.hasPrefix("jbda") }
+        if !names.contains(where: jacobian.contains) {
+            try IdleOptions.refuse(steps, "only with one of the attacks \(jacobian.joined(separator: ", "))")
+        }
+        if !names.contains("jbda-ink") {
+            try IdleOptions.refuse(
+                [("--jbda-ink-above", jbdaInkAbove != -0.5)], "only with the attack jbda-ink")
+        }
+        if !names.contains("jbda-jpeg") {
+            try IdleOptions.refuse([("--jpeg-quality", jpegQuality != 90)], "only with the attack jbda-jpeg")
+        }
     }
 
     func run() throws {
@@ -253,6 +275,7 @@ struct EvaluateCommand: ParsableCommand {
             throw ValidationError(
                 "“\(name)” is not an attack; there are \(AttackCatalogue.names.joined(separator: ", "))")
         }
+        if let name = Self.repeated(names) { throw ValidationError("--attacks names \(name) twice") }
         return names + data.queryNames
     }
 
@@ -263,6 +286,13 @@ struct EvaluateCommand: ParsableCommand {
             throw ValidationError(
                 "--budget takes numbers of queries from 1 to \(AttackSession.recordedMax), such as 1000,4000")
         }
+        if let count = Self.repeated(counts) { throw ValidationError("--budget has \(count) twice") }
         return counts
+    }
+
+    /// The first of the values that has come before.
+    private static func repeated<Value: Hashable>(_ values: [Value]) -> Value? {
+        var seen: Set<Value> = []
+        return values.first { !seen.insert($0).inserted }
     }
 }

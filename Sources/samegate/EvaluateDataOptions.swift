@@ -165,6 +165,12 @@ struct EvaluateDataOptions: ParsableArguments {
         outliers ?? named(suite.data.outliers) ?? named("outliers")
     }
 
+    /// The options that name outliers, of those that were given.
+    func outliersOptions(_ suite: EvaluateSuite) -> [(name: String, isGiven: Bool)] {
+        let names = Set([suite.data.outliers, "outliers"]).sorted()
+        return [("--outliers", outliers != nil)] + names.map { ("--data \($0)", named($0) != nil) }
+    }
+
     /// Refuses to measure what defences cost with none to compare with.
     func requireOutliers(_ suite: EvaluateSuite) throws {
         guard outliersPath(suite) == nil else { return }

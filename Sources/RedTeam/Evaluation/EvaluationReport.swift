@@ -101,6 +101,16 @@ package struct EvaluationReport: Sendable {
             })
     }
 
+    /// How many queries were asked where so many were allowed: `1000 queries`, or `100 of 1000 queries` where the attacks, or one of
+    /// them, came to an end before.
+    func queries(_ budget: Int, by attack: String? = nil) -> String {
+        let asked = result.runs.filter { run in
+            run.key.budget == budget && attack.map { $0 == run.key.attack } ?? true
+        }.map(\.asked)
+        guard let low = asked.min(), let high = asked.max(), low < budget else { return "\(budget) queries" }
+        return (low == high ? "\(low)" : "\(low) to \(high)") + " of \(budget) queries"
+    }
+
     func alarm(_ query: Int?, _ lowest: Double?) -> String {
         let alarm = query.map { "alarm at query \($0)" } ?? "no alarm"
         return alarm + (lowest.map { String(format: " (lowest W %.3f)", $0) } ?? "")

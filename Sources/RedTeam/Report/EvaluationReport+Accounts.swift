@@ -74,7 +74,7 @@ extension EvaluationReport {
             "\(own.filter { $0.size == size }.compactMap(\.count).min() ?? 0) of \(size)"
         }
         return
-            " An attack of \(budget) queries makes at least \(counts.joined(separator: ", ")); few windows make coarse"
+            " An attack of \(queries(budget)) makes at least \(counts.joined(separator: ", ")); few windows make coarse"
             + " figures, and an attack that does not fill one is judged by what there is."
     }
 
@@ -98,7 +98,7 @@ extension EvaluationReport {
                 let mixed = share > 0 ? ", \(Int((share * 100).rounded())) % honest queries mixed in" : ""
                 return ReportTable(
                     "Windows caught in % where no more than \(percent(HonestAccounts.nominal)) % of those of any kind of honest"
-                        + " account are flagged, \(budget) queries\(mixed)",
+                        + " account are flagged, \(queries(budget))\(mixed)",
                     columns: ["attack"] + sizes.map { "\($0)" }, rows: rows)
             }
         }
@@ -135,7 +135,7 @@ extension EvaluationReport {
                     text(value(attack, $0, \.auroc)) + " / " + text(value(attack, $0, \.fpr95))
                 }
         }
-        let caption = "\(measure.rawValue), \(budget) queries\(mixed)"
+        let caption = "\(measure.rawValue), \(queries(budget))\(mixed)"
         return ReportFigure(
             caption: caption, drawing: plot.svg,
             table: ReportTable(
@@ -191,9 +191,9 @@ extension EvaluationReport {
                 }
         }
         return ReportFigure(
-            caption: "Windows of \(size), \(budget) queries in all", drawing: plot.svg,
+            caption: "Windows of \(size), \(queries(budget)) in all", drawing: plot.svg,
             table: ReportTable(
-                "Windows of \(size) by colluding accounts, \(budget) queries: AUROC / FPR95 in %",
+                "Windows of \(size) by colluding accounts, \(queries(budget)): AUROC / FPR95 in %",
                 columns: ["attack"] + counts.map { "\($0)" }, rows: rows))
     }
 

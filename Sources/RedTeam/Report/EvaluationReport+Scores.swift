@@ -21,13 +21,13 @@ extension EvaluationReport {
     /// Tables, curves and histograms of one budget.
     func scores(_ budget: Int) -> [ReportSection] {
         let tables = [
-            table("\(budget) queries: AUROC / FPR95 in %", budget, \.auroc, \.fpr95),
-            table("\(budget) queries: FPR90 / AUPR in %", budget, \.fpr90, \.aupr),
+            table("\(queries(budget)): AUROC / FPR95 in %", budget, \.auroc, \.fpr95),
+            table("\(queries(budget)): FPR90 / AUPR in %", budget, \.fpr90, \.aupr),
         ]
         return [
-            ReportSection("Scores at \(budget) queries", paragraphs: fewer(budget), tables: tables),
-            ReportSection("ROC curves at \(budget) queries", figures: curves(budget)),
-            ReportSection("Score histograms at \(budget) queries", figures: histograms(budget)),
+            ReportSection("Scores at \(queries(budget))", paragraphs: fewer(budget), tables: tables),
+            ReportSection("ROC curves at \(queries(budget))", figures: curves(budget)),
+            ReportSection("Score histograms at \(queries(budget))", figures: histograms(budget)),
         ]
     }
 
@@ -77,7 +77,7 @@ extension EvaluationReport {
             return ReportFigure(
                 caption: "\(attack), seed \(seed)", drawing: plot.svg,
                 table: ReportTable(
-                    "\(attack), \(budget) queries, seed \(seed): true-positive rate in % at a false-positive rate",
+                    "\(attack), \(queries(budget, by: attack)), seed \(seed): true-positive rate in % at a false-positive rate",
                     columns: ["score"] + RunCurve.statedRates.map { String(format: "%g %%", 100 * $0) },
                     rows: rows))
         }
@@ -129,7 +129,7 @@ extension EvaluationReport {
                         name: attack,
                         values: series.map { spread(budget, attack, $0, \.auroc)?.mean })
                 })
-            return ReportFigure(caption: "\(budget) queries", drawing: plot.svg, table: nil)
+            return ReportFigure(caption: queries(budget), drawing: plot.svg, table: nil)
         }
         return ReportSection(
             "The score and its halves (Figure 5)", figures: series.count > 1 ? figures : [])
@@ -159,9 +159,9 @@ extension EvaluationReport {
                     }
             }
             return ReportFigure(
-                caption: "\(budget) queries", drawing: plot.svg,
+                caption: queries(budget), drawing: plot.svg,
                 table: ReportTable(
-                    "Ablation at \(budget) queries: AUROC / FPR95 in %", columns: ["terms"] + attacks,
+                    "Ablation at \(queries(budget)): AUROC / FPR95 in %", columns: ["terms"] + attacks,
                     rows: rows))
         }
         return ReportSection(

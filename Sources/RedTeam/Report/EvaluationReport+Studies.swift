@@ -51,7 +51,7 @@ extension EvaluationReport {
                     }
                 }
                 return ReportTable(
-                    "\(score.rawValue), \(budget) queries, by share of malicious queries; in %",
+                    "\(score.rawValue), \(queries(budget)), by share of malicious queries; in %",
                     columns: ["attack, share", "AUROC", "AUPR", "FPR95", "FPR90"], rows: rows)
             }
         }
@@ -67,7 +67,7 @@ extension EvaluationReport {
             let own = all.filter { $0.budget == budget }
             figures.append(
                 policyFigure(
-                    own.filter { $0.policy == "reject" }, "Answered under reject, \(budget) queries",
+                    own.filter { $0.policy == "reject" }, "Answered under reject, \(queries(budget))",
                     PlotAxis(title: "queries answered in %", low: 0, high: 1, format: PlotAxis.percent),
                     BarPlot.percent,
                     \.honestAnswered, \.attackAnswered))
@@ -75,7 +75,7 @@ extension EvaluationReport {
             figures.append(
                 policyFigure(
                     own.filter { $0.policy == "proof-of-work" },
-                    "Work under proof-of-work, \(budget) queries",
+                    "Work under proof-of-work, \(queries(budget))",
                     PlotAxis(
                         title: "mean expected hashes a query (logarithmic)", scale: .logarithmic, low: 1e3,
                         high: max(1e4, most * 1.2)), { String(format: "%.1e", $0) },
@@ -115,6 +115,12 @@ extension EvaluationReport {
             table: ReportTable("\(caption): \(axis.title)", columns: ["score"] + series, rows: rows))
     }
 
+    /// What Table 3 lacks without outliers.
+    private var leftOut: String {
+        guard !result.costs.contains(where: { $0.seconds != nil }) else { return "" }
+        return "; OE and EDM, which are trained on outliers, are left out: --outliers PATH adds them"
+    }
+
     /// Table 3.
     var costs: ReportSection {
         ReportSection(
@@ -123,7 +129,7 @@ extension EvaluationReport {
                 ? []
                 : [
                     ReportTable(
-                        "Accuracy of the model that answers, and time of training on this machine",
+                        "Accuracy of the model that answers, and time of training on this machine" + leftOut,
                         columns: ["defence", "accuracy in %", "training in s"],
                         rows: result.costs.map {
                             [
@@ -203,7 +209,7 @@ extension EvaluationReport {
                 ]
             }
             return ReportTable(
-                "\(budget) queries, PRADA as if all came from one account",
+                "\(queries(budget)), PRADA as if all came from one account",
                 columns: ["attack", "queries", "substitute's accuracy %", "fidelity %", "PRADA"], rows: rows)
         }
         let options = Self.unique(result.runs.map(\.key.attack)).flatMap(optionRows)
@@ -219,7 +225,7 @@ extension EvaluationReport {
             return runs.first.map { (budget: budget, options: Self.told($0.options)) }
         }
         if Set(texts.map(\.options)).count == 1 { return texts.prefix(1).map { [attack, $0.options] } }
-        return texts.map { ["\(attack), \($0.budget) queries", $0.options] }
+        return texts.map { ["\(attack), \(queries($0.budget, by: attack))", $0.options] }
     }
 
     private static func told(_ options: [String: String]) -> String {

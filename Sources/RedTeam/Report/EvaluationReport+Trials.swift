@@ -25,9 +25,9 @@ extension EvaluationReport {
                     + " pictures, and all are measured against the other."
             ],
             tables: [
-                table("Alone, \(budget) queries: AUROC in %", \.alone),
-                table("Beside the reconstruction, \(budget) queries: AUROC in %", \.besideLoss),
-                table("Beside the bundle's score, \(budget) queries: AUROC in %", \.besideOurs),
+                table("Alone, \(queries(budget)): AUROC in %", \.alone),
+                table("Beside the reconstruction, \(queries(budget)): AUROC in %", \.besideLoss),
+                table("Beside the bundle's score, \(queries(budget)): AUROC in %", \.besideOurs),
             ])
     }
 }

@@ -236,6 +236,26 @@ struct EvaluationTests {
         #expect(report.markdown.contains("1.10 % of 10000"))
     }
 
+    @Test("where an attack came to its end before its budget, headings have what was asked")
+    func asked() throws {
+        var result = try result()
+        result.runs[0].asked = 100
+        #expect(EvaluationReport(result).markdown.contains("## Scores at 100 to 1000 of 1000 queries"))
+        result.runs[1].asked = 100
+        let text = EvaluationReport(result).markdown
+        #expect(text.contains("## Scores at 100 of 1000 queries"))
+        #expect(!text.contains("at 1000 queries"))
+    }
+
+    @Test("Table 3 says what it leaves out for want of outliers, and how to add it")
+    func leftOut() throws {
+        var result = try result()
+        result.costs = [CostEntry(defence: "SAME", accuracy: 0.9, seconds: nil)]
+        #expect(EvaluationReport(result).markdown.contains("are left out: --outliers PATH adds them"))
+        result.costs.append(CostEntry(defence: "OE", accuracy: 0.9, seconds: 3))
+        #expect(!EvaluationReport(result).markdown.contains("left out"))
+    }
+
     @Test("options that differ between budgets have a row each, others one")
     func options() throws {
         var result = try result()
