@@ -31,6 +31,23 @@ package enum FileBytes {
         guard failure == 0 else { throw .unwritable(path: path, reason: systemReason(failure)) }
     }
 
+    /// Refuses a path that `replace` could not write to, before the work that the file is the result of; what is there stays.
+    package static func checkPlace(_ path: String) throws(FileError) {
+        guard !path.isEmpty else { throw .unwritable(path: path, reason: "it has no name") }
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+            throw .unwritable(path: path, reason: "it is a folder; give a file")
+        }
+        let trial = "\(path).new-\(getpid())"
+        do throws(FileError) {
+            try write([], to: trial)
+        } catch {
+            guard case .unwritable(_, let reason) = error else { throw error }
+            throw .unwritable(path: path, reason: reason)
+        }
+        unlink(trial)
+    }
+
     /// Writes a file so that a reader finds either the old one or the new one, whole.
     package static func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
         let fresh = "\(path).new-\(getpid())"

@@ -79,9 +79,7 @@ struct EvaluateCommand: ParsableCommand {
         guard jbdaInkAbove >= -1, jbdaInkAbove < 1 else {
             throw ValidationError("--jbda-ink-above must be from -1 to below 1")
         }
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads must be from 1 to 1024")
-        }
+        try TrainSession.check(threads: threads)
         _ = try (attackNames(), budgets())
         try refuseIdleOptions()
     }

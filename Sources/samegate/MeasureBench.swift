@@ -25,15 +25,37 @@ struct MeasureBench {
         predictor = Predictor(victim)
     }
 
-    /// The score, then each term.
-    static let columns: [(name: String, value: @Sendable (AnomalyScore) -> Double)] =
-        [("score", { @Sendable (score: AnomalyScore) in score.raw })]
-        + ScoreTerm.allCases.map { term in
-            (term.rawValue, { @Sendable (score: AnomalyScore) in Double(score.values[term] ?? 0) })
+    /// What is measured of queries.
+    struct Columns {
+        /// The terms that the bundle measures.
+        let terms: [ScoreTerm]
+
+        /// The score, then each term that these have a value of.
+        init(of scores: [AnomalyScore]) {
+            terms = ScoreTerm.allCases.filter { term in scores.contains { $0.values[term] != nil } }
         }
 
-    static var header: String {
-        columns.map { $0.name.padding(toLength: 16, withPad: " ", startingAt: 0) }.joined()
+        var names: [String] { ["score"] + terms.map(\.rawValue) }
+
+        var header: String {
+            names.map { $0.padding(toLength: 16, withPad: " ", startingAt: 0) }.joined()
+        }
+
+        /// One query's, in their order.
+        func values(_ score: AnomalyScore) -> [Double?] {
+            [score.raw] + terms.map { term in score.values[term].map(Double.init) }
+        }
+
+        /// The metrics of each.
+        func row(attack: [AnomalyScore], benign: [AnomalyScore]) -> String {
+            let (attack, benign) = (attack.map(values), benign.map(values))
+            return names.indices.map { index in
+                let metrics = DetectionMetrics(
+                    attack: attack.compactMap { $0[index] }, benign: benign.compactMap { $0[index] })
+                let text = metrics.map { String(format: "%.2f/%.2f", 100 * $0.auroc, 100 * $0.fpr95) } ?? "-"
+                return text.padding(toLength: 16, withPad: " ", startingAt: 0)
+            }.joined()
+        }
     }
 
     /// The score of each query, with the victim's answer to it.
@@ -52,15 +74,6 @@ struct MeasureBench {
             SimpleQueries.signGradient($0, model: victim, step: step).values
         }
         return Tensor(shape: queries.shape, values: values)
-    }
-
-    /// The metrics of each column of the table.
-    func row(attack: [AnomalyScore], benign: [AnomalyScore]) -> String {
-        Self.columns.map { column in
-            let metrics = DetectionMetrics(attack: attack.map(column.value), benign: benign.map(column.value))
-            let text = metrics.map { String(format: "%.2f/%.2f", 100 * $0.auroc, 100 * $0.fpr95) } ?? "-"
-            return text.padding(toLength: 16, withPad: " ", startingAt: 0)
-        }.joined()
     }
 
     /// The queries in portions; as each is asked for, standard error says how far it is.

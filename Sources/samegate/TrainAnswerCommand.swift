@@ -19,15 +19,18 @@ struct TrainAnswerCommand: ParsableCommand {
     @Option(help: "Threads to compute with (default: as many as processors).")
     var threads: Int?
 
+    func validate() throws { try TrainSession.check(threads: threads) }
+
     func run() throws {
         do {
+            try FileBytes.checkPlace(output)
             let directory = try ClassifierDirectory(contentsOf: model)
             let images = try TrainData.images(images, conversion: try pictures.checkedConversion(of: images))
             guard images.shape == directory.manifest.architecture.image else {
                 throw DataError.wrongShape(
                     path: self.images, found: images.shape, expected: directory.manifest.architecture.image)
             }
-            let workspace = Workspace(threads: max(1, threads ?? Workspace.processorCount))
+            let workspace = Workspace(threads: threads ?? Workspace.processorCount)
             let answers = VictimTraining.answers(of: directory.classifier, to: images, workspace: workspace)
             try AnswerSet(probabilities: answers, imagesDigest: images.digest).write(to: output)
             print("\(images.count) answers written to \(output)")

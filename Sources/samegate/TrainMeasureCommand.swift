@@ -33,6 +33,7 @@ struct TrainMeasureCommand: ParsableCommand {
 
     func validate() throws {
         guard count >= 1 else { throw ValidationError("--count must be at least 1") }
+        try TrainSession.check(threads: threads)
     }
 
     func run() throws {
@@ -44,6 +45,7 @@ struct TrainMeasureCommand: ParsableCommand {
     }
 
     private func measure() throws {
+        if let scores { try FileBytes.checkPlace(scores) }
         let scorer = try ModelBundle(contentsOf: bundle)
         let victim = try ClassifierDirectory(contentsOf: model)
         let (image, classes) = (scorer.manifest.image, scorer.manifest.classes)
@@ -63,22 +65,23 @@ struct TrainMeasureCommand: ParsableCommand {
             (name: $0, images: try EvaluateData.elsewhere($0, image, count: count, seed: seed).images)
         }
         let bench = try MeasureBench(
-            scorer, victim: victim.classifier, threads: max(1, threads ?? Workspace.processorCount))
+            scorer, victim: victim.classifier, threads: threads ?? Workspace.processorCount)
         let benign = images.canonical(0..<min(count, images.count), range: .signed)
         let benignScores = bench.scores(benign, "benign")
         Self.say(allowed(benignScores))
-        let names = MeasureBench.columns.map(\.name)
-        var lines = [(["kind"] + names).joined(separator: "\t")] + Self.lines("benign", benignScores)
+        let columns = MeasureBench.Columns(of: benignScores)
+        var lines = [(["kind"] + columns.names).joined(separator: "\t")]
+        lines += Self.lines("benign", benignScores, columns)
         let kinds = kinds(benign, images.shape, bench, elsewhere)
         let width = 2 + (kinds.map(\.name.count).max() ?? 0)
         func row(_ label: String, _ figures: String) {
             Self.say(label.padding(toLength: width, withPad: " ", startingAt: 0) + figures)
         }
-        row("AUROC / FPR95 in %", MeasureBench.header)
+        row("AUROC / FPR95 in %", columns.header)
         for (name, make) in kinds {
             let attack = bench.scores(make(), name)
-            lines += Self.lines(name, attack)
-            row(name, bench.row(attack: attack, benign: benignScores))
+            lines += Self.lines(name, attack, columns)
+            row(name, columns.row(attack: attack, benign: benignScores))
         }
         if let scores { try FileBytes.replace(scores, with: Array(lines.joined(separator: "\n").utf8)) }
     }
@@ -110,9 +113,11 @@ struct TrainMeasureCommand: ParsableCommand {
         fflush(nil)
     }
 
-    private static func lines(_ kind: String, _ scores: [AnomalyScore]) -> [String] {
+    private static func lines(
+        _ kind: String, _ scores: [AnomalyScore], _ columns: MeasureBench.Columns
+    ) -> [String] {
         scores.map { score in
-            ([kind] + MeasureBench.columns.map { $0.value(score).description }).joined(separator: "\t")
+            ([kind] + columns.values(score).map { $0?.description ?? "" }).joined(separator: "\t")
         }
     }
 

@@ -19,9 +19,7 @@ struct TrainSession: ParsableArguments {
     var resume = false
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads must be from 1 to 1024")
-        }
+        try Self.check(threads: threads)
     }
 
     /// The run of a command that writes `output`, which is judged now: at the end it would cost the run.
@@ -58,6 +56,12 @@ struct TrainSession: ParsableArguments {
             Self.say("\(error). Everything done is kept; to go on:\n  \(Self.commandToGoOn)")
             throw ExitCode(130)
         }
+    }
+
+    /// Refuses a number of threads that nothing is computed with.
+    static func check(threads: Int?) throws {
+        guard let threads, !(1...1024).contains(threads) else { return }
+        throw ValidationError("--threads must be from 1 to 1024")
     }
 
     /// The command that was run, with `--resume`.

@@ -43,6 +43,16 @@ struct TrainVictimCommand: ParsableCommand {
     var seed: UInt64 = 1
     @OptionGroup var session: TrainSession
 
+    func validate() throws {
+        guard weightDecay.isFinite, weightDecay >= 0 else {
+            throw ValidationError("--weight-decay must be a number from 0 up")
+        }
+        if testImages == nil {
+            try IdleOptions.refuse(
+                [("--test-labels", testLabels != nil)], "without effect without --test-images")
+        }
+    }
+
     func run() throws {
         try TrainSession.perform { stop in try train(stop) }
     }

@@ -87,17 +87,8 @@ package struct AnswerSet: Sendable {
 
     /// Refuses a path that no file of answers can be written to, before they are asked for; what is there stays.
     package static func checkPlace(_ path: String) throws(AnswerSetError) {
-        guard !path.isEmpty else { throw .file(.unwritable(path: path, reason: "it has no name")) }
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-            throw .file(.unwritable(path: path, reason: "it is a folder; give a file"))
-        }
-        let trial = path + ".new-\(getpid())"
         do throws(FileError) {
-            try FileBytes.write([], to: trial)
-            unlink(trial)
-        } catch .unwritable(_, let reason) {
-            throw .file(.unwritable(path: path, reason: reason))
+            try FileBytes.checkPlace(path)
         } catch {
             throw .file(error)
         }
