@@ -2,9 +2,15 @@ import Foundation
 
 /// The open file of a log: appends whole lines, rotates between lines, and finds its way back when the file is gone.
 ///
+/// Where the log's path is a symbolic link, the file that it leads to is written and rotated, and the link stays.
+///
 /// Confined to the writing lane of its `RotatingLogWriter`.
 final class LogAppender {
     private let plan: LogFilePlan
+    /// Where the open file is: the plan's path, or what links there lead to.
+    private var place: LogFilePlan
+    /// Whether the open file has a name that it can lose to a rotation; a pipe and a terminal grow on.
+    private var canRotate = true
     private let files: any LogFileSystem
     private let now: @Sendable () -> WallTime
     private let counters: LogCounters
@@ -30,6 +36,7 @@ final class LogAppender {
         counters: LogCounters, didRotate: @escaping () -> Void
     ) {
         self.plan = plan
+        place = plan
         self.files = files
         self.now = now
         self.counters = counters
@@ -136,8 +143,12 @@ final class LogAppender {
             }
             close()
         }
-        descriptor = try files.openToAppend(plan.path)
-        size = Int(files.identity(of: descriptor)?.size ?? 0)
+        let target = files.target(of: plan.path)
+        place.path = target ?? plan.path
+        descriptor = try files.openToAppend(place.path)
+        let identity = files.identity(of: descriptor)
+        canRotate = target != nil && identity?.isRegular ?? true
+        size = Int(identity?.size ?? 0)
         restartLine()
         firstLine = size > 0 ? timeOfFirstLine() : nil
         nextSequence = max(nextSequence, lastSequence() + 1)
@@ -152,7 +163,7 @@ final class LogAppender {
 
     /// Ends a line that a crash or a full disk cut off, so that it spoils no other.
     private func completeLastLine() throws(LogFileError) {
-        guard size > 0, let last = try? files.read(plan.path, at: Int64(size - 1), count: 1).first,
+        guard size > 0, let last = try? files.read(place.path, at: Int64(size - 1), count: 1).first,
             last != UInt8(ascii: "\n")
         else { return }
         let newline = [UInt8(ascii: "\n")]
@@ -170,7 +181,7 @@ final class LogAppender {
     /// The time that the file's first line begins with, so that a restart does not make the file young again.
     private func timeOfFirstLine() -> WallTime {
         let start = Array(#"{"time":""#.utf8)
-        guard let head = try? files.read(plan.path, at: 0, count: 512) else { return now() }
+        guard let head = try? files.read(place.path, at: 0, count: 512) else { return now() }
         if head.starts(with: start) {
             let text = head.dropFirst(start.count).prefix(24)
             return WallTime(rfc3339: String(decoding: text, as: UTF8.self)) ?? now()
@@ -180,8 +191,9 @@ final class LogAppender {
     }
 
     private func lastSequence() -> Int {
-        let names = (try? files.list(plan.directory.isEmpty ? "." : plan.directory)) ?? []
-        return names.compactMap { RotatedName($0, base: plan.name)?.sequence }.max() ?? 0
+        guard canRotate else { return 0 }
+        let names = (try? files.list(place.directory.isEmpty ? "." : place.directory)) ?? []
+        return names.compactMap { RotatedName($0, base: place.name)?.sequence }.max() ?? 0
     }
 
     // MARK: Rotating
@@ -189,7 +201,7 @@ final class LogAppender {
     private func rotateIfDue() throws(LogFileError) {
         let time = now()
         if firstLine == nil { firstLine = time }
-        guard !isMidLine, size > 0 else { return }
+        guard canRotate, !isMidLine, size > 0 else { return }
         let isFull = size + endOfLine(from: offset) - offset > plan.rotateBytes
         let isOld = time - (firstLine ?? time) >= plan.rotateAge
         guard isFull || isOld, rotationPause.map({ time >= $0 }) ?? true else { return }
@@ -207,10 +219,10 @@ final class LogAppender {
         var target: String
         repeat {
             let name = RotatedName(stamp: time.compact, sequence: nextSequence, suffix: .plain)
-            target = plan.directory + name.name(base: plan.name)
+            target = place.directory + name.name(base: place.name)
             nextSequence += 1
         } while files.identity(at: target) != nil
-        try files.rename(plan.path, to: target)
+        try files.rename(place.path, to: target)
         counters.rotations.add()
         close()
         didRotate()

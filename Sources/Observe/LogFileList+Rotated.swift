@@ -4,7 +4,8 @@ extension LogFileList {
     package init(withRotatedOf paths: [String], files: any LogFileSystem = LocalLogFiles()) {
         var all = paths
         for path in paths {
-            let plan = LogFilePlan(path: path)
+            // Beside the file that a link leads to.
+            let plan = LogFilePlan(path: files.target(of: path) ?? path)
             let names = (try? files.list(plan.directory.isEmpty ? "." : plan.directory)) ?? []
             all += names.sorted().compactMap { name in
                 guard let rotated = RotatedName(name, base: plan.name), rotated.suffix != .partial else {

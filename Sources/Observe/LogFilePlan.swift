@@ -1,8 +1,6 @@
-import Foundation
-
 /// Where a log is written, when it is rotated, and what is kept.
 package struct LogFilePlan: Sendable, Equatable {
-    /// The file; rotated ones stand beside it. Where it was given as a symbolic link, what that leads to.
+    /// The file; rotated ones stand beside it.
     package var path: String
     /// **Units** bytes at which the file is rotated.
     package var rotateBytes: Int
@@ -34,7 +32,7 @@ package struct LogFilePlan: Sendable, Equatable {
         keepBytes: Int = 1 << 30, bufferBytes: Int = 4 << 20, isCompressed: Bool = true,
         gatherTime: Duration = .zero
     ) {
-        self.path = Self.followed(path)
+        self.path = path
         self.rotateBytes = rotateBytes
         self.rotateAge = rotateAge
         self.keepFiles = keepFiles
@@ -42,23 +40,6 @@ package struct LogFilePlan: Sendable, Equatable {
         self.bufferBytes = bufferBytes
         self.isCompressed = isCompressed
         self.gatherTime = gatherTime
-    }
-
-    /// What a symbolic link leads to, whether it is there yet or not: the link itself must not be set aside at the first rotation.
-    /// Links that lead round in a circle, to what is no file, or among the system's own are left for opening to judge.
-    private static func followed(_ path: String) -> String {
-        var status = stat()
-        guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else { return path }
-        var found = path
-        for _ in 0..<40 {
-            guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: found) else {
-                return found
-            }
-            guard !found.hasPrefix("/dev/"), !found.hasPrefix("/proc/") else { return path }
-            let folder = found.lastIndex(of: "/").map { String(found[...$0]) } ?? ""
-            found = target.hasPrefix("/") ? target : folder + target
-        }
-        return path
     }
 
     /// The directory of the file, with its slash; empty for a bare name.

@@ -19,10 +19,15 @@ package struct LogFileIdentity: Sendable, Equatable {
     package var inode: UInt64
     /// **Units** bytes.
     package var size: Int64
+    /// Whether it is a file with contents of its own, and no pipe, terminal or other device.
+    package var isRegular: Bool
 }
 
 /// What a log asks of the file system: a seam, so that tests fill disks and lose directories at will.
 package protocol LogFileSystem: Sendable {
+    /// The path of the file that symbolic links at a path lead to, there or not; the path itself where it is no link. Nil where
+    /// they lead to what a process has open, which has no name to rename.
+    func target(of path: String) -> String?
     /// Opens a file to append to, making it (mode 0640) and the directories above it where missing.
     func openToAppend(_ path: String) throws(LogFileError) -> Int32
     /// Writes what the system takes at once; returns how many bytes that were.
@@ -49,6 +54,30 @@ package protocol LogFileSystem: Sendable {
 package struct LocalLogFiles: LogFileSystem {
     /// The machine's own file system.
     package init() {}
+
+    /// As many links as Linux follows (path_resolution(7)).
+    private static let linksMax = 40
+
+    /// Follows links by `readlink(2)`; a path whose links end nowhere is left for `open(2)` to refuse.
+    package func target(of path: String) -> String? {
+        var place = path
+        for _ in 0..<Self.linksMax {
+            var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(place, &bytes, bytes.count)
+            guard count > 0 else { return place }
+            if Self.isOfProcess(place) { return nil }
+            let link = String(decoding: bytes.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
+            place = link.hasPrefix("/") ? link : LogFilePlan(path: place).directory + link
+        }
+        return path
+    }
+
+    /// Whether a link is one of /proc, such as /proc/self/fd/1: what it says is for people and need not be a path.
+    private static func isOfProcess(_ link: String) -> Bool {
+        var own = stat()
+        var system = stat()
+        return lstat(link, &own) == 0 && lstat("/proc/self", &system) == 0 && own.st_dev == system.st_dev
+    }
 
     /// Opens by `open(2)`; a missing directory is made and the opening tried once more.
     package func openToAppend(_ path: String) throws(LogFileError) -> Int32 {
@@ -133,6 +162,8 @@ package struct LocalLogFiles: LogFileSystem {
 
 extension LogFileIdentity {
     fileprivate init(_ status: stat) {
-        self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size))
+        self.init(
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
+            isRegular: status.st_mode & S_IFMT == S_IFREG)
     }
 }

@@ -47,10 +47,15 @@ package struct LogReader: Sendable {
         findings.dropped += dropped
     }
 
-    /// Gives every line of a file to `take`, without its newline; an unfinished last line too.
+    /// Gives every line of a file to `take`, without its newline; an unfinished last line too. A file that its log has gzipped
+    /// since it was named is read where it is now.
     package mutating func readLines(of path: String, _ take: (ArraySlice<UInt8>) -> Void) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return refuse(path, errno) }
+        var descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let code = errno
+        if descriptor < 0, code == ENOENT, LogFileList.isRotatedPlain(path) {
+            descriptor = open(path + ".gz", O_RDONLY | O_CLOEXEC)
+        }
+        guard descriptor >= 0 else { return refuse(path, code) }
         defer { close(descriptor) }
         var splitter = LineSplitter()
         var inflater: Inflater?

@@ -3,12 +3,25 @@
 /// Every step may be the last before a crash: a copy is made under a name that says it is unfinished, renamed when the
 /// disk has it, and only then is the original removed. The next run finishes what this one did not.
 struct LogTidier: Sendable {
-    let plan: LogFilePlan
-    let files: any LogFileSystem
-    let counters: LogCounters
+    private let plan: LogFilePlan
+    private let files: any LogFileSystem
+    private let counters: LogCounters
 
-    /// Brings the directory in order; what fails is counted and left for the next time.
+    init(plan: LogFilePlan, files: any LogFileSystem, counters: LogCounters) {
+        self.plan = plan
+        self.files = files
+        self.counters = counters
+    }
+
+    /// Brings the directory in order, that of the file which a link leads to; what fails is counted and left for the next time.
     func run() {
+        guard let target = files.target(of: plan.path) else { return }
+        var place = plan
+        place.path = target
+        LogTidier(plan: place, files: files, counters: counters).tidy()
+    }
+
+    private func tidy() {
         removeUnfinished()
         // Before gzipping too: on a full disk there is no room for copies until old files are gone.
         removeSurplus()

@@ -81,7 +81,7 @@ package final class RotatingLogWriter: Sendable {
     package static func verify(
         _ path: String, files: any LogFileSystem = LocalLogFiles()
     ) throws(LogFileError) {
-        files.close(try files.openToAppend(path))
+        files.close(try files.openToAppend(files.target(of: path) ?? path))
     }
 
     /// Takes a record for writing, or drops and counts it. Never waits for the disk.

@@ -13,7 +13,10 @@ struct DecisionsCommand: ParsableCommand {
 
     @Argument(
         help:
-            "Log files, gzipped ones too; what a log has set aside is read before the log, whatever the order."
+            """
+            Log files, gzipped ones too; what a log has set aside is read before the log, whatever the order, and but once \
+            where it is there both plain and gzipped.
+            """
     )
     var files: [String]
 
@@ -73,19 +76,24 @@ struct DecisionsCommand: ParsableCommand {
         var reader = LogReader()
         var printer = DecisionPrinter(filter)
         let followed = follow ? growing : []
+        // Opened now: one that is rotated while the others are read is read to its end.
+        let followers = followed.map { LogFollower($0, fromEnd: false) }
         for file in complete.all where !followed.contains(file) {
             reader.readLines(of: file) { printer.show($0) }
+            try printer.flush()
         }
         printer.complain(besides: reader.findings.malformed)
-        try Self.report(reader.findings)
-        guard follow else { return }
+        Self.report(reader.findings)
+        guard follow else {
+            if !reader.findings.unreadableFiles.isEmpty { throw ExitCode(1) }
+            return
+        }
         for file in followed where !FileManager.default.fileExists(atPath: file) {
             Self.complain("\(file) is not there yet")
         }
-        let followers = followed.map { LogFollower($0, fromEnd: false) }
         while true {
             for follower in followers { follower.poll { printer.show($0) } }
-            fflush(nil)
+            try printer.flush()
             printer.complain()
             usleep(200_000)
         }
@@ -104,18 +112,27 @@ struct DecisionsCommand: ParsableCommand {
         var reader = LogReader()
         var summary = DecisionSummary(filter: filter, replay: try replayed())
         for file in complete.all { reader.readDecisions(of: file) { summary.add($0) } }
-        print(
-            json ? summary.json(findings: reader.findings) : summary.text(findings: reader.findings),
-            terminator: json ? "\n" : "")
+        var output = LineOutput()
+        output.write(json ? summary.json(findings: reader.findings) : summary.text(findings: reader.findings))
+        try Self.flush(&output)
         if !reader.findings.unreadableFiles.isEmpty { throw ExitCode(1) }
     }
 
-    private static func report(_ findings: LogReader.Findings) throws {
+    /// Writes out what was printed. **Throws** `ExitCode` 1, the reason said, where it is not taken.
+    fileprivate static func flush(_ output: inout LineOutput) throws {
+        do {
+            try output.flush()
+        } catch {
+            complain("standard output: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private static func report(_ findings: LogReader.Findings) {
         for file in findings.unreadableFiles { complain(file) }
         for file in findings.damagedFiles {
             complain("\(file) ends inside its gzip stream; what was before is shown")
         }
-        if !findings.unreadableFiles.isEmpty { throw ExitCode(1) }
     }
 
     /// Prints a line on standard error.
@@ -169,18 +186,23 @@ private struct DecisionPrinter {
     private let filter: DecisionFilter
     private var malformed = 0
     private var dropped = 0
+    private var output = LineOutput()
 
     init(_ filter: DecisionFilter) { self.filter = filter }
 
     mutating func show(_ line: ArraySlice<UInt8>) {
+        guard output.failure == nil else { return }
         if let record = DecisionRecord(line: line) {
-            if filter.takes(record) { print(String(decoding: line, as: UTF8.self)) }
+            if filter.takes(record) { output.write(line: line) }
         } else if let notice = DropNotice(line: line) {
             dropped += notice.dropped
         } else if !line.isEmpty {
             malformed += 1
         }
     }
+
+    /// Writes out what was shown. **Throws** as `DecisionsCommand.flush`.
+    mutating func flush() throws { try DecisionsCommand.flush(&output) }
 
     /// Says on standard error what was met since the last time, and so many malformed lines `besides`.
     mutating func complain(besides others: Int = 0) {

@@ -70,6 +70,8 @@ final class FaultyFiles: LogFileSystem {
         if let code = faults.withLock({ $0.errors[call] }) { throw LogFileError(code: code) }
     }
 
+    func target(of path: String) -> String? { local.target(of: path) }
+
     func openToAppend(_ path: String) throws(LogFileError) -> Int32 {
         try check("open")
         return try local.openToAppend(path)

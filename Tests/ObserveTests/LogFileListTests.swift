@@ -40,45 +40,4 @@ struct LogFileListTests {
         #expect(
             LogFileList(withRotatedOf: [scratch.file("none/d.jsonl")]).all == [scratch.file("none/d.jsonl")])
     }
-
-    @Test(
-        "a log that was given as a link is the file that the link leads to, there or not",
-        arguments: ["absolute", "relative", "of a link"], [true, false])
-    func links(kind: String, isThere: Bool) throws {
-        let scratch = try Scratch()
-        let files = FileManager.default
-        try files.createDirectory(atPath: scratch.file("real"), withIntermediateDirectories: true)
-        if isThere { try Data("old\n".utf8).write(to: URL(fileURLWithPath: scratch.file("real/log"))) }
-        let link = scratch.file("link")
-        switch kind {
-        case "absolute":
-            try files.createSymbolicLink(atPath: link, withDestinationPath: scratch.file("real/log"))
-        case "relative": try files.createSymbolicLink(atPath: link, withDestinationPath: "real/log")
-        default:
-            try files.createSymbolicLink(atPath: scratch.file("second"), withDestinationPath: "real/log")
-            try files.createSymbolicLink(atPath: link, withDestinationPath: "second")
-        }
-        #expect(LogFilePlan(path: link).path == scratch.file("real/log"))
-        let bench = try Bench(scratch) { $0 = LogFilePlan(path: link, rotateBytes: 8, isCompressed: false) }
-        for _ in 0..<3 { bench.write("a line") }
-        #expect(
-            try files.destinationOfSymbolicLink(atPath: link).hasSuffix(
-                kind == "of a link" ? "second" : "log"))
-        #expect(scratch.text("real/log") == "a line\n")
-        #expect(try files.contentsOfDirectory(atPath: scratch.file("real")).count == (isThere ? 4 : 3))
-        #expect(LogFileList(withRotatedOf: [link]).rotated.count == (isThere ? 3 : 2))
-    }
-
-    @Test("links that lead in a circle, and the system's own, are left as they are")
-    func otherLinks() throws {
-        let scratch = try Scratch()
-        for (name, target) in [("a", "b"), ("b", "a")] {
-            try FileManager.default.createSymbolicLink(
-                atPath: scratch.file(name), withDestinationPath: target)
-        }
-        #expect(LogFilePlan(path: scratch.file("a")).path == scratch.file("a"))
-        for path in ["/dev/stdout", "/dev/null", "/proc/self/fd/1"] {
-            #expect(LogFilePlan(path: path).path == path)
-        }
-    }
 }

@@ -104,6 +104,29 @@ struct LogReaderTests {
         #expect(list.others == ["l/d.jsonl", "l/other.gz", ".\(day).000001x"])
     }
 
+    @Test("of a file set aside and its gzipped copy one is read; a log that grows is read beside any copy")
+    func copies() {
+        let stamped = "l/d.jsonl.20270115T080000Z.000009"
+        let list = LogFileList([
+            stamped, stamped + ".gz", "l/d.jsonl.1", "l/d.jsonl.1.gz", "l/d.jsonl.2", "l/d.jsonl",
+            "l/d.jsonl.gz",
+        ])
+        #expect(list.rotated == [stamped + ".gz"])
+        #expect(list.others == ["l/d.jsonl.1.gz", "l/d.jsonl.2", "l/d.jsonl", "l/d.jsonl.gz"])
+    }
+
+    @Test("a file that its log gzips after it was named is read where it is then; one that is gone is noted")
+    func gzippedMeanwhile() throws {
+        let name = "log.20270115T080000Z.000001"
+        let written = records(20)
+        scratch.write(name, written.flatMap { $0.line() })
+        _ = try gzip(name)
+        try LocalLogFiles().remove(scratch.file(name))
+        #expect(read(name).records == written && read(name).findings.unreadableFiles.isEmpty)
+        try LocalLogFiles().remove(scratch.file(name + ".gz"))
+        #expect(read(name).findings.unreadableFiles.count == 1)
+    }
+
     @Test("a follower sees what is appended, across rotation and emptying")
     func following() throws {
         let path = scratch.file("log")

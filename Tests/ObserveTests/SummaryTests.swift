@@ -104,6 +104,9 @@ struct SummaryTests {
     @Test("a summary of nothing is a summary")
     func empty() {
         #expect(DecisionSummary().text(findings: LogReader.Findings()).hasPrefix("0 decisions"))
+        let json = DecisionSummary().json(findings: LogReader.Findings())
+        #expect((try? JSONSerialization.jsonObject(with: Data(json.utf8))) != nil)
+        #expect(json.count { $0 == "\n" } == 1 && json.last == "\n")
     }
 
     @Test("memory stays bounded whatever names a forged log makes up")
