@@ -94,11 +94,27 @@ struct FitModelOptions: ParsableArguments {
             ("--perturbation-steps", perturbationSteps != nil),
             ("--perturbation-width", perturbationWidth != nil),
         ])
+        try refuseIdleDetector(options.terms)
         if let perturbationWidth { options.detector.width = perturbationWidth }
         if let perturbationSteps { try changeDetector(&options, steps: perturbationSteps) }
         if base != nil { try refuseChanges(of: unchanged, in: options) }
         if let problem = options.problems.first { throw ValidationError(problem) }
         return options
+    }
+
+    /// Refuses options of a detector that is not trained.
+    private func refuseIdleDetector(_ asked: [ScoreTerm]) throws {
+        if perturbationSteps == 0 {
+            try IdleOptions.refuse(
+                [("--perturbation-width", perturbationWidth != nil)],
+                "without effect with --perturbation-steps 0")
+        }
+        guard terms != nil, !asked.contains(.perturbation) else { return }
+        try IdleOptions.refuse(
+            [
+                ("--perturbation-steps", (perturbationSteps ?? 0) > 0),
+                ("--perturbation-width", perturbationWidth != nil),
+            ], "without effect on --terms without perturbation")
     }
 
     /// Refuses options that would have a base's networks other than they are.

@@ -54,7 +54,8 @@ extension DataError: CustomStringConvertible {
         case .image(let path, let reason): "\(path) cannot be decoded: \(reason)"
         case .wrongShape(let path, let found, let expected):
             "\(path) is \(found), the other images are \(expected) (channels x height x width); "
-                + "bring them to one size and number of channels (--resize, --channels)"
+                + "bring them to one size and number of channels; --resize and --channels do so with pictures in "
+                + "folders and tars"
         case .countMismatch(let images, let others, let path):
             "\(path) is for \(others) images, but there are \(images)"
         case .labelOutOfRange(let path, let index, let label, let classes):

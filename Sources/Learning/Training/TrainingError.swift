@@ -24,7 +24,8 @@ extension TrainingError: CustomStringConvertible {
             "the \(phase)'s loss is not a number any more in epoch \(epoch), step \(step), "
                 + "at learning rate \(rate): lower the learning rate. "
                 + (checkpoint.map { "The last good checkpoint is \($0)" } ?? "There was no checkpoint yet")
-        case .checkpoint(let error): "\(error); training stopped, the checkpoint written before is intact"
+        case .checkpoint(let error):
+            "\(error); training stopped, and what an earlier checkpoint holds is as it was"
         case .unusable(let path, let reason): "\(path) cannot be resumed from: \(reason)"
         case .impossible(let reason): reason
         }

@@ -28,6 +28,8 @@ package enum AttackError: Error, Equatable, Sendable {
     case replayDiffers(query: Int)
     case architecture(ArchitectureError)
     case trace(path: String, reason: String)
+    /// What came of a run cannot be written.
+    case unwritable(path: String, reason: String)
 }
 
 extension AttackError: CustomStringConvertible {
@@ -42,6 +44,8 @@ extension AttackError: CustomStringConvertible {
             "query \(query) is not the one that the unfinished run asked: its options or data differ; remove its file"
         case .architecture(let error): error.description
         case .trace(let path, let reason): "\(path) is not a usable attack trace: \(reason)"
+        case .unwritable(let path, let reason):
+            FileError.unwritable(path: path, reason: reason).description
         }
     }
 }

@@ -39,6 +39,8 @@ extension AttackTrace {
             tensors: tensors, metadata: metadata.merging(["format": formatName, "version": "1"]) { $1 })
         do throws(FileError) {
             try FileBytes.replace(path, with: file.bytes)
+        } catch .unwritable(let path, let reason) {
+            throw .unwritable(path: path, reason: reason)
         } catch {
             throw .trace(path: path, reason: error.description)
         }

@@ -29,7 +29,7 @@ package struct CellStore: Sendable {
                 try FileManager.default.createDirectory(
                     atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
             } catch {
-                throw .trace(path: folder, reason: error.localizedDescription)
+                throw .unwritable(path: folder, reason: error.localizedDescription)
             }
         }
     }
@@ -50,6 +50,8 @@ package struct CellStore: Sendable {
         encoder.outputFormatting = [.sortedKeys]
         do {
             try FileBytes.replace(path, with: Array(try encoder.encode(File(key: key, value: value))))
+        } catch FileError.unwritable(let path, let reason) {
+            throw AttackError.unwritable(path: path, reason: reason)
         } catch {
             throw AttackError.trace(path: path, reason: "\(error)")
         }
