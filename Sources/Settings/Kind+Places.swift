@@ -85,6 +85,9 @@ extension Kind where Value == String {
                 if path.hasSuffix("/") || reading.session.files.look(path) == .directory {
                     return reading.complain("\(excerpt(path)) is a directory; name a file in it")
                 }
+                if let obstacle = reading.session.files.obstacle(path) {
+                    return reading.complain("\(excerpt(path)) cannot be written: \(obstacle)")
+                }
                 return path
             })
     }

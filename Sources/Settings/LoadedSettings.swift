@@ -1,5 +1,10 @@
 import Foundation
 
+/// What is wrong with the contents of a file or folder at an absolute path, given where the document names it; nil where nothing
+/// is. It is asked when the document is refused anyway, so that whoever mends it is told of both at once; what a sound document
+/// names is read by whoever uses it.
+package typealias NamedFileJudge = (_ key: String, _ file: String) -> String?
+
 /// A configuration that may be used: the settings, and what is doubtful about them.
 package struct LoadedSettings: Sendable {
     /// The validated settings.
@@ -12,8 +17,10 @@ package struct LoadedSettings: Sendable {
 
     /// Reads a configuration file.
     ///
-    /// **Throws** `SettingsError` with every mistake of the file at once, the warnings among them.
-    package init(contentsOf path: String, files: FileProbe = .local) throws(SettingsError) {
+    /// **Throws** `SettingsError` with every mistake of the file at once, the warnings among them, and those that `judge` finds.
+    package init(
+        contentsOf path: String, files: FileProbe = .local, judge: NamedFileJudge = { _, _ in nil }
+    ) throws(SettingsError) {
         func refuse(_ message: String) -> SettingsError {
             SettingsError(problems: [
                 SettingsProblem(severity: .error, file: path, line: 1, column: 1, path: "", message: message)
@@ -31,14 +38,17 @@ package struct LoadedSettings: Sendable {
         }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw refuse("is not UTF-8 text") }
         let full = URL(fileURLWithPath: path).standardized
-        try self.init(text: text, file: path, directory: full.deletingLastPathComponent().path, files: files)
+        try self.init(
+            text: text, file: path, directory: full.deletingLastPathComponent().path, files: files,
+            judge: judge)
     }
 
     /// Reads a configuration text; `file` names it in problems, and relative paths begin at `directory`.
     ///
-    /// **Throws** `SettingsError` with every mistake at once.
+    /// **Throws** `SettingsError` with every mistake at once, and those that `judge` finds.
     package init(
-        text: String, file: String, directory: String, files: FileProbe = .local
+        text: String, file: String, directory: String, files: FileProbe = .local,
+        judge: NamedFileJudge = { _, _ in nil }
     ) throws(SettingsError) {
         let document: Document
         do {
@@ -57,6 +67,7 @@ package struct LoadedSettings: Sendable {
         root.refuseUnknownKeys()
         session.reportUnreadDuplicates()
         CrossCheck(settings, session).run()
+        if session.problems.contains(where: { $0.severity == .error }) { session.report(judge) }
         let problems = session.problems.sorted {
             ($0.line, $0.column, $0.path) < ($1.line, $1.column, $1.path)
         }

@@ -78,6 +78,13 @@ final class Session {
         problems.append(places.problem(severity, message, path: path))
     }
 
+    /// Records what `judge` finds in the files and folders that the document names without a mistake.
+    func report(_ judge: NamedFileJudge) {
+        for (path, file) in named.sorted(by: { $0.key < $1.key }) where trusts(path) {
+            if let message = judge(path, file) { report(.error, message, path: path) }
+        }
+    }
+
     /// Whether the value at `path` was read without a mistake, so that checks across keys make sense of it.
     func trusts(_ path: String) -> Bool {
         !failed.contains { isSameOrUnder($0, path) || isSameOrUnder(path, $0) }

@@ -9,7 +9,7 @@ struct Check: ParsableCommand {
         abstract: "Validate a configuration, its bundles and its key, without serving.",
         discussion: """
             Every mistake is printed at once, as FILE:LINE:COLUMN: error: PATH: what is wrong: those of the file, and where it \
-            has none those of the bundles, certificates and keys that it names. Exits 0 when the gateway \
+            has none, those of the certificates and keys that it names; those of bundles in any case. Exits 0 when the gateway \
             would start (warnings are printed too), 1 otherwise. With --probe the upstreams and addresses that it names are \
             tried too, and one that does not work is a mistake.
             """)

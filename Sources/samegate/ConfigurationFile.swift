@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Gateway
 import Logging
+import SAME
 import Service
 import Settings
 
@@ -11,12 +12,24 @@ struct ConfigurationFile {
 
     init(_ path: String) { self.path = path }
 
-    /// The validated settings. Prints every mistake to standard error and **throws** `ExitCode` 1 otherwise.
+    /// The validated settings. Prints every mistake, those of bundles among them, to standard error and **throws** `ExitCode` 1
+    /// otherwise.
     func load() throws -> LoadedSettings {
         do {
-            return try LoadedSettings(contentsOf: path)
+            return try LoadedSettings(contentsOf: path, judge: Self.defect)
         } catch {
             throw Self.refuse(error.description)
+        }
+    }
+
+    /// What is wrong with the bundle that the settings name at `key`; nil where nothing is, or it is no bundle's key.
+    private static func defect(at key: String, _ file: String) -> String? {
+        guard key.hasPrefix("models."), key.hasSuffix(".bundle") else { return nil }
+        do {
+            _ = try ModelBundle(contentsOf: file)
+            return nil
+        } catch {
+            return "\(file): \(error)"
         }
     }
 
