@@ -224,7 +224,7 @@ def check_logs(context):
     (folder / "file").write_text("")
     gateway = context.gateway(log=f"{folder}/file/access.jsonl")
     expect(gateway.process.wait(120) == 1, "it started without its log")
-    expect("logs.access.path" in gateway.text() and "Not a directory" in gateway.text(), f"not named:\n{gateway.text()}")
+    expect("logs.access.path" in gateway.text() and "is no directory" in gateway.text(), f"not named:\n{gateway.text()}")
     gateway.stop()
     gateway = context.gateway(log="/dev/full")
     try:
