@@ -251,7 +251,8 @@ def optimizer_for(module, schedule):
 def train(phase, module, schedule, count, options, loss_of):
     """Runs all epochs; a checkpoint after each lets --resume go on."""
     optimizer, checkpoint = optimizer_for(module, schedule), options.output / f"{phase}.checkpoint.pt"
-    per_epoch = -(-count // options.batch)
+    # A last batch of one image has no variance to normalise by: it waits for another epoch's order.
+    per_epoch = max(1, (count + options.batch - 2) // options.batch)
     steps, first = per_epoch * schedule["epochs"], 0
     warmup = round(min(schedule["warmup"], schedule["epochs"] / 4) * per_epoch)
     if options.resume and checkpoint.exists():

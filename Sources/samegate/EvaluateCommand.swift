@@ -109,6 +109,12 @@ struct EvaluateCommand: ParsableCommand {
 
     /// A gateway's score is its own, and its thieves are those that were chosen.
     private func refuseIdleLive() throws {
+        guard !trials else {
+            throw ValidationError("--trials needs the models; a gateway tells nothing of them")
+        }
+        guard seeds == 1, try budgets().count <= 1 else {
+            throw ValidationError("with --url one seed and one --budget are run")
+        }
         try IdleOptions.refuse(
             [("--alpha", alpha != 0.99)] + data.outliersOptions(suite), "without effect with --url")
         let steps = [
@@ -191,12 +197,6 @@ struct EvaluateCommand: ParsableCommand {
         _ url: String, _ sources: EvaluateDataOptions.Loaded, _ workspace: Workspace, _ stop: StopFlag,
         _ printer: ProgressPrinter
     ) throws {
-        guard !trials else {
-            throw ValidationError("--trials needs the models; a gateway tells nothing of them")
-        }
-        guard seeds == 1, try budgets().count <= 1 else {
-            throw ValidationError("with --url one seed and one --budget are run")
-        }
         let reference = try models.victim.map { try ClassifierDirectory(contentsOf: $0) }
         let classes = reference?.manifest.architecture.classes ?? sources.testLabels.classes
         let query = try live.query(sources.test.shape)

@@ -29,14 +29,9 @@ final class Pacer {
             next = max(next, now) + .seconds(1 / rate)
         }
         let response = try client.send(.post, target, fields: fields, body: body, repeatable: true)
-        return HTTPOracle.Response(response.status, response.body, retryAfter: Self.wait(response))
-    }
-
-    /// The delay in seconds that a `Retry-After` names; nil for none, or for a date.
-    private static func wait(_ response: ClientResponse) -> Duration? {
-        guard let text = response.fields.value("retry-after"), let seconds = Int(text), seconds >= 0 else {
-            return nil
-        }
-        return .seconds(seconds)
+        let asked = response.fields.value("retry-after")
+        return HTTPOracle.Response(
+            response.status, response.body,
+            retryAfter: asked.flatMap { RetryAfter.delay($0, now: Date()) })
     }
 }

@@ -41,13 +41,17 @@ package struct ForeignWeights: Sendable {
         self.state = state
     }
 
-    /// The masked autoencoder for images of a shape.
+    /// The masked autoencoder for images of a shape; `heads` where the file does not state them.
     package func autoencoder(
         image: ImageShape, heads: (encoder: Int, decoder: Int)? = nil
     ) throws(ImportError) -> MaskedAutoencoder {
         let sizes: MaskedAutoencoderArchitecture
         if let stated = try stated(MaskedAutoencoderArchitecture.self) {
             sizes = stated
+            let own = [stated.encoderHeads, stated.decoderHeads]
+            if let heads, [heads.encoder, heads.decoder] != own {
+                throw .otherHeads(path: path, stated: own, given: [heads.encoder, heads.decoder])
+            }
         } else {
             sizes = try readAutoencoder(image, heads)
         }
@@ -68,13 +72,17 @@ package struct ForeignWeights: Sendable {
         return model
     }
 
-    /// The classifier for images of a shape; `heads` for a transformer.
+    /// The classifier for images of a shape; `heads` for a transformer whose file does not state them, and for no other network.
     package func classifier(image: ImageShape, heads: Int? = nil) throws(ImportError) -> Classifier {
         let architecture: ClassifierArchitecture
         if let stated = try stated(ClassifierArchitecture.self) {
             architecture = stated
         } else {
             architecture = try readClassifier(image, heads)
+        }
+        if let heads {
+            guard let own = architecture.heads else { throw .headless(path: path) }
+            guard heads == own else { throw .otherHeads(path: path, stated: [own], given: [heads]) }
         }
         try check(architecture.image, is: image)
         let model: Classifier

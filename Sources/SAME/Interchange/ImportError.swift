@@ -10,6 +10,10 @@ package enum ImportError: Error, Equatable {
     case unknown(path: String, reason: String)
     /// A transformer's heads, which no shape tells.
     case headsUnknown(path: String)
+    /// Other heads were asked for than the file says it has; a decoder's come after an encoder's.
+    case otherHeads(path: String, stated: [Int], given: [Int])
+    /// Heads were asked for of a network that has none.
+    case headless(path: String)
     case otherImage(path: String, found: ImageShape, expected: ImageShape)
     case impossible(path: String, ArchitectureError)
     /// Every tensor that is missing, too many, of another shape or not finite.
@@ -33,6 +37,9 @@ extension ImportError: CustomStringConvertible {
         case .unknown(let path, let reason): "\(path) is no network known here: \(reason)"
         case .headsUnknown(let path):
             "\(path) does not tell its number of attention heads (the paper's has 3): give it"
+        case .otherHeads(let path, let stated, let given):
+            "\(path) says that its attention heads are \(Self.heads(stated)), not \(Self.heads(given))"
+        case .headless(let path): "\(path) is no transformer: it has no attention heads"
         case .otherImage(let path, let found, let expected):
             "\(path) is for images of \(found), not \(expected)"
         case .impossible(let path, let error): "\(path) describes no network: \(error)"
@@ -42,6 +49,8 @@ extension ImportError: CustomStringConvertible {
         case .maskedPass(let reason): reason
         }
     }
+
+    private static func heads(_ numbers: [Int]) -> String { numbers.map(String.init).joined(separator: ",") }
 
     private static func list(_ path: String, _ defects: [StateDictError]) -> String {
         let lines = defects.prefix(listedMax).map { "\n  \($0)" }.joined()

@@ -30,6 +30,11 @@ package enum ClassifierArchitecture: Codable, Hashable, Sendable {
         }
     }
 
+    /// The number of attention heads of a transformer; nil for any other network.
+    package var heads: Int? {
+        if case .vit(_, _, let sizes) = self { sizes.heads } else { nil }
+    }
+
     /// The number of values that enter the last layer: what the network makes of an image before it decides.
     package var features: Int {
         switch self {

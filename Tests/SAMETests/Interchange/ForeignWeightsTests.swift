@@ -41,8 +41,29 @@ import Testing
     @Test("an architecture is read off names and shapes", arguments: classifiers)
     func read(architecture: ClassifierArchitecture) throws {
         let state = try model(architecture).stateDict
-        let found = try weights(state).classifier(image: architecture.image, heads: 3)
+        let found = try weights(state).classifier(
+            image: architecture.image, heads: architecture.heads)
         #expect(found.architecture == architecture && found.stateDict == state)
+    }
+
+    @Test("heads that a file contradicts are refused, and heads of a network that has none")
+    func otherHeads() throws {
+        let own = try ForeignWeights(Safetensors(bytes: Safetensors(try autoencoder()).bytes), path: "mae")
+        _ = try own.autoencoder(image: Self.image, heads: (3, 2))
+        #expect(throws: ImportError.otherHeads(path: "mae", stated: [3, 2], given: [3, 3])) {
+            try own.autoencoder(image: Self.image, heads: (3, 3))
+        }
+        let vit = try model(.vit(image: Self.image, classes: 5, sizes: Self.transformer))
+        let stated = try ForeignWeights(Safetensors(bytes: Safetensors(vit).bytes), path: "vit")
+        #expect(throws: ImportError.otherHeads(path: "vit", stated: [3], given: [4])) {
+            try stated.classifier(image: Self.image, heads: 4)
+        }
+        for architecture in Self.classifiers where architecture.heads == nil {
+            let state = try model(architecture).stateDict
+            #expect(throws: ImportError.headless(path: "weights")) {
+                try weights(state).classifier(image: architecture.image, heads: 3)
+            }
+        }
     }
 
     @Test("a masked autoencoder is read off names, shapes and its heads")

@@ -124,7 +124,7 @@ import Testing
             return (model.reconstruct(images, workspace: workspace), try Safetensors(model).bytes)
         case .classifier(let architecture):
             let model =
-                try weights?.classifier(image: architecture.image, heads: 3)
+                try weights?.classifier(image: architecture.image, heads: architecture.heads)
                 ?? Classifier(architecture, generator: &generator)
             #expect(model.architecture == architecture)
             return (model.logits(images, workspace: workspace), try Safetensors(model).bytes)

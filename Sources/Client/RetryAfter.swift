@@ -1,10 +1,10 @@
 import Foundation
 
 /// The field by which a server says when to ask again. **Source** RFC 9110 §10.2.3, dates §5.6.7.
-enum RetryAfter {
+package enum RetryAfter {
     /// How long a client is to wait that reads the field at `now`: seconds, or until a date, which may have passed. Nil for
     /// what is neither.
-    static func delay(_ text: String, now: Date) -> Duration? {
+    package static func delay(_ text: String, now: Date) -> Duration? {
         let text = text.trimmingCharacters(in: .whitespaces)
         if !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             return .seconds(Int32(text).map(Int.init) ?? Int(Int32.max))
