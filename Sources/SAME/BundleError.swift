@@ -14,7 +14,11 @@ package enum BundleError: Error, Hashable, Sendable {
     /// The manifest contradicts itself.
     case inconsistent(file: String, reason: String)
     /// The output exists and is not what would be replaced.
-    case occupied(path: String)
+    case occupied(path: String, noun: String, holds: [String])
+    /// The output is what would be replaced, and nobody has said that it may.
+    case finished(path: String, noun: String)
+    /// The output is what would be replaced, and holds what is somebody else's.
+    case strangers(path: String, noun: String, holds: [String])
 }
 
 extension BundleError: CustomStringConvertible {
@@ -34,8 +38,21 @@ extension BundleError: CustomStringConvertible {
         case .digestMismatch(let file): "\(file) does not have the SHA-256 that the manifest states"
         case .weights(let file, let reason): "\(file) does not fit the architecture: \(reason)"
         case .inconsistent(let file, let reason): "\(file) contradicts itself: \(reason)"
-        case .occupied(let path):
-            "\(path) exists and is not a directory written by this program; it is left alone"
+        case .occupied(let path, let noun, let names):
+            "\(path) exists and is not a \(noun) written by this program"
+                + (names.isEmpty ? "" : " (it holds \(Self.list(names)))")
+                + "; it is left alone: give another place, or move it away"
+        case .finished(let path, let noun):
+            "\(path) is a finished \(noun); it is left alone: give another place, or --replace to have it replaced"
+        case .strangers(let path, let noun, let names):
+            "\(path) is a \(noun) that holds other things too: \(Self.list(names)). It is written as a whole, and they "
+                + "would be lost: move them elsewhere"
         }
+    }
+
+    /// The first names, and how many more there are.
+    private static func list(_ names: [String]) -> String {
+        let rest = names.count - 5
+        return names.prefix(5).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
     }
 }

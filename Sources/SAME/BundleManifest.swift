@@ -20,6 +20,7 @@ package struct BundleManifest: Codable, Hashable, Sendable {
     package static let statisticsFile = "statistics.safetensors"
     /// The benign images' frames, where there are any.
     package static let frameFile = "frame.safetensors"
+    static let kind = SealedKind(noun: "bundle", manifestName: fileName, formatName: formatName)
 
     /// ``formatName``.
     package var format: String

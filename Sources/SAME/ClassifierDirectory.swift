@@ -14,6 +14,7 @@ package struct ClassifierDirectory: Sendable {
         package static let formatVersion = 1
         /// The weights.
         package static let weightsFile = "weights.safetensors"
+        static let kind = SealedKind(noun: "model", manifestName: fileName, formatName: formatName)
 
         /// ``formatName``.
         package var format: String
@@ -76,16 +77,17 @@ package struct ClassifierDirectory: Sendable {
         }
     }
 
-    /// Refuses a place where no model could be written without loss: see ``write(to:)``.
-    package static func refuseOccupied(_ path: String) throws(BundleError) {
-        try SealedFolder.refuseOccupied(path, manifestNamed: Manifest.fileName)
+    /// Refuses a place where no model could be written without loss: see ``write(to:replacing:)``.
+    package static func refuseOccupied(_ path: String, replacing: Bool) throws(BundleError) {
+        try SealedFolder.refuseOccupied(path, by: Manifest.kind, replacing: replacing)
     }
 
-    /// Writes the directory; an existing one is replaced only once the new one is complete on disk.
-    package func write(to path: String) throws(BundleError) {
+    /// Writes the directory. An existing one is replaced only once the new one is complete on disk, and refused where it holds
+    /// anything else or `replacing` is false.
+    package func write(to path: String, replacing: Bool = true) throws(BundleError) {
         let files = [Manifest.weightsFile: Safetensors(tensors: classifier.stateDict).bytes]
         var manifest = manifest
         manifest.files = files.mapValues(FileSeal.init(of:))
-        try SealedFolder.write(manifest, named: Manifest.fileName, files: files, to: path)
+        try SealedFolder.write(manifest, of: Manifest.kind, files: files, to: path, replacing: replacing)
     }
 }

@@ -105,13 +105,14 @@ package struct ModelBundle: Sendable {
         return true
     }
 
-    /// Refuses a place where no bundle could be written without loss: see ``write(to:)``.
-    package static func refuseOccupied(_ path: String) throws(BundleError) {
-        try SealedFolder.refuseOccupied(path, manifestNamed: BundleManifest.fileName)
+    /// Refuses a place where no bundle could be written without loss: see ``write(to:replacing:)``.
+    package static func refuseOccupied(_ path: String, replacing: Bool) throws(BundleError) {
+        try SealedFolder.refuseOccupied(path, by: BundleManifest.kind, replacing: replacing)
     }
 
-    /// Writes the directory; an existing bundle is replaced only once the new one is complete on disk.
-    package func write(to path: String) throws(BundleError) {
+    /// Writes the directory. An existing bundle is replaced only once the new one is complete on disk, and refused where it
+    /// holds anything else or `replacing` is false.
+    package func write(to path: String, replacing: Bool = true) throws(BundleError) {
         var files = [
             BundleManifest.autoencoderFile: Safetensors(tensors: autoencoder.stateDict).bytes,
             BundleManifest.auxiliaryFile: Safetensors(tensors: auxiliary.stateDict).bytes,
@@ -128,7 +129,8 @@ package struct ModelBundle: Sendable {
         if let frames { files[BundleManifest.frameFile] = Safetensors(tensors: frames.stateDict).bytes }
         var manifest = manifest
         manifest.files = files.mapValues(FileSeal.init(of:))
-        try SealedFolder.write(manifest, named: BundleManifest.fileName, files: files, to: path)
+        try SealedFolder.write(
+            manifest, of: BundleManifest.kind, files: files, to: path, replacing: replacing)
     }
 
     /// The model that a sealed weights file holds.

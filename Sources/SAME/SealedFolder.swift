@@ -23,12 +23,12 @@ package enum SealedFolder {
     package static let fileBytesMax = 2 << 30
 
     /// Writes the directory beside its place and then swaps it in. What was there stays until that moment,
-    /// and is replaced only when it holds a manifest of the same name.
+    /// and is replaced only where ``refuseOccupied(_:by:replacing:)`` lets it.
     package static func write<Manifest: Encodable>(
-        _ manifest: Manifest, named manifestName: String, files: [String: [UInt8]], to path: String
+        _ manifest: Manifest, of kind: SealedKind, files: [String: [UInt8]], to path: String, replacing: Bool
     ) throws(BundleError) {
-        let target = trimmed(path)
-        try refuseOccupied(target, manifestNamed: manifestName)
+        let (target, manifestName) = (trimmed(path), kind.manifestName)
+        try refuseOccupied(target, by: kind, replacing: replacing)
         let fresh = "\(target).new-\(getpid())"
         try? FileManager.default.removeItem(atPath: fresh)
         do {
@@ -99,18 +99,6 @@ package enum SealedFolder {
         }
     }
 
-    /// Refuses a place that holds anything but a directory with a manifest of this name, so that work which would end there
-    /// need not begin.
-    package static func refuseOccupied(
-        _ path: String, manifestNamed manifestName: String
-    ) throws(BundleError) {
-        let target = trimmed(path)
-        guard FileManager.default.fileExists(atPath: target) else { return }
-        let isOurs = FileManager.default.fileExists(atPath: target + "/" + manifestName)
-        let isEmpty = (try? FileManager.default.contentsOfDirectory(atPath: target))?.isEmpty == true
-        if !isOurs && !isEmpty { throw .occupied(path: target) }
-    }
-
     /// Renames the fresh directory into place. An old one is first moved aside, moved back should that fail,
     /// and removed at the end: for an instant between two renames a reader finds nothing, never half a
     /// directory.
@@ -128,7 +116,7 @@ package enum SealedFolder {
         if replaces { try? FileManager.default.removeItem(atPath: aside) }
     }
 
-    private static func trimmed(_ path: String) -> String {
+    static func trimmed(_ path: String) -> String {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         return path

@@ -34,6 +34,7 @@ struct BundleImportCommand: ParsableCommand {
     var images: String
     @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
     var output: String
+    @OptionGroup var replacement: ReplaceOptions
     @Option(
         help: ArgumentHelp(
             "Terms of the score: \(ScoreTerm.allCases.map(\.rawValue).joined(separator: ", ")).",
@@ -66,7 +67,8 @@ struct BundleImportCommand: ParsableCommand {
     private func make(_ stop: StopFlag) async throws {
         let printer = ProgressPrinter()
         // Whatever can be refused is refused before the victim is asked anything.
-        try ModelBundle.refuseOccupied(output)
+        let replacing = session.replaces(output, replacement)
+        try ModelBundle.refuseOccupied(output, replacing: replacing)
         let images = try TrainData.images(images)
         printer.say("\(images.count) images of \(images.shape)")
         let source = BundleImport.Source(
@@ -84,7 +86,7 @@ struct BundleImportCommand: ParsableCommand {
         // References are their own nearest neighbours, and say nothing of what others score.
         let bundle = try made.bundle.measuringPrecisions(
             images, at: made.calibrating, answers, workspace: run.workspace)
-        try bundle.write(to: output)
+        try bundle.write(to: output, replacing: replacing)
         run.discardCheckpoints()
         print(FitCommand.summary(bundle, output))
     }

@@ -29,6 +29,8 @@ struct BundleMeasureCommand: ParsableCommand {
     private func measure(_ stop: StopFlag) async throws {
         let printer = ProgressPrinter()
         let earlier = try ModelBundle(contentsOf: bundle)
+        // It is written as a whole.
+        try ModelBundle.refuseOccupied(bundle, replacing: true)
         let images = try TrainData.images(images)
         guard images.shape == earlier.manifest.image else {
             throw ValidationError("the images are \(images.shape), the bundle's \(earlier.manifest.image)")

@@ -20,6 +20,7 @@ struct FitCommand: ParsableCommand {
     @OptionGroup var pictures: ConversionOptions
     @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
     var output: String
+    @OptionGroup var replacement: ReplaceOptions
     @Option(
         help: ArgumentHelp(
             "Go on from this bundle: its networks stay (its perturbation detector unless its steps or width "
@@ -37,7 +38,8 @@ struct FitCommand: ParsableCommand {
 
     private func fit(_ stop: StopFlag) async throws {
         // Whatever can be refused is refused before the victim is asked, which may cost, and before hours of training.
-        try ModelBundle.refuseOccupied(output)
+        let replacing = session.replaces(output, replacement)
+        try ModelBundle.refuseOccupied(output, replacing: replacing)
         let base = try from.map { try ModelBundle(contentsOf: $0) }
         var options = try models.options(from: base)
         if victim.tellsLabelsAlone { options.terms = try options.combination.answerless(options.terms) }
@@ -57,7 +59,7 @@ struct FitCommand: ParsableCommand {
         var manifest = bundle.manifest
         manifest.provenance.options["images"] = pictures.told ?? manifest.provenance.options["images"]
         bundle = bundle.with(manifest)
-        try bundle.write(to: output)
+        try bundle.write(to: output, replacing: replacing)
         run.discardCheckpoints()
         print(Self.summary(bundle, output))
     }

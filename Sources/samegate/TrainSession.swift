@@ -7,6 +7,15 @@ import SAME
 import Synchronization
 import Tensor
 
+/// What becomes of a directory that a training command has finished before.
+struct ReplaceOptions: ParsableArguments {
+    @Flag(
+        help:
+            "Replace a finished directory of the same kind at --output, which is refused otherwise, once the new one is there."
+    )
+    var replace = false
+}
+
 /// The options that every training command has, and the life of one run: signals, checkpoints, exit codes.
 struct TrainSession: ParsableArguments {
     @Option(help: "Threads to compute with (default: as many as processors).")
@@ -22,9 +31,19 @@ struct TrainSession: ParsableArguments {
         try Self.check(threads: threads)
     }
 
+    /// Whether a finished directory at `output` is replaced by this run's: where that is said, or where the run is gone on with
+    /// that was to write it.
+    func replaces(_ output: String, _ options: ReplaceOptions) -> Bool {
+        options.replace || resume && TrainingRun.holdsWork(folder(of: output))
+    }
+
+    private func folder(of output: String) -> String {
+        checkpoint ?? output.trimmingSuffix("/") + ".checkpoint"
+    }
+
     /// The run of a command that writes `output`, which is judged now: at the end it would cost the run.
     func makeRun(output: String, stop: StopFlag, printer: ProgressPrinter) throws -> TrainingRun {
-        let folder = checkpoint ?? output.trimmingSuffix("/") + ".checkpoint"
+        let folder = folder(of: output)
         try OutputPlace.check(output, checkpoints: folder)
         let run = TrainingRun(
             workspace: Workspace(threads: threads ?? Workspace.processorCount), checkpoints: folder,

@@ -22,6 +22,7 @@ struct TrainVictimCommand: ParsableCommand {
     @OptionGroup var pictures: ConversionOptions
     @Option(help: ArgumentHelp("The model directory to write.", valueName: "directory"))
     var output: String
+    @OptionGroup var replacement: ReplaceOptions
     @OptionGroup(title: "The network") var network: VictimNetworkOptions
     @Option(help: "Passes through the images.")
     var epochs = 10
@@ -60,7 +61,8 @@ struct TrainVictimCommand: ParsableCommand {
     private func train(_ stop: StopFlag) throws {
         let printer = ProgressPrinter()
         // Whatever can be refused is refused before hours of training.
-        try ClassifierDirectory.refuseOccupied(output)
+        let replacing = session.replaces(output, replacement)
+        try ClassifierDirectory.refuseOccupied(output, replacing: replacing)
         let conversion = try pictures.checkedConversion(of: images)
         let (images, labels) = try TrainData.labelled(images: images, labels: labels, conversion: conversion)
         let test = try testImages.map { path -> (images: ImageSet, labels: Labels) in
@@ -78,7 +80,7 @@ struct TrainVictimCommand: ParsableCommand {
         var manifest = made.manifest
         manifest.provenance.options["images"] = pictures.told
         let directory = ClassifierDirectory(manifest: manifest, classifier: made.classifier)
-        try directory.write(to: output)
+        try directory.write(to: output, replacing: replacing)
         run.discardCheckpoints()
         let results = directory.manifest.provenance.results
         print("model written to \(output)")

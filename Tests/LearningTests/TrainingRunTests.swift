@@ -18,11 +18,12 @@ struct TrainingRunTests {
             TrainingError.checkpoint(.unwritable(path: "p", reason: "full")),
             AnswerSetError.file(.unwritable(path: "p", reason: "full")),
             BundleError.file(.unwritable(path: "p", reason: "full")),
+            BundleError.strangers(path: "p", noun: "bundle", holds: ["n"]),
         ]
         let staying: [any Error] = [
             VictimError.badURL("u"), TrainingError.unusable(path: "p", reason: "r"),
             TrainingError.impossible(reason: "r"), AnswerJournalError.otherImages(path: "p"),
-            DataError.noImages(path: "p"),
+            DataError.noImages(path: "p"), BundleError.finished(path: "p", noun: "bundle"),
         ]
         for error in passing { #expect(!TrainingRun.canGoOn(from: folder.path, after: error), "\(error)") }
         var journal = try AnswerJournal(folder.file("answers.jsonl"), imagesDigest: "d", victim: "v")

@@ -325,21 +325,6 @@ struct ModelBundleTests {
         #expect(file.hasSuffix("auxiliary.safetensors") && reason.contains(variance.name))
     }
 
-    @Test("a directory that is something else is left alone")
-    func occupied() throws {
-        let folder = try ScratchFolder()
-        try FileManager.default.createDirectory(atPath: folder.file("b"), withIntermediateDirectories: false)
-        #expect(throws: Never.self) { try ModelBundle.refuseOccupied(folder.file("b")) }
-        try folder.write([1], to: "b/precious")
-        #expect(throws: BundleError.occupied(path: folder.file("b"))) {
-            try ModelBundle.refuseOccupied(folder.file("b") + "/")
-        }
-        #expect(throws: BundleError.occupied(path: folder.file("b"))) {
-            try Fitted.bundle().write(to: folder.file("b"))
-        }
-        #expect(try folder.bytes("b/precious") == [1])
-    }
-
     @Test("a disk that cannot be written keeps the old bundle")
     func unwritable() throws {
         // /dev/full stands for a full disk: every write to it fails with ENOSPC.

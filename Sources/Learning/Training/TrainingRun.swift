@@ -59,7 +59,7 @@ package struct TrainingRun {
     }
 
     /// Whether a folder holds what a run could go on from: a phase's checkpoint, or an answer.
-    private static func holdsWork(_ folder: String) -> Bool {
+    package static func holdsWork(_ folder: String) -> Bool {
         let held = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return held.contains { $0.hasSuffix(".safetensors") }
             || AnswerJournal.holdsAnswers(folder + "/" + journalName)
@@ -74,6 +74,8 @@ package struct TrainingRun {
             case is VictimError, is FileError, is CancellationError: true
             case TrainingError.interrupted, TrainingError.checkpoint: true
             case AnswerJournalError.file, AnswerSetError.file, BundleError.file: true
+            // Somebody has put something there meanwhile.
+            case BundleError.occupied, BundleError.strangers: true
             default: false
             }
         return mayPass && holdsWork(folder)

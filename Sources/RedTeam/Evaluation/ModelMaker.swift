@@ -37,6 +37,7 @@ package struct ModelMaker {
         ]
         let path = "\(store.folder)/models/victim-\(CellStore.digest(parts)).model"
         if let kept = try? ClassifierDirectory(contentsOf: path) { return kept }
+        try ClassifierDirectory.refuseOccupied(path, replacing: true)
         let run = try prepared(path)
         let training = try VictimTraining(
             images: images, labels: labels, options: options, program: program, run: run)
@@ -70,6 +71,7 @@ package struct ModelMaker {
     ) throws -> ModelBundle {
         let path = "\(store.folder)/models/\(name)-\(CellStore.version).bundle"
         if let kept = try? ModelBundle(contentsOf: path) { return kept }
+        try ModelBundle.refuseOccupied(path, replacing: true)
         if let problem = options.problems.first {
             throw AttackError.unfit(attack: "fit", reason: problem)
         }
