@@ -47,6 +47,11 @@ struct FitCommand: ParsableCommand {
         let images = try TrainData.images(images, conversion: try pictures.checkedConversion(of: images))
         printer.say("\(images.count) images of \(images.shape)")
         if base == nil, models.patch == nil { options.adapt(to: images.shape) }
+        if models.holdout == nil {
+            let usual = FitOptions.usualHoldout(of: images.count)
+            options.holdout = usual.holdout
+            if let notice = usual.notice { printer.say(notice) }
+        }
         try Fit.validate(options, for: images, from: base)
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let answers = try await victim.answers(to: images, run: run)

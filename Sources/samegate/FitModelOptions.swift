@@ -35,7 +35,10 @@ struct FitModelOptions: ParsableArguments {
     var auxiliaryEpochs: Int?
     @Option(help: "Learning rate of the auxiliary model.")
     var auxiliaryLearningRate: Double?
-    @Option(help: "Images kept from training to calibrate on.")
+    @Option(
+        help:
+            "Images kept from training to calibrate on (default: 5000, or a quarter of the images where that is less)."
+    )
     var holdout: Int?
     @Option(
         help: ArgumentHelp(

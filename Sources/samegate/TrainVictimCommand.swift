@@ -38,8 +38,11 @@ struct TrainVictimCommand: ParsableCommand {
     var shift = 1
     @Flag(inversion: .prefixedNo, help: "Mirror half of the training images.")
     var mirror = true
-    @Option(help: "Images kept from training; with the seed of fit, those that fit calibrates on.")
-    var holdout = 5000
+    @Option(
+        help:
+            "Images kept from training (default as fit's: 5000, or a quarter where that is less); with fit's seed, those it calibrates on."
+    )
+    var holdout: Int?
     @Option(help: "Where all chance comes from.")
     var seed: UInt64 = 1
     @OptionGroup var session: TrainSession
@@ -71,7 +74,9 @@ struct TrainVictimCommand: ParsableCommand {
                 conversion: conversion)
             return (read.images, try read.labels.numbered(as: labels, path: path))
         }
-        let options = try options()
+        let usual = FitOptions.usualHoldout(of: images.count)
+        if holdout == nil, let notice = usual.notice { printer.say(notice) }
+        let options = try options(holdout: holdout ?? usual.holdout)
         try options.kind.architecture(image: images.shape, classes: labels.classes).validate()
         let run = try session.makeRun(output: output, stop: stop, printer: printer)
         let training = try VictimTraining(
@@ -89,7 +94,7 @@ struct TrainVictimCommand: ParsableCommand {
         }
     }
 
-    private func options() throws -> VictimTraining.Options {
+    private func options(holdout: Int) throws -> VictimTraining.Options {
         var options = VictimTraining.Options()
         options.kind = try network.choice.kind(width: 32)
         options.schedule = TrainingSchedule(

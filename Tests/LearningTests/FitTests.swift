@@ -322,6 +322,42 @@ struct FitTests {
         #expect(throws: ArchitectureError.self) { try Fit.validate(options, for: images.images) }
     }
 
+    @Test("unless it is said, 5000 images are held out, or a quarter where that is less, which is told")
+    func usualHoldout() {
+        #expect(FitOptions(.small).holdout == 5000)
+        for count in [20_000, 60_000] {
+            let usual = FitOptions.usualHoldout(of: count)
+            #expect(usual.holdout == 5000 && usual.notice == nil)
+        }
+        let usual = FitOptions.usualHoldout(of: 600)
+        #expect(usual.holdout == 150)
+        for word in ["150", "600", "5000", "--holdout"] {
+            #expect(usual.notice?.contains(word) == true, "\(usual.notice ?? "")")
+        }
+        // No fewer than calibrate.
+        #expect(FitOptions.usualHoldout(of: 300).holdout == 100)
+        var options = Synthetic.options()
+        options.holdout = 100
+        #expect(options.problems.isEmpty)
+    }
+
+    @Test("a hold-out that leaves too little names the option and the most, too few images the least")
+    func tooFew() {
+        let error = DataError.holdoutTooLarge(holdout: 5000, images: 600)
+        #expect(error.description.contains("--holdout may keep at most 598"))
+        var options = Synthetic.options()
+        options.holdout = 598
+        #expect(throws: Never.self) { try Fit.validate(options, for: images.images) }
+        options.holdout = 100
+        let few = images.images.selecting(0..<101)
+        let refused = #expect(throws: DataError.tooFewImages(images: 101, calibrating: 100)) {
+            try Fit.validate(options, for: few)
+        }
+        #expect(refused?.description.contains("at least 102") == true)
+        let enough = images.images.selecting(0..<102)
+        #expect(throws: Never.self) { try Fit.validate(options, for: enough) }
+    }
+
     @Test("options that make no sense are named")
     func problems() {
         var options = FitOptions(.small)

@@ -23,6 +23,8 @@ package enum DataError: Error, Hashable, Sendable {
     case countMismatch(images: Int, others: Int, path: String)
     case labelOutOfRange(path: String, index: Int, label: Int, classes: Int)
     case holdoutTooLarge(holdout: Int, images: Int)
+    /// Whatever is held out of them.
+    case tooFewImages(images: Int, calibrating: Int)
     /// Pictures in folders of which training has none by that name.
     case unknownClasses(path: String, names: [String], known: [String])
 }
@@ -61,7 +63,10 @@ extension DataError: CustomStringConvertible {
         case .labelOutOfRange(let path, let index, let label, let classes):
             "\(path): label \(label) of image \(index) is not below the number of classes, \(classes)"
         case .holdoutTooLarge(let holdout, let images):
-            "a hold-out of \(holdout) leaves too little to train on: there are \(images) images"
+            "a hold-out of \(holdout) leaves too little to train on: of \(images) images --holdout may keep "
+                + "at most \(max(images - 2, 0))"
+        case .tooFewImages(let images, let calibrating):
+            "there are \(images) images; at least \(calibrating + 2) are needed, \(calibrating) of them to calibrate on"
         case .unknownClasses(let path, let names, let known):
             "\(path) has pictures in folders that are no classes of training: \(Self.list(names)); there it has "
                 + Self.list(known)

@@ -49,6 +49,10 @@ package struct Fit {
     package static func validate(
         _ options: FitOptions, for images: ImageSet, from base: ModelBundle? = nil, classes: Int? = nil
     ) throws -> Split {
+        let least = TailFunction.sampleCountMin
+        guard images.count >= least + 2 else {
+            throw DataError.tooFewImages(images: images.count, calibrating: least)
+        }
         let split = try Split(count: images.count, holdout: options.holdout, seed: options.seed)
         // One picture has no spread that statistics could be measured by.
         guard split.training.count > 1 else {

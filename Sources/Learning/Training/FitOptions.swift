@@ -146,7 +146,7 @@ package struct FitOptions: Encodable, Hashable, Sendable {
     package init(_ preset: Preset) {
         self.preset = preset
         detector = Detector()
-        holdout = 5000
+        holdout = Self.holdoutMost
         seed = 1
         switch preset {
         case .tiny, .small:

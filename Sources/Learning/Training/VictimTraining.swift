@@ -19,7 +19,7 @@ package struct VictimTraining {
         package var augmentation = Augmentation(shift: 1, mirror: true)
         /// Images not trained on: with the seed of `fit` the very ones that it calibrates on, so that the
         /// victim is as unsure of them as of any benign query.
-        package var holdout = 5000
+        package var holdout = FitOptions.holdoutMost
         /// Where all chance comes from.
         package var seed: UInt64 = 1
 
