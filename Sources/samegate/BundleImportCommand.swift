@@ -89,6 +89,7 @@ struct BundleImportCommand: ParsableCommand {
         try bundle.write(to: output, replacing: replacing)
         run.discardCheckpoints()
         print(FitCommand.summary(bundle, output))
+        if let warning = bundle.manifest.scarcityWarning(option: "more --images") { run.say(warning) }
     }
 
     private var combination: Calibration.Combination { alpha.map { .paper(alpha: $0) } ?? .tailSum }

@@ -67,6 +67,7 @@ struct FitCommand: ParsableCommand {
         try bundle.write(to: output, replacing: replacing)
         run.discardCheckpoints()
         print(Self.summary(bundle, output))
+        if let warning = manifest.scarcityWarning(option: "--holdout") { run.say(warning) }
     }
 
     /// What the bundle says a benign query scores.
