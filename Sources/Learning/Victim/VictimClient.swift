@@ -53,6 +53,7 @@ package struct VictimClient: Sendable {
     package let conventions: String
     private let encoder: QueryEncoder
     private let reader: AnswerReader
+    private let logitsDoubt: LogitsDoubt
     private let manner: Manner
     private let exchange: Exchange
     private let notices: VictimNotices
@@ -74,6 +75,7 @@ package struct VictimClient: Sendable {
         self.manner = manner
         encoder = QueryEncoder(query)
         reader = AnswerReader(answer)
+        logitsDoubt = LogitsDoubt(answer)
         self.exchange = exchange ?? { try await connections.post($0) }
         notices = VictimNotices(say)
         self.sleep = sleep
@@ -140,6 +142,7 @@ package struct VictimClient: Sendable {
         guard journal.answers.count == images.count else {
             throw VictimError.stopped(answered: journal.answers.count, of: images.count)
         }
+        if let warning = logitsDoubt.warning { notices.say(warning) }
         return collected(journal, images)
     }
 
@@ -167,8 +170,9 @@ package struct VictimClient: Sendable {
     package func answers(to batch: QueryBatch, closing: StopFlag = StopFlag()) async throws -> [[Float]] {
         let body = try await patiently(encoder.body(batch), closing)
         do throws(AnswerError) {
-            return try reader.read(body, rows: batch.rows)
-                .distributions(classes: reader.format.classes ?? 0)
+            let answer = try reader.read(body, rows: batch.rows)
+            logitsDoubt.hear(body, rows: batch.rows)
+            return try answer.distributions(classes: reader.format.classes ?? 0)
         } catch {
             throw VictimError.unreadable(url: name, reason: "\(error)", excerpt: Self.excerpt(body))
         }
