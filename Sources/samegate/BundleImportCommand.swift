@@ -30,7 +30,10 @@ struct BundleImportCommand: ParsableCommand {
     var maeHeads: String?
     @Option(help: ArgumentHelp("Heads of a transformer as auxiliary model, likewise.", valueName: "n"))
     var auxiliaryHeads: Int?
-    @Option(help: "Images to calibrate on: a folder, tar, npy, IDX or CIFAR file.")
+    @Option(
+        help:
+            "Images to calibrate on: a folder, tar, npy (N×H×W or N×H×W×C, uint8 or floats in 0…1), IDX or CIFAR file."
+    )
     var images: String
     @Option(help: ArgumentHelp("The bundle directory to write.", valueName: "directory"))
     var output: String

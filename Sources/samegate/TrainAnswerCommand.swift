@@ -11,7 +11,10 @@ struct TrainAnswerCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("The model directory.", valueName: "directory"))
     var model: String
-    @Option(help: "Images: an IDX, npy or CIFAR file, a folder or a tar of PNG and JPEG files.")
+    @Option(
+        help:
+            "Images: an IDX, npy (N×H×W or N×H×W×C, uint8 or floats in 0…1) or CIFAR file, a folder or a tar of PNG and JPEG files."
+    )
     var images: String
     @OptionGroup var pictures: ConversionOptions
     @Option(help: "The file of answers to write (safetensors).")

@@ -11,8 +11,8 @@ enum TrainData {
 
     /// What `--images` takes, for help texts.
     static let imagesHelp: ArgumentHelp = """
-        Training images: an IDX file (plain or gzipped), an npy file, CIFAR's binary files or the folder that holds them, or a \
-        folder or tar of PNG and JPEG files.
+        Training images: an IDX file (plain or gzipped), an npy file (N×H×W or N×H×W×C, uint8 or floats in 0…1), CIFAR's \
+        binary files or the folder that holds them, or a folder or tar of PNG and JPEG files.
         """
 
     /// Images of a folder, a tar, an npy file, CIFAR's binary files or an IDX file.

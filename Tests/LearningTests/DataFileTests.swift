@@ -241,6 +241,56 @@ struct DataFileTests {
         }
     }
 
+    /// A file of bytes with this shape.
+    private static func bytes(_ shape: String, in folder: ScratchFolder) throws -> String {
+        let count = shape.dropFirst().dropLast().split(separator: ", ").reduce(1) { $0 * (Int($1) ?? 0) }
+        return try folder.write(
+            npy("|u1", shape, [UInt8](repeating: 9, count: count)), to: "images.npy")
+    }
+
+    @Test(
+        "torch's order of dimensions is refused with how to turn it, of grey and of colour",
+        arguments: ["(1, 1, 4, 4)", "(1, 3, 4, 5)", "(2, 3, 3, 2)"])
+    func channelsFirst(shape: String) throws {
+        let path = try Self.bytes(shape, in: try ScratchFolder())
+        let error = #expect(throws: DataError.self) { try ImageSet(npy: path) }
+        for word in [path, shape, "N×C×H×W", "a.transpose(0,2,3,1)"] {
+            #expect(error?.description.contains(word) == true, "\(error.map(\.description) ?? "")")
+        }
+    }
+
+    @Test(
+        "images of one or three rows are read where the last dimension may be the channels",
+        arguments: ["(1, 1, 4, 1)", "(1, 3, 5, 3)", "(1, 1, 4)"])
+    func lowImages(shape: String) throws {
+        let path = try Self.bytes(shape, in: try ScratchFolder())
+        #expect(throws: Never.self) { try ImageSet(npy: path) }
+    }
+
+    @Test("values that are none of a picture are told with what is expected instead")
+    func otherValues() throws {
+        let folder = try ScratchFolder()
+        func refusal(_ bytes: [UInt8]) throws -> String {
+            let path = try folder.write(bytes, to: "images.npy")
+            let error = #expect(throws: DataError.self) { try ImageSet(npy: path) }
+            return error?.description ?? ""
+        }
+        func floats(_ values: [Float]) throws -> String {
+            try refusal(Self.npy("<f4", "(1, 2, 2)", values.map(\.bitPattern)))
+        }
+        let standardised = try floats([-0.5, 0, 1, 2.75])
+        let large = try floats([0, 0, 1, 255])
+        let nothing = try floats([0, 0, 1, .nan])
+        let whole = try refusal(Self.npy("<i8", "(1, 1, 1)", [Int64(5)]))
+        #expect(standardised.contains("from -0.5 to 2.75") && standardised.contains("standardised"))
+        #expect(large.contains("from 0.0 to 255.0") && large.contains("divide"))
+        #expect(nothing.contains("no finite numbers") && whole.contains("a.astype('uint8')"))
+        for text in [standardised, large, nothing, whole] {
+            #expect(
+                text.contains("0…1") && text.contains("uint8") && !text.contains("can be read"), "\(text)")
+        }
+    }
+
     @Test("labels may be whole numbers of 4 or 8 bytes, as NumPy makes them, of at most 255")
     func wideLabels() throws {
         let folder = try ScratchFolder()

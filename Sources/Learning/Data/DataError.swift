@@ -8,6 +8,8 @@ package enum DataError: Error, Hashable, Sendable {
     case notTar(path: String, reason: String)
     case notCIFAR(path: String, reason: String)
     case notNPY(path: String, reason: String)
+    /// An npy file that can be read, and whose images cannot be meant so.
+    case npyImages(path: String, reason: String)
     case trailingData(path: String)
     case truncated(path: String, reason: String)
     case tooLarge(path: String, bytes: Int, bytesMax: Int)
@@ -38,6 +40,7 @@ extension DataError: CustomStringConvertible {
         case .notTar(let path, let reason): "\(path) is not a tar archive that can be read: \(reason)"
         case .notCIFAR(let path, let reason): "\(path) is not a binary CIFAR file: \(reason)"
         case .notNPY(let path, let reason): "\(path) is not an npy file that can be read: \(reason)"
+        case .npyImages(let path, let reason): "\(path): \(reason)"
         case .trailingData(let path): "\(path) goes on after the data that its header announces"
         case .truncated(let path, let reason): "\(path) is cut short or damaged: \(reason)"
         case .tooLarge(let path, let bytes, let bytesMax):

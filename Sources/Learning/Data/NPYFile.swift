@@ -150,32 +150,6 @@ struct NPYHeader {
     }
 }
 
-extension ImageSet {
-    /// Images of an npy file with dimensions (count, height, width) or (count, height, width, channels), bytes or floats in 0…1,
-    /// which are rounded to bytes.
-    package init(npy path: String) throws(DataError) {
-        let file = try NPYFile(contentsOf: path)
-        guard file.shape.count == 3 || file.shape.count == 4 else {
-            throw .notImages(path: path, dimensions: file.shape.count)
-        }
-        guard !file.shape.contains(0) else { throw .noImages(path: path) }
-        let bytes: [UInt8]
-        switch file.values {
-        case .bytes(let values): bytes = values
-        case .integers:
-            throw .notNPY(path: path, reason: "images must be unsigned bytes or floats in 0…1")
-        case .floats(let values):
-            guard values.allSatisfy({ $0 >= 0 && $0 <= 1 }) else {
-                throw .notNPY(path: path, reason: "it has a value outside 0…1")
-            }
-            bytes = values.map { UInt8(($0 * 255).rounded()) }
-        }
-        let shape = ImageShape(
-            channels: file.shape.count == 4 ? file.shape[3] : 1, height: file.shape[1], width: file.shape[2])
-        self.init(shape: shape, bytes: Self.channelsFirst(bytes, shape))
-    }
-}
-
 extension Labels {
     /// Labels of a one-dimensional npy file of bytes or of whole numbers from 0 to 255, for as many images.
     package init(npy path: String, images: Int, classes: Int? = nil) throws(DataError) {
