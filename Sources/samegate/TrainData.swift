@@ -75,7 +75,7 @@ enum TrainData {
             let cifar = try CIFARFile(contentsOf: [path], kind: CIFARFile.kind(named: path))
             return (cifar.images, cifar.labels)
         }
-        return (try ImageSet(idx: path), nil)
+        return (try ImageSet(otherFile: path), nil)
     }
 
     /// Whether what a path holds comes in one shape and is not converted: all but folders and tars of pictures.

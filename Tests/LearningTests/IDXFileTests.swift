@@ -75,6 +75,32 @@ struct IDXFileTests {
         #expect(error?.description.contains(path) == true)
     }
 
+    @Test(
+        "a file of no known kind is told which kinds there are; IDX files are read whatever their name",
+        arguments: [
+            ("few.npz", [0x50, 0x4B, 3, 4]), ("x.png", [0x89, 0x50, 0x4E, 0x47]), ("images", [0, 1, 8, 3]),
+        ] as [(String, [UInt8])])
+    func unknownKind(name: String, start: [UInt8]) throws {
+        let folder = try ScratchFolder()
+        let path = try folder.write(start + [UInt8](repeating: 0, count: 40), to: name)
+        let error = #expect(throws: DataError.unknownKind(path: path)) { try ImageSet(otherFile: path) }
+        for word in [path, "IDX", ".npy", ".tar", "CIFAR", ".bin", "folder of PNG or JPEG"] {
+            #expect(error?.description.contains(word) == true, "\(error.map(\.description) ?? "")")
+        }
+        try folder.write(Self.images, to: name)
+        #expect(try ImageSet(otherFile: path).count == 2)
+    }
+
+    @Test("a file that is named or begins as IDX files do is told what is wrong with it as one")
+    func damagedIDX() throws {
+        let folder = try ScratchFolder()
+        for (name, bytes) in [("i-idx3-ubyte", [1, 2, 3, 4]), ("i", [0, 0, 13, 3])] as [(String, [UInt8])] {
+            let path = try folder.write(bytes, to: name)
+            let error = #expect(throws: DataError.self) { try ImageSet(otherFile: path) }
+            #expect(error?.description.contains("is not an IDX file") == true)
+        }
+    }
+
     @Test("a gzip stream cut short or with a flipped bit is refused")
     func damagedGzip() throws {
         let folder = try ScratchFolder()

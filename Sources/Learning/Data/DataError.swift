@@ -4,6 +4,8 @@ import Tensor
 /// Why training data cannot be used. Every message names the file and what would mend it.
 package enum DataError: Error, Hashable, Sendable {
     case file(FileError)
+    /// A file of none of the kinds that images are read from.
+    case unknownKind(path: String)
     case notIDX(path: String, reason: String)
     case notTar(path: String, reason: String)
     case notCIFAR(path: String, reason: String)
@@ -36,6 +38,9 @@ extension DataError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .file(let error): error.description
+        case .unknownKind(let path):
+            "\(path) is of no kind that images are read from: those are an IDX file, .npy, .tar (.tar.gz, .tgz), CIFAR's .bin, "
+                + "and a folder of PNG or JPEG files"
         case .notIDX(let path, let reason): "\(path) is not an IDX file: \(reason)"
         case .notTar(let path, let reason): "\(path) is not a tar archive that can be read: \(reason)"
         case .notCIFAR(let path, let reason): "\(path) is not a binary CIFAR file: \(reason)"

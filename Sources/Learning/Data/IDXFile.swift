@@ -42,6 +42,11 @@ package struct IDXFile: Sendable {
         return name.contains("-idx") || name.contains(".idx") || name.contains("ubyte")
     }
 
+    /// True when the file begins as IDX files do: with two zero bytes, inflated where it is gzipped.
+    static func beginsSo(_ path: String) throws(DataError) -> Bool {
+        try InflatedFile(path).read(2) == [0, 0]
+    }
+
     private static func byteCount(
         _ dimensions: [Int], _ path: String, _ bytesMax: Int
     ) throws(DataError) -> Int {

@@ -30,6 +30,16 @@ package struct ImageSet: Sendable {
         }
     }
 
+    /// Images of a file whose name is that of no other kind: of an IDX file, however it is named.
+    ///
+    /// **Throws** `unknownKind`, which names the kinds that there are, for one that neither is named nor begins as IDX files.
+    package init(otherFile path: String) throws(DataError) {
+        if !IDXFile.isNamedSo(path) {
+            guard try IDXFile.beginsSo(path) else { throw .unknownKind(path: path) }
+        }
+        try self.init(idx: path)
+    }
+
     /// The number of images.
     package var count: Int { bytes.count / shape.count }
 
