@@ -102,7 +102,33 @@ struct VictimStopTests {
             return
         }
         #expect(try journal(folder).answers.count == 3 && requests.soFar == 2)
-        #expect(said.withLock { $0 }.first?.contains("1 request under way") == true)
+        let line = try #require(said.withLock { $0 }.first)
+        #expect(line.contains("1 request under way"))
+        // What happened comes first.
+        #expect(
+            line.hasPrefix(
+                "\(VictimError.refused(url: "http://victim.test/", status: 401, excerpt: "(nothing)", attempts: 1))"
+            ))
+    }
+
+    @Test("where every request fails at once, the error says all: no answer is waited for")
+    func allFail() async throws {
+        let (both, never) = (StopFlag(), StopFlag())
+        let requests = Requests()
+        let said = Mutex<[String]>([])
+        let asked = try client(
+            exchange: { _ in
+                if requests.next() == 2 { both.raise() }
+                await both.wait()
+                return .init(status: 401, body: [])
+            },
+            say: { line in said.withLock { $0.append(line) } },
+            sleep: { _ in await never.wait() })
+        guard case .refused(_, 401, _, 1)? = try await ask(asked, StopFlag()) else {
+            Issue.record("not the failure")
+            return
+        }
+        #expect(said.withLock { $0 }.isEmpty)
     }
 
     @Test("once the end was called, what fails is not tried again")

@@ -108,7 +108,13 @@ package struct VictimClient: Sendable {
                 failure = failure ?? error
                 guard !closing.isRaised else { return }
                 closing.raise()
-                if underWay > 0 { notices.say(waiting(for: underWay, manner.timeout)) }
+                // Most often the others fail with it, and the error that is thrown says all.
+                if underWay > 0 {
+                    group.addTask {
+                        try? await sleep(.seconds(1))
+                        return .waitsStill(after: error)
+                    }
+                }
             }
             group.addTask {
                 await stop.wait()
@@ -133,6 +139,8 @@ package struct VictimClient: Sendable {
                         return .graceIsOver
                     }
                 case .graceIsOver: group.cancelAll()
+                case .waitsStill(let error):
+                    notices.say("\(error); \(waiting(for: underWay, manner.timeout))")
                 }
                 launch()
             }
@@ -156,6 +164,8 @@ package struct VictimClient: Sendable {
         case failed(any Error)
         case stopped
         case graceIsOver
+        /// For answers to other requests, a while after one failed.
+        case waitsStill(after: any Error)
     }
 
     private func event(_ rows: [Int], _ batch: QueryBatch, _ closing: StopFlag) async -> Event {
