@@ -5,7 +5,7 @@ package struct Answer: Sendable {
     /// The number of classes; 0 where the kind does not tell every class.
     package let classes: Int
     /// Shapes: probabilities (rows, classes) row-major, each row not negative and summing to about 1, whatever
-    /// kind the answer is of; empty where it does not tell every class.
+    /// kind the answer is of and however it was rounded; empty where it does not tell every class.
     package let probabilities: [Float]
     /// What the answer tells where it does not tell every class.
     package let summary: Summary

@@ -8,7 +8,8 @@ package struct AnswerFormat: Hashable, Sendable {
     package var kind: AnswerKind
     /// The number of classes the model's bundle expects; nil accepts any number from 2 on.
     package var classes: Int?
-    /// How far a row of probabilities may be from summing to 1.
+    /// How far a row of probabilities may be from summing to 1; one whose numbers were rounded may be further by as much as that
+    /// explains.
     package var sumTolerance: Double
 
     /// A format as given.

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Reads one TensorFlow Serving predict answer.
 struct TensorFlowServingAnswerReader {
     private typealias Scanner = JSONScanner<AnswerError>
@@ -34,7 +32,7 @@ struct TensorFlowServingAnswerReader {
         guard rows == expectedRows else { throw .rowCount(found: rows, expected: expectedRows) }
         let classes = format.kind.isDistribution ? classes ?? 0 : 0
         return Answer(
-            rows: rows, classes: classes, probabilities: try probabilities(classes: classes),
+            rows: rows, classes: classes, probabilities: try probabilities(classes: classes, in: body),
             summary: summary, body: body, kind: format.kind, numbers: numbers, values: values,
             companies: companies)
     }
@@ -174,15 +172,19 @@ struct TensorFlowServingAnswerReader {
         guard scanner.take(UInt8(ascii: "[")) else { throw .notARow(row: rows, offset: scanner.position) }
         var isFirst = true
         var (largest, sum, isNegative, found) = (Float(0), 0.0, false, 0)
+        var written = WrittenPrecision()
         while try scanner.nextElement(isFirst: &isFirst) {
+            let offset = scanner.position
             let value = try readValue(&scanner)
+            written.note(
+                UnsafeBufferPointer(start: scanner.base + offset, count: scanner.position - offset))
             largest = max(largest, value)
             sum += Double(value)
             isNegative = isNegative || value < 0
             found += 1
         }
         guard found > 0 else { throw .notARow(row: rows, offset: scanner.position) }
-        guard !isNegative, sum <= 1 + format.sumTolerance, sum > 0 else {
+        guard !isNegative, format.admitsPart(of: sum, classes: found, written: written) else {
             throw .notProbabilities(row: rows, sum: sum)
         }
         confidences.append(min(1, largest))
@@ -217,29 +219,15 @@ struct TensorFlowServingAnswerReader {
 
     // MARK: Probabilities
 
-    private func probabilities(classes: Int) throws(AnswerError) -> [Float] {
+    private func probabilities(classes: Int, in body: [UInt8]) throws(AnswerError) -> [Float] {
         guard format.kind.isDistribution else { return [] }
         var all: [Float] = []
         all.reserveCapacity(values.count)
         for row in 0..<rows {
-            let values = values[row * classes..<(row + 1) * classes]
-            let sum = massSum(values)
-            let isNegative =
-                format.kind == .probabilities && values.contains { $0 < -Float(format.sumTolerance) }
-            guard format.kind == .logits || (abs(sum - 1) <= format.sumTolerance && !isNegative) else {
-                throw .notProbabilities(row: row, sum: sum)
-            }
-            all += format.kind.probabilities(of: values)
+            let place = row * classes..<(row + 1) * classes
+            all += try format.distribution(
+                of: values[place], row: row, written: WrittenPrecision(of: numbers[place], in: body))
         }
         return all
-    }
-
-    /// What should be 1.
-    private func massSum(_ values: ArraySlice<Float>) -> Double {
-        switch format.kind {
-        case .probabilities: values.reduce(0) { $0 + Double($1) }
-        case .logProbabilities: values.reduce(0) { $0 + exp(Double($1)) }
-        case .logits, .topK, .labels: 1
-        }
     }
 }
