@@ -23,14 +23,34 @@ package enum AnswerError: JSONReadingError, Hashable, Sendable {
 }
 
 extension AnswerError: CustomStringConvertible {
-    /// What the operator gets to read.
-    package var description: String {
+    /// What the operator gets to read, whatever said how answers are read.
+    package var description: String { description(naming: Settings()) }
+
+    /// What the operator calls the settings that say how answers are read, such as `answer.kind`; nil for what cannot be set.
+    package struct Settings: Hashable, Sendable {
+        /// What names the output.
+        package var output: String?
+        /// What says of which kind the values are.
+        package var kind: String?
+
+        /// Settings of such names.
+        package init(output: String? = nil, kind: String? = nil) {
+            self.output = output
+            self.kind = kind
+        }
+    }
+
+    /// What the operator gets to read, with the settings to look at by their names.
+    package func description(naming settings: Settings) -> String {
         switch self {
         case .notJSON(let fault, let offset):
             "the answer is not valid JSON at byte \(offset): \(fault.reason)"
         case .noPredictions: "the answer has not exactly one of \"predictions\" and \"outputs\""
+        case .outputNameNeeded(names: []): "the answer has no output"
         case .outputNameNeeded(let names):
-            "the answer's outputs are \(names.map { "\"\($0)\"" }.joined(separator: ", ")); name one in answer.output"
+            (settings.output.map { "\($0) has to name one of the answer's outputs: " }
+                ?? "one of the answer's outputs has to be named: ")
+                + names.map { "\"\($0)\"" }.joined(separator: ", ")
         case .notARow(let row, let offset):
             "row \(row) of the answer is not a list of numbers (byte \(offset))"
         case .rowCount(let found, let expected): "the answer has \(found) rows to a query of \(expected)"
@@ -40,7 +60,8 @@ extension AnswerError: CustomStringConvertible {
         case .notFinite(let row, let offset):
             "row \(row) of the answer has a value at byte \(offset) that is no finite number"
         case .notProbabilities(let row, let sum):
-            "row \(row) of the answer sums to \(sum) or has a negative value: not the answer.kind of the route"
+            "row \(row) of the answer sums to \(sum) or has a negative value: "
+                + (settings.kind.map { "not what \($0) says" } ?? "no probabilities")
         case .unknownLabel(let row, let classes):
             "row \(row) of the answer is no label from 0 to \(classes - 1)"
         }

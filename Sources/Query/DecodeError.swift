@@ -52,7 +52,10 @@ extension DecodeError: CustomStringConvertible {
         case .missingInput(let expected, let offset):
             "the object before byte \(offset) lacks \(Self.inputName(expected))"
         case .shapeMismatch(let row, let found, let expected, let offset):
-            "row \(row) has the shape \(found) at byte \(offset); expected \(expected)"
+            // A shape is written [2][3]; what has none is named.
+            found.hasPrefix("[")
+                ? "row \(row) has the shape \(found) at byte \(offset); expected \(expected)"
+                : "row \(row) is \(found) at byte \(offset); expected the shape \(expected)"
         case .notANumber(let row, let found, let offset):
             "row \(row) has \(found) for a number at byte \(offset)"
         case .base64(let row, let offset):

@@ -13,7 +13,7 @@ enum ShapeProbe {
             switch self {
             case .scalar(let kind): kind.rawValue
             case .lists(let sizes): sizes.map { "[\($0)]" }.joined()
-            case .ragged: "of lists of different lengths"
+            case .ragged: "a list of elements that differ in shape"
             }
         }
     }

@@ -161,6 +161,21 @@ struct VictimClientTests {
         #expect(error?.description.contains(body) == true)
     }
 
+    @Test(
+        "what has to be said otherwise is named as fit has it",
+        arguments: [
+            (#"{"outputs":{"a":[[0,1]],"b":[[0,1]]}}"#, "--victim-output"),
+            (#"{"predictions":[[0.5,0.9]]}"#, "--victim-answer"),
+        ])
+    func advice(body: String, option: String) async throws {
+        let endpoint = Endpoint { _ in (200, body) }
+        let error = await #expect(throws: VictimError.self) {
+            try await client(endpoint).answers(to: QueryBatch(shape: images.shape, values: [0, 0, 0, 0]))
+        }
+        let text = error?.description ?? ""
+        #expect(text.contains(option) && !text.contains("answer.") && !text.contains("route"), "\(text)")
+    }
+
     @Test("what was answered before an interruption is not asked again")
     func journalled() async throws {
         let folder = try ScratchFolder()

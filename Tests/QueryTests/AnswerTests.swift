@@ -56,6 +56,20 @@ struct AnswerTests {
         #expect(!expected.description.isEmpty)
     }
 
+    @Test("what has to be said otherwise is named as the caller has it, and plainly where it has no name")
+    func advice() {
+        let several = AnswerError.outputNameNeeded(names: ["a", "b"])
+        let settings = AnswerError.Settings(output: "x.name", kind: "x.kind")
+        #expect(
+            several.description(naming: settings)
+                == #"x.name has to name one of the answer's outputs: "a", "b""#)
+        #expect(several.description == #"one of the answer's outputs has to be named: "a", "b""#)
+        #expect(AnswerError.outputNameNeeded(names: []).description == "the answer has no output")
+        let sum = AnswerError.notProbabilities(row: 3, sum: 1.5)
+        #expect(sum.description(naming: settings).hasSuffix(": not what x.kind says"))
+        #expect(sum.description.hasSuffix(": no probabilities"))
+    }
+
     @Test("rows of different lengths are refused")
     func ragged() {
         #expect(throws: AnswerError.classCount(row: 1, found: 3, expected: 2)) {

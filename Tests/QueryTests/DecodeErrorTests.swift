@@ -59,7 +59,8 @@ struct DecodeErrorTests {
         ),
         (
             #"{"instances":[[[0,0,0],[0,0]]]}"#,
-            .shapeMismatch(row: 0, found: "of lists of different lengths", expected: shapes, offset: 27)
+            .shapeMismatch(
+                row: 0, found: "a list of elements that differ in shape", expected: shapes, offset: 27)
         ),
         (
             #"{"instances":[[[[[0]]]]]}"#,
@@ -72,6 +73,21 @@ struct DecodeErrorTests {
     func protocolError(index: Int) {
         let (body, expected) = Self.protocolErrors[index]
         #expect(Self.error(body) == expected)
+    }
+
+    @Test(
+        "a row of another shape is told what it is in plain words",
+        arguments: [
+            ("[0,0,0,0,0]", "row 0 has the shape [5] at byte 24; expected \(shapes)"),
+            (#"{"image":{"x":1}}"#, "row 0 is an object at byte 23; expected the shape \(shapes)"),
+            ("0.5", "row 0 is a number at byte 14; expected the shape \(shapes)"),
+            (
+                "[[0,0,0],[0,0]]",
+                "row 0 is a list of elements that differ in shape at byte 27; expected the shape \(shapes)"
+            ),
+        ])
+    func shapeReasons(row: String, expected: String) {
+        #expect(Self.error("{\"instances\":[\(row)]}")?.reason == expected)
     }
 
     @Test("every error tells its reason in one line", arguments: protocolErrors.indices)

@@ -75,7 +75,7 @@ extension ProtectedExchange {
             do throws(AnswerError) {
                 return try protection.reader.read(response.body, rows: rows)
             } catch {
-                throw UnreadableAnswer(reason: "\(error)")
+                throw UnreadableAnswer(describing: error)
             }
         }
         if case .failure = result { services.counters.unreadableAnswers.wrappingAdd(1, ordering: .relaxed) }
@@ -263,6 +263,15 @@ struct CannotChallenge: Error {
 /// Why an answer's probabilities cannot be used; for the decision log.
 struct UnreadableAnswer: Error {
     let reason: String
+
+    init(reason: String) { self.reason = reason }
+
+    /// The error in words, the route's settings by their names.
+    init(describing error: any Error) {
+        let settings = AnswerError.Settings(
+            output: "answer.name of the route", kind: "answer.kind of the route")
+        reason = (error as? AnswerError)?.description(naming: settings) ?? "\(error)"
+    }
 }
 
 extension Result where Failure == UnreadableAnswer {

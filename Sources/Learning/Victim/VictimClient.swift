@@ -176,6 +176,8 @@ package struct VictimClient: Sendable {
         }
     }
 
+    private static let settings = AnswerError.Settings(output: "--victim-output", kind: "--victim-answer")
+
     /// The answers to one batch, one row of probabilities an image. Once `closing` is raised, what fails is not tried again.
     package func answers(to batch: QueryBatch, closing: StopFlag = StopFlag()) async throws -> [[Float]] {
         let body = try await patiently(encoder.body(batch), closing)
@@ -184,7 +186,8 @@ package struct VictimClient: Sendable {
             logitsDoubt.hear(body, rows: batch.rows)
             return try answer.distributions(classes: reader.format.classes ?? 0)
         } catch {
-            throw VictimError.unreadable(url: name, reason: "\(error)", excerpt: Self.excerpt(body))
+            throw VictimError.unreadable(
+                url: name, reason: error.description(naming: Self.settings), excerpt: Self.excerpt(body))
         }
     }
 

@@ -180,7 +180,7 @@ package final class HTTPOracle: VictimOracle {
         do throws(AnswerError) {
             answers = try reader.read(body, rows: rows).distributions(classes: classes)
         } catch {
-            throw .unreadableAnswer("\(error)")
+            throw .unreadableAnswer(error.description(naming: AnswerError.Settings(kind: "--answer")))
         }
         if let row = answers.first, row.count != classes {
             throw .unreadableAnswer("it has \(row.count) classes, not \(classes)")
