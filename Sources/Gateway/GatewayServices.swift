@@ -33,6 +33,7 @@ final class GatewayServices: Sendable {
     let clock: any LoopClock
     let unix: UnixClock
     let log: Logger
+    let unreadableAnswers: UnreadableAnswerLog
     /// What ends when the last generation that uses it does.
     private let leases: [any Sendable]
     private let reloads: ReloadCounters
@@ -68,6 +69,7 @@ final class GatewayServices: Sendable {
         self.clock = clock
         self.unix = unix
         self.log = log
+        unreadableAnswers = UnreadableAnswerLog(log, clock: clock)
         self.leases = leases
         self.reloads = reloads
         reloads.generations.wrappingAdd(1, ordering: .relaxed)

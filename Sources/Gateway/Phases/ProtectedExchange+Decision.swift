@@ -78,7 +78,12 @@ extension ProtectedExchange {
                 throw UnreadableAnswer(describing: error)
             }
         }
-        if case .failure = result { services.counters.unreadableAnswers.wrappingAdd(1, ordering: .relaxed) }
+        if case .failure(let error) = result {
+            services.counters.unreadableAnswers.wrappingAdd(1, ordering: .relaxed)
+            services.unreadableAnswers.note(
+                error.reason, route: route.name, upstream: route.upstream.settings.name,
+                requestID: exchange.requestID.text)
+        }
         return result
     }
 

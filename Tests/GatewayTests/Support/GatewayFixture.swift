@@ -21,6 +21,7 @@ final class GatewayFixture {
     let settings: GatewaySettings
     private(set) var gateway: Gateway
     private let clock: any LoopClock
+    private let log: Logger
     private var isStopped = false
 
     /// A running gateway. With a manual clock nothing in it times out but by `advance`.
@@ -28,7 +29,7 @@ final class GatewayFixture {
     /// `upstream` is where it asks instead of the victim. `prepare` changes the folder once the settings have been read.
     static func make(
         _ plan: Plan = Plan(), clock: any LoopClock = SystemClock(), upstream: String? = nil,
-        prepare: (String) throws -> Void = { _ in }
+        log: Logger = GatewayFixture.log, prepare: (String) throws -> Void = { _ in }
     ) throws -> GatewayFixture {
         let model = try plan.model.get()
         let victim = try ScriptedVictim(model.image, layout: plan.layout == "CHW" ? .chw : .hwc)
@@ -36,19 +37,20 @@ final class GatewayFixture {
         try plan.write(in: folder)
         let settings = try Self.load(plan.text(victim: upstream ?? victim.address), in: folder)
         try prepare(folder)
-        return try GatewayFixture(settings, model, victim, folder, clock)
+        return try GatewayFixture(settings, model, victim, folder, clock, log)
     }
 
     private init(
         _ settings: GatewaySettings, _ model: TinyModel, _ victim: ScriptedVictim, _ folder: String,
-        _ clock: any LoopClock
+        _ clock: any LoopClock, _ log: Logger
     ) throws {
         self.model = model
         self.victim = victim
         self.clock = clock
+        self.log = log
         self.folder = folder
         self.settings = settings
-        gateway = try Gateway(try GatewayAssembly(settings), log: Self.log, clock: clock)
+        gateway = try Gateway(try GatewayAssembly(settings), log: log, clock: clock)
         try gateway.start()
     }
 
@@ -77,7 +79,7 @@ final class GatewayFixture {
     /// Ends the gateway and begins another with the same configuration and key.
     func restart() throws {
         drain()
-        gateway = try Gateway(try GatewayAssembly(settings), log: Self.log, clock: clock)
+        gateway = try Gateway(try GatewayAssembly(settings), log: log, clock: clock)
         try gateway.start()
     }
 
