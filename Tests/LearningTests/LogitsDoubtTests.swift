@@ -48,7 +48,7 @@ struct LogitsDoubtTests {
 
     @Test("one row that is none is enough, in the first answer or in the last", arguments: [0, 3])
     func logits(place: Int) async throws {
-        for row in ["[-0.5,1.5]", "[0.5,0.51]", "[2,3]"] {
+        for row in ["[-0.5,1.5]", "[0.5,0.5312]", "[2,3]"] {
             var rows = probabilities
             rows[place] = row
             #expect(try await said(.logits, rows).isEmpty, "\(row)")
