@@ -4,7 +4,7 @@ extension DecisionSummary {
     /// The summary as tables for a terminal.
     package func text(findings: LogReader.Findings, clients clientsMax: Int = 10) -> String {
         var parts = [head(findings), verdictTable]
-        if decisions > 0 { parts += [latencyTable, clientTable(clientsMax)] }
+        if decisions > 0 { parts += [requestTable, reasonTables, latencyTable, clientTable(clientsMax)] }
         if let replay { parts.append(text(replay)) }
         return parts.joined(separator: "\n\n") + "\n"
     }
@@ -36,13 +36,40 @@ extension DecisionSummary {
             let counts = names.map { "\(route.verdicts[DecisionRecord.Verdict(rawValue: $0)] ?? 0)" }
             rows.append([name, "\(route.decisions)", "\(route.enforced)"] + counts)
         }
-        let shares = names.map { name in
-            let count = Double(verdicts[DecisionRecord.Verdict(rawValue: name)] ?? 0)
-            return short(100 * count / Double(max(1, decisions))) + " %"
-        }
-        if decisions > 0 { rows.append(["share", "", ""] + shares) }
+        if decisions > 0 { rows.append(["share", "", ""] + shares(of: verdicts, names)) }
         return table(rows)
     }
+
+    private func shares(of verdicts: [DecisionRecord.Verdict: Int], _ names: [String]) -> [String] {
+        let total = Double(max(1, verdicts.values.reduce(0, +)))
+        return names.map { short(100 * Double(verdicts[.init(rawValue: $0)] ?? 0) / total) + " %" }
+    }
+
+    private var requestTable: String {
+        let counts = requests
+        let verdicts = counts.verdicts
+        let names = verdicts.keys.map(\.rawValue).sorted()
+        var rows = [["route", "requests"] + names]
+        for (name, route) in counts.routes.sorted(by: { $0.key < $1.key }) {
+            let cells = names.map { "\(route[.init(rawValue: $0)] ?? 0)" }
+            rows.append([name, "\(route.values.reduce(0, +))"] + cells)
+        }
+        rows.append(["share", ""] + shares(of: verdicts, names))
+        return "whole requests, each by the worst of its rows\n" + table(rows)
+    }
+
+    private var reasonTables: String {
+        [("scored", scored), ("not scored", unscored)].compactMap { name, tally in
+            guard tally.decisions > 0 else { return nil }
+            let (kinds, others) = tally.top(Self.reasonsShown)
+            var rows = [[name, "verdict", "decisions"]]
+            rows += kinds.map { [$0.reason ?? "(by its score)", $0.verdict, "\($0.decisions)"] }
+            if others > 0 { rows.append(["(other reasons)", "", "\(others)"]) }
+            return table(rows)
+        }.joined(separator: "\n\n")
+    }
+
+    private static let reasonsShown = 20
 
     private var latencyTable: String {
         var rows = [["route", "", "p50", "p95", "p99"]]
@@ -65,16 +92,34 @@ extension DecisionSummary {
 
     private func text(_ replay: Replay) -> String {
         let bands = replay.bands.map { "above p\(short($0.above)): \($0.verdict.rawValue)" }
-        var rows = [["verdict", "was", "would be"]]
-        let names = Set(verdicts.keys).union(replay.verdicts.keys).map(\.rawValue).sorted()
-        for name in names {
-            let verdict = DecisionRecord.Verdict(rawValue: name)
-            rows.append([name, "\(verdicts[verdict] ?? 0)", "\(replay.verdicts[verdict] ?? 0)"])
+        let (byRow, byRequest) = (replay.rows, requests.replay)
+        var rows = [["verdict", "rows", "would be", "requests", "would be"]]
+        let names = Set([byRow.was, byRow.wouldBe, byRequest.was, byRequest.wouldBe].flatMap(\.keys))
+        for verdict in names.sorted(by: { $0.rawValue < $1.rawValue }) {
+            let counts = [byRow.was, byRow.wouldBe, byRequest.was, byRequest.wouldBe]
+            rows.append([verdict.rawValue] + counts.map { "\($0[verdict] ?? 0)" })
         }
-        let note =
-            "\(replay.changed) would change"
-            + (replay.unknown > 0 ? ", \(replay.unknown) have no percentile" : "")
-        return "with " + bands.joined(separator: ", ") + "\n" + table(rows) + "\n" + note
+        let kinds = Set(byRow.fixed.keys).union(byRequest.fixed.keys).map { (kind: $0, words: words($0)) }
+        for (kind, words) in kinds.sorted(by: { $0.words < $1.words }) {
+            let counts = [byRow.fixed[kind] ?? 0, byRequest.fixed[kind] ?? 0]
+            rows.append([words] + counts.flatMap { ["\($0)", "\($0)"] })
+        }
+        let totals = [byRow.total, byRequest.total].flatMap { ["\($0)", "\($0)"] }
+        rows.append(["total"] + totals)
+        return "with " + bands.joined(separator: ", ") + "\n" + table(rows)
+            + "\nwould change: \(byRow.changed) of \(byRow.total) rows, \(byRequest.changed) of \(byRequest.total) requests"
+    }
+
+    private func words(_ fixed: Replay.Tally.Fixed) -> String {
+        switch (fixed.isScored, fixed.verdict) {
+        case (false, .reject): "not scored, and refused whatever the bands"
+        case (false, .unscored): "not scored, and passed whatever the bands"
+        case (false, .released): "not scored, and released for a proof"
+        case (false, .unanswered): "not scored, and never answered"
+        case (false, let verdict): "not scored: \(verdict.rawValue)"
+        case (true, .reject): "scored, and refused for an unreadable answer"
+        case (true, let verdict): "scored, and no answer to decide about: \(verdict.rawValue)"
+        }
     }
 }
 
@@ -97,62 +142,4 @@ private func table(_ rows: [[String]]) -> String {
 /// A number in four significant digits.
 private func short(_ value: Double) -> String {
     String(format: "%.4g", value)
-}
-
-extension DecisionSummary {
-    /// The summary as one JSON object on one line.
-    package func json(findings: LogReader.Findings, clients clientsMax: Int = 10) -> String {
-        var line = JSONLine()
-        line.field("decisions", decisions)
-        line.field("filtered", filtered)
-        line.field("lines", findings.lines)
-        line.field("malformed", findings.malformed)
-        line.field("dropped", findings.dropped)
-        line.field("damaged_files", findings.damagedFiles)
-        line.field("unreadable_files", findings.unreadableFiles)
-        line.field("first", span?.lowerBound.rfc3339)
-        line.field("last", span?.upperBound.rfc3339)
-        line.counts("verdicts", verdicts)
-        line.list("routes", routes.sorted { $0.key < $1.key }) { line, route in
-            line.field("route", route.key)
-            line.field("decisions", route.value.decisions)
-            line.field("enforced", route.value.enforced)
-            line.counts("verdicts", route.value.verdicts)
-            line.quantiles("score", route.value.scores)
-            line.quantiles("scoring_ms", route.value.scorings)
-            line.quantiles("upstream_ms", route.value.upstreams)
-            line.quantiles("total_ms", route.value.totals)
-        }
-        line.list("clients", clients.top(clientsMax)) { line, client in
-            line.field("client", client.name)
-            line.field("decisions", client.count)
-        }
-        line.field("clients_short_by_at_most", clients.error)
-        if let replay {
-            line.object("replay") { line in
-                line.counts("verdicts", replay.verdicts)
-                line.field("changed", replay.changed)
-                line.field("unknown", replay.unknown)
-            }
-        }
-        line.end()
-        return String(decoding: line.bytes, as: UTF8.self)
-    }
-}
-
-extension JSONLine {
-    fileprivate mutating func counts(_ key: StaticString, _ counts: [DecisionRecord.Verdict: Int]) {
-        list(key, counts.sorted { $0.key.rawValue < $1.key.rawValue }) { line, count in
-            line.field("verdict", count.key.rawValue)
-            line.field("count", count.value)
-        }
-    }
-
-    fileprivate mutating func quantiles(_ key: StaticString, _ sketch: QuantileSketch) {
-        object(key) { line in
-            line.field("p50", sketch.quantile(0.5))
-            line.field("p95", sketch.quantile(0.95))
-            line.field("p99", sketch.quantile(0.99))
-        }
-    }
 }

@@ -32,7 +32,14 @@ package struct DecisionSummary: Sendable, Equatable {
     package private(set) var clients = HeavyHitters()
     /// What other thresholds would have decided, where asked for.
     package private(set) var replay: Replay?
+    /// Why, of decisions with a score.
+    package private(set) var scored = ReasonTally()
+    /// Why, of decisions without one.
+    package private(set) var unscored = ReasonTally()
+    /// What became of whole requests, whose rows the decisions are about.
+    package var requests: RequestTally.Counts { requestTally.counts }
 
+    private var requestTally = RequestTally()
     private let filter: DecisionFilter
     private static let routesMax = 256
     private static let verdictsMax = 64
@@ -47,25 +54,29 @@ package struct DecisionSummary: Sendable, Equatable {
     package mutating func add(_ record: DecisionRecord) {
         guard filter.takes(record) else {
             filtered += record.queries
+            requestTally.add(record, nil)
             return
         }
         decisions += record.queries
-        verdicts[bounded(record.verdict), default: 0] += record.queries
+        let verdict = bounded(record.verdict)
+        verdicts[verdict, default: 0] += record.queries
         span =
             min(
                 span?.lowerBound ?? record.time, record.time)...max(
                 span?.upperBound ?? record.time, record.time)
         clients.add(record.client, record.queries)
-        replay?.add(record)
+        if record.score == nil { unscored.add(record, as: verdict) } else { scored.add(record, as: verdict) }
         let name =
             routes[record.route] != nil || routes.count < DecisionSummary.routesMax
             ? record.route : "(others)"
-        add(record, to: &routes[name, default: Route()])
+        add(record, verdict, to: &routes[name, default: Route()])
+        let ruling = replay?.add(record, as: verdict)
+        requestTally.add(record, RequestTally.Row(route: name, verdict: verdict, ruling: ruling))
     }
 
-    private func add(_ record: DecisionRecord, to route: inout Route) {
+    private func add(_ record: DecisionRecord, _ verdict: DecisionRecord.Verdict, to route: inout Route) {
         route.decisions += record.queries
-        route.verdicts[bounded(record.verdict), default: 0] += record.queries
+        route.verdicts[verdict, default: 0] += record.queries
         if record.isEnforced { route.enforced += record.queries }
         if let score = record.score { route.scores.add(score) }
         if let total = record.latencies.total { route.totals.add(total) }

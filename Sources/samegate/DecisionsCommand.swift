@@ -7,8 +7,9 @@ struct DecisionsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "decisions", abstract: "Read, filter, summarise and replay decision logs.",
         discussion: """
-            Without --summary the matching lines are printed as they stand. Replaying asks what other thresholds would have \
-            decided: --replay p97=perturb,p99=proof-of-work,p99.9=reject
+            Without --summary the matching lines are printed as they stand. A summary counts queries and whole requests, \
+            which fare as the worst of their rows, and says why, what had no score apart. Replaying asks what other \
+            thresholds would have decided of both: --replay p97=perturb,p99=proof-of-work,p99.9=reject
             """)
 
     @Argument(

@@ -64,8 +64,9 @@ struct SummaryTests {
     func replay() throws {
         let bands = [Replay.Band(above: 99, verdict: .reject), Replay.Band(above: 5, verdict: .perturb)]
         let replay = try #require(summary(replay: Replay(bands: bands)).replay)
-        #expect(replay.verdicts == [.perturb: 2, .reject: 2])
-        #expect(replay.changed == 2 && replay.unknown == 1)
+        #expect(replay.rows.was == [.pass: 1, .perturb: 1, .proofOfWork: 1, .reject: 1])
+        #expect(replay.rows.wouldBe == [.perturb: 2, .reject: 2])
+        #expect(replay.rows.changed == 2 && replay.unknown == 1)
         #expect(replay.verdict(at: 5) == .pass && replay.verdict(at: 99) == .perturb)
     }
 
@@ -86,7 +87,15 @@ struct SummaryTests {
         #expect(
             text.contains("share                         20 %     20 %           20 %    20 %      20 %\n"))
         #expect(text.contains("a               3\n"))
-        #expect(text.contains("2 would change, 1 have no percentile"))
+        #expect(
+            text.contains("verdict                                    rows  would be  requests  would be\n"))
+        #expect(
+            text.contains("pass                                          1         2         1         2\n"))
+        #expect(
+            text.contains("not scored, and passed whatever the bands     1         1         1         1\n"))
+        #expect(
+            text.contains("total                                         5         5         5         5\n"))
+        #expect(text.contains("would change: 2 of 5 rows, 2 of 5 requests"))
     }
 
     @Test("the JSON has the same figures for another reader")
