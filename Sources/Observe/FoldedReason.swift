@@ -39,6 +39,12 @@ struct FoldedReason {
     private mutating func takeNumber() {
         let start = place
         skipDigits()
+        if place == start + 1, place < bytes.count, bytes[place] == UInt8(ascii: "x") {
+            // A byte as it stood in a body, such as 0x89.
+            place += 1
+            while place < bytes.count, Self.isHexDigit(bytes[place]) { place += 1 }
+            return folded.append(UInt8(ascii: "N"))
+        }
         if place + 1 < bytes.count, bytes[place] == UInt8(ascii: "."), Self.isDigit(bytes[place + 1]) {
             place += 1
             skipDigits()
@@ -73,6 +79,10 @@ struct FoldedReason {
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        isDigit(byte) || (0x61...0x66).contains(byte | 0x20)
+    }
 
     private static func isLetter(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: "_") || (0x61...0x7A).contains(byte | 0x20) || byte >= 0x80

@@ -58,6 +58,7 @@ struct ReasonTests {
             ),
             ("one of the outputs: \"a\", \"b\", \"c\"", #"one of the outputs: "…""#),
             (#"neither "instances" nor "inputs""#, #"neither "instances" nor "inputs""#),
+            ("at byte 7: unexpected byte 0x89", "at byte N: unexpected byte N"),
             ("the upstream answered 503", "the upstream answered 503"),
             ("the rate per-10 has no room", "the rate per-10 has no room"),
             ("a\tb\u{1B}[1m\n \"", "a b [Nm  \""), ("", ""), ("5", "N"), ("1.", "N."), ("1e", "Ne"),
