@@ -20,46 +20,23 @@ package struct Answer: Sendable {
         case labels([Int?])
     }
 
-    let body: [UInt8]
+    let body: WireBody
     let kind: AnswerKind
-    /// Shapes: numbers (rows, classes) row-major: the bytes of each number.
+    /// Shapes: numbers (rows, classes) row-major: the bytes of each number; empty where they are raw.
     let numbers: [Range<Int>]
+    /// Shapes: raw (rows, classes) row-major: where the numbers stand, if not in JSON.
+    let raw: AnswerTensor?
     /// The values as they stand, for the shift of logits.
     let values: [Float]
-    /// The objects in which other outputs stand beside the values.
+    /// What stands beside the values.
     let companies: [Company]
 
-    /// An object that holds the values of some rows, and other things.
+    /// What stands beside the values of some rows, in the same object.
     struct Company: Sendable {
         /// The rows.
-        private(set) var rows = 0..<0
-        /// The bytes between its braces.
-        var inside: Range<Int>
-        /// The bytes of the member that is read, and maybe of a comma and blanks before it.
-        private(set) var member = 0..<0
-        private var last: Int
-        private var count = 0
-
-        /// An object whose first member begins at `start`.
-        init(inside start: Int) {
-            inside = start..<start
-            last = start
-        }
-
-        /// Whether there is anything besides.
-        var isShared: Bool { count > 1 && !rows.isEmpty }
-
-        /// A member has ended there.
-        mutating func passed(_ end: Int) {
-            last = end
-            count += 1
-        }
-
-        /// The member that has just begun is that of the rows.
-        mutating func met(rows: Range<Int>, until end: Int) {
-            self.rows = rows
-            member = last..<end
-        }
+        let rows: Range<Int>
+        /// Its bytes, in order.
+        let bytes: [Range<Int>]
     }
 
     /// The probabilities of one row; empty where the kind does not tell every class.
@@ -70,50 +47,59 @@ package struct Answer: Sendable {
 
 extension Answer {
     /// The answer's bytes with the numbers of some rows replaced. What stands beside them in the same object, such as the logits
-    /// to their probabilities, is left out, for it would tell what the numbers were; everything else is as it was.
+    /// to their probabilities, is left out, for it would tell what the numbers were; everything else is as it was. Raw numbers are
+    /// replaced in their own type.
     ///
     /// Only for an answer of a kind that tells every class.
     ///
     /// - Parameter changes: the new probabilities of each row to change; `classes` values each. They are written
     ///   in the answer's own kind: logits as log-probabilities shifted to the row's original logsumexp.
-    package func rewritten(rows changes: [Int: [Float]]) -> [UInt8] {
-        var edits = omissions(besides: changes).map { (range: $0, row: Int?.none) }
-        for row in changes.keys { edits.append((numbers[row * classes], row)) }
+    package func rewritten(rows changes: [Int: [Float]]) -> WireBody {
+        guard !changes.isEmpty else { return body }
+        precondition(changes.keys.allSatisfy((0..<rows).contains), "rows of the answer")
+        var text = rewrittenText(rows: changes)
+        // Whatever other raw tensors there were are left out by now.
+        let rawStart = text.count - (raw?.byteCount ?? 0)
+        if let raw {
+            for row in changes.keys {
+                raw.write(values(of: row, changes), from: row * classes, in: &text, start: rawStart)
+            }
+        }
+        return WireBody(bytes: text, jsonBytes: body.jsonBytes.map { _ in rawStart })
+    }
+
+    /// The bytes without the company of changed rows, and with the numbers of these replaced where they are JSON.
+    private func rewrittenText(rows changes: [Int: [Float]]) -> [UInt8] {
+        let company = companies.filter { company in company.rows.contains { changes[$0] != nil } }
+        var edits = company.flatMap(\.bytes).map { (range: $0, row: Int?.none) }
+        if raw == nil { for row in changes.keys { edits.append((numbers[row * classes], row)) } }
         var text: [UInt8] = []
-        text.reserveCapacity(body.count + changes.count * classes * 8)
+        text.reserveCapacity(body.bytes.count + changes.count * classes * 8)
         var copied = 0
         for edit in edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
-            if let row = edit.row, let probabilities = changes[row] {
-                append(row, probabilities, to: &text, &copied)
+            if let row = edit.row {
+                append(row, values(of: row, changes), to: &text, &copied)
             } else {
-                text += body[copied..<edit.range.lowerBound]
+                text += body.bytes[copied..<edit.range.lowerBound]
                 copied = edit.range.upperBound
             }
         }
-        return text + body[copied...]
+        return text + body.bytes[copied...]
     }
 
     /// Appends the answer up to a row's last number, the row's own replaced.
-    private func append(_ row: Int, _ probabilities: [Float], to text: inout [UInt8], _ copied: inout Int) {
-        precondition((0..<rows).contains(row) && probabilities.count == classes, "a whole row of the answer")
-        let start = row * classes
-        let original = values[start..<start + classes]
-        for (offset, value) in kind.values(of: probabilities, like: original).enumerated() {
-            let number = numbers[start + offset]
-            text += body[copied..<number.lowerBound]
+    private func append(_ row: Int, _ values: [Float], to text: inout [UInt8], _ copied: inout Int) {
+        for (value, number) in zip(values, numbers[row * classes..<(row + 1) * classes]) {
+            text += body.bytes[copied..<number.lowerBound]
             JSONNumber.append(value, to: &text)
             copied = number.upperBound
         }
     }
 
-    /// The bytes beside the members of changed rows.
-    private func omissions(besides changes: [Int: [Float]]) -> [Range<Int>] {
-        companies.filter { company in company.rows.contains { changes[$0] != nil } }.flatMap { company in
-            let blanks = body[company.member].prefix { [0x20, 0x09, 0x0A, 0x0D, 0x2C].contains($0) }
-            return [
-                company.inside.lowerBound..<company.member.lowerBound + blanks.count,
-                company.member.upperBound..<company.inside.upperBound,
-            ].filter { !$0.isEmpty }
-        }
+    /// The new values of a changed row.
+    private func values(of row: Int, _ changes: [Int: [Float]]) -> [Float] {
+        let probabilities = changes[row] ?? []
+        precondition(probabilities.count == classes, "a whole row of the answer")
+        return kind.values(of: probabilities, like: values[row * classes..<(row + 1) * classes])
     }
 }

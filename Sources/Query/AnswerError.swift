@@ -18,6 +18,14 @@ package enum AnswerError: JSONReadingError, Hashable, Sendable {
     case notFinite(row: Int, offset: Int)
     /// Probabilities that are negative or do not sum to 1.
     case notProbabilities(row: Int, sum: Double)
+    /// The Open Inference Protocol's `outputs` is not there, no list, or empty.
+    case noOutputs
+    /// An output of the Open Inference Protocol is not as the protocol or the route says.
+    case output(OutputFault, index: Int, offset: Int)
+    /// The header that tells how many bytes are JSON tells none, or more than there are.
+    case jsonLength(Int, bodyBytes: Int)
+    /// The outputs' `binary_data_size` do not add up to the bytes that follow the JSON.
+    case rawBytes(found: Int)
     /// A label that is no number below the number of classes, where it has to be one.
     case unknownLabel(row: Int, classes: Int)
 }
@@ -62,6 +70,13 @@ extension AnswerError: CustomStringConvertible {
         case .notProbabilities(let row, let sum):
             "row \(row) of the answer sums to \(sum) or has a negative value: "
                 + (settings.kind.map { "not what \($0) says" } ?? "no probabilities")
+        case .noOutputs: "the answer has no list \"outputs\" with an output in it"
+        case .output(let fault, let index, let offset):
+            "output \(index) of the answer \(fault.reason) (byte \(offset))"
+        case .jsonLength(let found, let bodyBytes):
+            "the answer's Inference-Header-Content-Length is \(found); its body has \(bodyBytes) bytes"
+        case .rawBytes(let found):
+            "\(found) bytes follow the answer's JSON, to which its \"binary_data_size\" do not add up"
         case .unknownLabel(let row, let classes):
             "row \(row) of the answer is no label from 0 to \(classes - 1)"
         }

@@ -30,9 +30,10 @@ extension AnswerFormat {
         return probabilities.map { Float(Double($0) / sum) }
     }
 
-    /// Whether some of a row's probabilities may stand in an answer of the top classes.
-    func admitsPart(of sum: Double, classes: Int, written: WrittenPrecision) -> Bool {
-        let slack = max(sumTolerance, written.slack(of: .topK, classes: classes) + Self.floatSlack)
+    /// Whether some of a row's probabilities may stand in an answer of the top classes; `written` as above.
+    func admitsPart(of sum: Double, classes: Int, written: WrittenPrecision?) -> Bool {
+        let rounding = written?.slack(of: .topK, classes: classes) ?? 0
+        let slack = max(sumTolerance, rounding + Self.floatSlack)
         return sum > 0 && sum <= 1 + slack
     }
 

@@ -8,12 +8,17 @@ package struct AnswerReader: Sendable {
 
     /// The class values in `body`, the answer to a query of `rows` rows.
     ///
+    /// - Parameter jsonBytes: how many bytes of the body are JSON where raw tensors follow it; nil where all of it is.
+    ///
     /// Throws: `AnswerError`, for the operator: the victim's answer is not what the route says.
-    package func read(_ body: [UInt8], rows: Int) throws(AnswerError) -> Answer {
+    package func read(_ body: [UInt8], rows: Int, jsonBytes: Int? = nil) throws(AnswerError) -> Answer {
         switch format.wireProtocol {
         case .tensorFlowServing:
             var reader = TensorFlowServingAnswerReader(format: format, rows: rows)
             return try reader.read(body)
+        case .openInference:
+            var reader = OpenInferenceAnswerReader(format: format, rows: rows)
+            return try reader.read(body, jsonBytes: jsonBytes)
         }
     }
 }

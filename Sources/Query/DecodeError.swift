@@ -30,6 +30,41 @@ package enum DecodeError: JSONReadingError, Hashable, Sendable {
     case base64(row: Int, offset: Int)
     /// NaN or an infinity, bare or by overflow.
     case notFinite(row: Int, offset: Int)
+
+    // Of the Open Inference Protocol alone.
+
+    /// The bytes that are said to be JSON are none, or more than the body has.
+    case jsonLength(found: Int, bodyBytes: Int)
+    /// The body is not its JSON and its raw tensor, and nothing else.
+    case bodyLength(found: Int, jsonBytes: Int, rawBytes: Int)
+    /// A member is not what the protocol has there.
+    case wrongMember(name: String, expected: String, offset: Int)
+    /// The body has no `inputs`, or an empty list of them.
+    case noInputs
+    /// There are more inputs than the one that is scored.
+    case tooManyInputs(offset: Int)
+    /// The input lacks a member that it must have.
+    case missingMember(name: String, offset: Int)
+    /// A type that is not one of numbers, or that nothing here reads.
+    case unknownDatatype(name: String, offset: Int)
+    /// Another type than the route's.
+    case otherDatatype(found: TensorDatatype, expected: TensorDatatype, offset: Int)
+    /// The shape is not that of the model's pictures.
+    case otherTensorShape(found: String, expected: String, offset: Int)
+    /// The lists of numbers are not what the shape says.
+    case dataMismatch(found: String, expected: String, offset: Int)
+    /// Numbers both in the JSON and behind it.
+    case bothData(offset: Int)
+    /// Numbers neither in the JSON nor behind it.
+    case noData(offset: Int)
+    /// `binary_data_size` is not what the shape and the type come to.
+    case rawSize(found: Int, expected: Int, offset: Int)
+    /// A number that its type does not hold.
+    case notOfDatatype(row: Int, datatype: TensorDatatype, offset: Int)
+    /// The numbers, or the answer, would be in memory that is shared with the server.
+    case sharedMemory(parameter: String, offset: Int)
+    /// The answer would be classes in place of what the route says.
+    case classification(offset: Int)
 }
 
 extension DecodeError: CustomStringConvertible {
@@ -62,6 +97,7 @@ extension DecodeError: CustomStringConvertible {
             "row \(row) has a base64 value at byte \(offset), which is not decoded here; send lists of numbers"
         case .notFinite(let row, let offset):
             "row \(row) has a value at byte \(offset) that is no finite 32-bit number"
+        default: openInferenceReason
         }
     }
 

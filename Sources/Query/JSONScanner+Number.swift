@@ -37,7 +37,7 @@ extension JSONScanner {
 
     /// Adds digits to `mantissa`, which wraps around after nineteen; the caller counts.
     @inline(__always)
-    private func takeDigits(_ next: inout Int, _ mantissa: inout UInt64) {
+    func takeDigits(_ next: inout Int, _ mantissa: inout UInt64) {
         while next < end {
             let digit = base[next] &- UInt8(ascii: "0")
             guard digit < 10 else { return }
@@ -52,7 +52,7 @@ extension JSONScanner {
     }
 
     /// The value of an exponent, held within what no mantissa of bounded length can make up for.
-    private func takeExponent(_ next: inout Int) throws(Failure) -> Int {
+    func takeExponent(_ next: inout Int) throws(Failure) -> Int {
         next += 1
         var isNegative = false
         if next < end, base[next] == UInt8(ascii: "-") || base[next] == UInt8(ascii: "+") {

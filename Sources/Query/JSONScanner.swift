@@ -19,13 +19,15 @@ struct JSONScanner<Failure: JSONReadingError> {
     /// The offset of the next byte.
     var position = 0
 
-    /// Calls `body` with a scanner over `bytes`. Throws: what `body` throws, and for no bytes at all.
-    static func scan<R>(_ bytes: [UInt8], _ body: (inout Self) throws(Failure) -> R) throws(Failure) -> R {
+    /// Calls `body` with a scanner over the first `count` of `bytes`, or all. Throws: what `body` throws, and for no bytes at all.
+    static func scan<R>(
+        _ bytes: [UInt8], count: Int? = nil, _ body: (inout Self) throws(Failure) -> R
+    ) throws(Failure) -> R {
         try bytes.withUnsafeBufferPointer { buffer throws(Failure) -> R in
             guard let base = buffer.baseAddress, !buffer.isEmpty else {
                 throw .notJSON(.endOfInput, offset: 0)
             }
-            var scanner = Self(base: base, end: buffer.count)
+            var scanner = Self(base: base, end: min(count ?? buffer.count, buffer.count))
             return try body(&scanner)
         }
     }

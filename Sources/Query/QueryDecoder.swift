@@ -14,12 +14,18 @@ package struct QueryDecoder: Sendable {
 
     /// The pictures in `body`, read in one pass.
     ///
+    /// - Parameter jsonBytes: how many bytes of the body are JSON where raw tensors follow it (the Open Inference Protocol's
+    ///   `Inference-Header-Content-Length`); nil where all of it is.
+    ///
     /// Throws: `DecodeError` with a reason that the client may read.
-    package func decode(_ body: [UInt8]) throws(DecodeError) -> QueryBatch {
+    package func decode(_ body: [UInt8], jsonBytes: Int? = nil) throws(DecodeError) -> QueryBatch {
         switch format.wireProtocol {
         case .tensorFlowServing:
             var reader = TensorFlowServingReader(format: format, order: order)
             return try reader.read(body)
+        case .openInference:
+            var reader = OpenInferenceReader(format: format, order: order)
+            return try reader.read(body, jsonBytes: jsonBytes ?? body.count)
         }
     }
 }

@@ -21,9 +21,10 @@ package struct QueryEncoder: Sendable {
         self.format = format
     }
 
-    /// The body that asks for all rows of `batch`, whose shape is the format's.
+    /// The body that asks for all rows of `batch`, whose shape is the format's; `form` is TensorFlow Serving's alone.
     package func body(_ batch: QueryBatch, form: Form = .rows) -> [UInt8] {
         precondition(batch.shape == format.shape, "the batch has the format's shape")
+        guard format.wireProtocol == .tensorFlowServing else { return openInferenceBody(batch) }
         var text: [UInt8] = []
         text.reserveCapacity(batch.values.count * 12)
         text += "{\"\(form.rawValue)\":".utf8
@@ -65,7 +66,7 @@ package struct QueryEncoder: Sendable {
     }
 
     /// `name` as a JSON string (RFC 8259 §7).
-    private static func quoted(_ name: String) -> String {
+    static func quoted(_ name: String) -> String {
         var text = "\""
         for scalar in name.unicodeScalars {
             switch scalar {

@@ -6,6 +6,9 @@ package struct QueryFormat: Hashable, Sendable {
     package var wireProtocol: WireProtocol
     /// The name of the picture's tensor; nil accepts unnamed tensors and any one name.
     package var inputName: String?
+    /// The type that the picture's tensor must have where the protocol names types; nil accepts every type of numbers, and writes
+    /// 32-bit floats.
+    package var datatype: TensorDatatype?
     /// The only signature of the model that requests may ask, by name or by leaving it out where it is the protocol's default:
     /// what another makes of the same numbers is not what is scored.
     package var signature: String
@@ -24,11 +27,13 @@ package struct QueryFormat: Hashable, Sendable {
     /// A format as given; `problems` says what is wrong with it.
     package init(
         wireProtocol: WireProtocol = .tensorFlowServing, inputName: String? = nil,
-        signature: String = QueryFormat.defaultSignature, layout: PixelLayout, range: ValueRange,
+        datatype: TensorDatatype? = nil, signature: String = QueryFormat.defaultSignature,
+        layout: PixelLayout, range: ValueRange,
         shape: ImageShape, rowsMax: Int = 1024
     ) {
         self.wireProtocol = wireProtocol
         self.inputName = inputName
+        self.datatype = datatype
         self.signature = signature
         self.layout = layout
         self.range = range
@@ -58,6 +63,8 @@ package struct QueryFormat: Hashable, Sendable {
 package enum WireProtocol: String, CaseIterable, Sendable {
     /// TensorFlow Serving's REST predict call, rows and columns form.
     case tensorFlowServing = "tensorflow-serving"
+    /// The Open Inference Protocol's infer call over HTTP (KServe's version 2, Triton), with its binary tensor extension.
+    case openInference = "open-inference"
 }
 
 /// The order of the dimensions of a picture on the wire; the raw value is the name in configuration.

@@ -1,5 +1,3 @@
-import Tensor
-
 /// Reads one TensorFlow Serving predict request into canonical values.
 ///
 /// `signature_name` must be the format's. Names beside it, `instances` and `inputs` are skipped, as TensorFlow Serving skips them, but
@@ -8,30 +6,25 @@ struct TensorFlowServingReader {
     private typealias Scanner = JSONScanner<DecodeError>
 
     private let format: QueryFormat
-    private let order: WireOrder
     private let forms: [[Int]]
 
     private var form = QueryEncoder.Form.rows
-    private var rows = 0
-    private var values: [Float] = []
-    /// One picture in wire order.
-    private var picture: [Float]
+    private var rows: CanonicalRows
     /// The name that unnamed configuration lets the first row choose for all.
     private var inputName: String?
 
     /// A reader for one request in `format`.
     init(format: QueryFormat, order: WireOrder) {
         self.format = format
-        self.order = order
         forms = order.forms(layout: format.layout, shape: format.shape)
-        picture = [Float](repeating: 0, count: format.shape.count)
+        rows = CanonicalRows(format: format, order: order)
         inputName = format.inputName
     }
 
     /// The batch in `body`.
     mutating func read(_ body: [UInt8]) throws(DecodeError) -> QueryBatch {
         try JSONScanner<DecodeError>.scan(body) { scanner throws(DecodeError) in try readBody(&scanner) }
-        return QueryBatch(shape: format.shape, values: values, form: form)
+        return QueryBatch(shape: format.shape, values: rows.values, form: form)
     }
 
     private mutating func readBody(_ scanner: inout Scanner) throws(DecodeError) {
@@ -64,7 +57,7 @@ struct TensorFlowServingReader {
         try scanner.finish()
         try check(signature)
         guard hasTensor else { throw .noTensor }
-        guard rows > 0 else { throw .noRows }
+        guard rows.count > 0 else { throw .noRows }
     }
 
     /// An empty name is none to TensorFlow Serving. Bytes are compared, as there.
@@ -126,7 +119,7 @@ struct TensorFlowServingReader {
             let offset = scanner.position
             let name = String(decoding: key, as: UTF8.self)
             if key == Self.base64, format.inputName == nil, scanner.peek() == UInt8(ascii: "\"") {
-                throw .base64(row: rows, offset: offset)
+                throw .base64(row: rows.count, offset: offset)
             }
             if inputName == nil { inputName = name }
             guard let inputName, Array(inputName.utf8) == key else {
@@ -141,7 +134,7 @@ struct TensorFlowServingReader {
     // MARK: One picture
 
     private mutating func readRow(_ scanner: inout Scanner) throws(DecodeError) {
-        guard rows < format.rowsMax else {
+        guard rows.count < format.rowsMax else {
             throw .tooManyRows(most: format.rowsMax, offset: scanner.position)
         }
         let start = scanner.position
@@ -152,35 +145,16 @@ struct TensorFlowServingReader {
             throw mismatch(scanner, from: start, at: start)
         }
         let reader = PictureReader(form: form)
-        let outcome = try picture.withUnsafeMutableBufferPointer { buffer throws(DecodeError) in
+        let outcome = try rows.picture.withUnsafeMutableBufferPointer { buffer throws(DecodeError) in
             try reader.read(&scanner, into: buffer)
         }
         switch outcome {
-        case .complete: try keepPicture(from: start)
+        case .complete: if rows.keep() != nil { throw .notFinite(row: rows.count, offset: start) }
         case .otherShape(let offset): throw mismatch(scanner, from: start, at: offset)
-        case .notFinite(let offset): throw .notFinite(row: rows, offset: offset)
+        case .notFinite(let offset), .notOfDatatype(let offset):
+            throw .notFinite(row: rows.count, offset: offset)
         case .notANumber(let offset): throw fault(scanner, at: offset, rowStart: start)
         }
-    }
-
-    /// Moves the picture into the batch, in canonical order and range.
-    private mutating func keepPicture(from offset: Int) throws(DecodeError) {
-        let range = format.range
-        let start = values.count
-        values.append(contentsOf: picture)
-        // The largest magnitude as bits: one comparison a row instead of a test a value.
-        var largest: UInt32 = 0
-        values.withUnsafeMutableBufferPointer { values in
-            let row = UnsafeMutableBufferPointer(rebasing: values[start...])
-            for index in row.indices {
-                let wire = order.isCanonical ? index : order.wireIndices[index]
-                let canonical = range.canonical(picture[wire])
-                largest = max(largest, canonical.magnitude.bitPattern)
-                row[index] = canonical
-            }
-        }
-        guard Float(bitPattern: largest).isFinite else { throw .notFinite(row: rows, offset: offset) }
-        rows += 1
     }
 
     // MARK: What to say about a picture that is none
@@ -190,9 +164,9 @@ struct TensorFlowServingReader {
         var scanner = scanner
         scanner.position = offset
         guard let found = scanner.kindOfValue else { return scanner.unexpected }
-        if found == .object, holdsBase64(scanner) { return .base64(row: rows, offset: offset) }
+        if found == .object, holdsBase64(scanner) { return .base64(row: rows.count, offset: offset) }
         do throws(DecodeError) { try scanner.skipValue() } catch { return error }
-        return .notANumber(row: rows, found: found.rawValue, offset: offset)
+        return .notANumber(row: rows.count, found: found.rawValue, offset: offset)
     }
 
     private func holdsBase64(_ scanner: Scanner) -> Bool {
@@ -210,7 +184,7 @@ struct TensorFlowServingReader {
             let found = try ShapeProbe.measure(&probe)
             let expected = forms.map { $0.map { "[\($0)]" }.joined() }
             return .shapeMismatch(
-                row: rows, found: found.description, expected: expected.joined(separator: " or "),
+                row: rows.count, found: found.description, expected: expected.joined(separator: " or "),
                 offset: offset)
         } catch {
             return error

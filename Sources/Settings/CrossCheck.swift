@@ -86,17 +86,17 @@ struct CrossCheck {
             "asks for credentials, and there is no identity section to know them by", "\(path).authenticate")
     }
 
-    /// A model that one route protects answers `:classify` and `:regress` as it does `:predict`, so a route that spells out
-    /// another verb's path would be a way round the score.
+    /// A model that one route protects answers `:classify` and `:regress` as it does `:predict`, and may answer `/infer` too, so a
+    /// route that spells out another verb's path would be a way round the score.
     private func checkVerbs(_ route: RouteSettings, at path: String) -> Bool {
         guard let asked = verb(of: route), session.trusts("\(path).path") else { return true }
         let twin = settings.routes.firstIndex {
             $0.protect != nil && $0.upstream == route.upstream
-                && verb(of: $0).map { $0.model == asked.model && $0.verb != asked.verb } ?? false
+                && verb(of: $0).map { $0.model == asked.model && $0 != asked } ?? false
         }
         guard let twin else { return true }
         error(
-            "asks :\(asked.verb) of the model that routes[\(twin)] protects, unscored; leave the route out"
+            "asks \(asked.call) of the model that routes[\(twin)] protects, unscored; leave the route out"
                 + " or give it protect", "\(path).path")
         return false
     }

@@ -4,6 +4,8 @@ package struct ProtectSettings: Sendable, Equatable {
     package enum WireProtocol: String, Sendable, CaseIterable {
         /// TensorFlow Serving's `:predict`, rows and columns.
         case tensorFlowServing = "tensorflow-serving"
+        /// The Open Inference Protocol's `/infer`: KServe's version 2, Triton.
+        case openInference = "open-inference"
     }
 
     /// Whether verdicts are carried out.
@@ -56,10 +58,14 @@ package struct ProtectSettings: Sendable, Equatable {
     init(reading section: Section) {
         model = section.required("model", .name, "The model that scores.")
         wireProtocol = section.value(
-            "protocol", .choice(), default: .tensorFlowServing, "The wire format of requests and answers.")
+            "protocol", .choice(), default: .tensorFlowServing,
+            "The wire format of requests and answers: TensorFlow Serving's `:predict`, which is KServe's version 1 too, or the Open Inference Protocol's `/infer` with its raw tensors (KServe's version 2, Triton, MLServer, OpenVINO Model Server)."
+        )
         input = section.requiredSection(
-            "input", "How a query's numbers become what the model was trained on; a wrong one ruins scores.",
-            InputSettings.init(reading:))
+            "input", "How a query's numbers become what the model was trained on; a wrong one ruins scores."
+        ) { [wireProtocol] in
+            InputSettings(reading: $0, of: wireProtocol)
+        }
         answer = section.requiredSection(
             "answer", "What the upstream's answer holds.", AnswerSettings.init(reading:))
         policy = section.required("policy", .name, "The policy that decides.")
@@ -97,16 +103,33 @@ package struct InputSettings: Sendable, Equatable {
         case channelsHeightWidth = "CHW"
     }
 
+    /// The types that the Open Inference Protocol gives numbers.
+    package enum Datatype: String, Sendable, CaseIterable {
+        case uint8 = "UINT8"
+        case uint16 = "UINT16"
+        case uint32 = "UINT32"
+        case uint64 = "UINT64"
+        case int8 = "INT8"
+        case int16 = "INT16"
+        case int32 = "INT32"
+        case int64 = "INT64"
+        case float16 = "FP16"
+        case float32 = "FP32"
+        case float64 = "FP64"
+    }
+
     /// The order of axes in a query.
     package var layout: Layout
     /// The numbers that black and white have in a query.
     package var range: ClosedRange<Double>
     /// The input's name where a query names its tensors.
     package var name: String?
+    /// The type that a query's tensor must have; nil for any type of numbers.
+    package var datatype: Datatype?
     /// The only signature of the model that a query may ask; nil for the protocol's default.
     package var signature: String?
 
-    init(reading section: Section) {
+    init(reading section: Section, of wireProtocol: ProtectSettings.WireProtocol) {
         layout = section.required("layout", .choice(), "The order of a picture's axes.")
         range = section.required(
             "range", .span(of: .number(in: -1e6...1e6)),
@@ -114,9 +137,22 @@ package struct InputSettings: Sendable, Equatable {
         name = section.optional(
             "name", .text(longest: 128), absent: "the only input",
             "The name of the picture's tensor, where queries name theirs.")
+        datatype = section.optional(
+            "datatype", .choice(), absent: "any number",
+            "The type that the picture's tensor must have, with `protocol: open-inference`.")
         signature = section.optional(
             "signature", .text(longest: 128), absent: "serving_default",
             "The only `signature_name` that queries may ask, or leave out where it is serving_default.")
+        // What belongs to the other protocol would be ignored.
+        switch wireProtocol {
+        case .tensorFlowServing where datatype != nil:
+            section.complain(
+                "goes with protocol: open-inference; TensorFlow Serving's numbers have no type",
+                about: "datatype")
+        case .openInference where signature != nil:
+            section.complain("goes with protocol: tensorflow-serving", about: "signature")
+        default: break
+        }
     }
 }
 

@@ -35,6 +35,14 @@ struct EvaluateLiveOptions: ParsableArguments {
     var range = "0,1"
     @Option(help: "What it answers: probabilities, log-probabilities, logits or labels.")
     var answer: FitAnswerKind = .probabilities
+    @Option(
+        name: .customLong("protocol"),
+        help: ArgumentHelp(
+            "How it is asked: tensorflow-serving, or open-inference as in http://host:8080/v2/models/m/infer.",
+            valueName: "protocol"))
+    var wireProtocol: WireProtocol = .tensorFlowServing
+    @Option(help: "Type of the numbers that open-inference sends, such as FP32 (default) or UINT8.")
+    var datatype: TensorDatatype?
     @Option(help: ArgumentHelp("Name of the input tensor, where it needs one.", valueName: "name"))
     var input: String?
     @Option(help: "Test pictures that honest users send.")
@@ -57,6 +65,9 @@ struct EvaluateLiveOptions: ParsableArguments {
                 FileManager.default.isReadableFile(atPath: path)
             else { throw ValidationError("--decisions \(path): there is no file that can be read") }
         }
+        if datatype != nil, wireProtocol != .openInference {
+            throw ValidationError("--datatype goes with --protocol open-inference")
+        }
         guard ends != nil else {
             throw ValidationError("--range takes two numbers, the lower first, such as 0,1")
         }
@@ -68,7 +79,9 @@ struct EvaluateLiveOptions: ParsableArguments {
             ("--api-key", apiKey != nil), ("--api-key-header", apiKeyHeader != "X-API-Key"),
             ("--token", token != nil), ("--pay", pay), ("--rate", rate != nil), ("--wait", wait != 0),
             ("--layout", layout != .hwc), ("--range", range != "0,1"), ("--answer", answer != .probabilities),
-            ("--input", input != nil), ("--honest", honest != 500), ("--decisions", !decisions.isEmpty),
+            ("--input", input != nil),
+            ("--protocol", wireProtocol != .tensorFlowServing), ("--datatype", datatype != nil),
+            ("--honest", honest != 500), ("--decisions", !decisions.isEmpty),
         ]
         return all.filter(\.1).map(\.0)
     }
@@ -83,7 +96,8 @@ struct EvaluateLiveOptions: ParsableArguments {
     /// How queries are written.
     func query(_ image: ImageShape) throws -> QueryFormat {
         let format = QueryFormat(
-            inputName: input, layout: layout.layout, range: ends ?? ValueRange(low: 0, high: 1), shape: image)
+            wireProtocol: wireProtocol, inputName: input, datatype: datatype, layout: layout.layout,
+            range: ends ?? ValueRange(low: 0, high: 1), shape: image)
         if let problem = format.problems.first { throw ValidationError(problem) }
         return format
     }
@@ -95,7 +109,8 @@ struct EvaluateLiveOptions: ParsableArguments {
         try HTTPOracle(
             url: url, query: query,
             answer: AnswerFormat(
-                kind: answer.kind, classes: answer == .labels ? classes : nil, sumTolerance: 0.01),
+                wireProtocol: wireProtocol, kind: answer.kind, classes: answer == .labels ? classes : nil,
+                sumTolerance: 0.01),
             classes: classes, manner: manner(threads: threads), stop: stop)
     }
 
@@ -113,6 +128,8 @@ struct EvaluateLiveOptions: ParsableArguments {
     /// is one.
     var fingerprint: String {
         "\(manner(threads: 1).identity), \(layout.rawValue) \(range) \(answer.rawValue) \(input ?? "")"
+            + (wireProtocol == .tensorFlowServing
+                ? "" : " \(wireProtocol.rawValue) \(datatype?.rawValue ?? "")")
     }
 
     /// What the logs and the files that they have set aside say of these queries, the latest of each, and what there is to say of

@@ -11,6 +11,11 @@ struct FitVictimOptions: ParsableArguments {
         help: ArgumentHelp(
             "The prediction endpoint to ask, e.g. http://host:8501/v1/models/m:predict.", valueName: "url"))
     var victim: String?
+    @Option(
+        help: ArgumentHelp(
+            "How the endpoint is asked: tensorflow-serving, or open-inference as in http://host:8000/v2/models/m/infer.",
+            valueName: "protocol"))
+    var victimProtocol: WireProtocol = .tensorFlowServing
     @Option(help: ArgumentHelp("Recorded answers to read instead.", valueName: "file"))
     var answers: String?
     @Option(help: ArgumentHelp("Where to record the answers as well.", valueName: "file"))
@@ -24,6 +29,8 @@ struct FitVictimOptions: ParsableArguments {
     var victimRange = "0,1"
     @Option(help: ArgumentHelp("Name of the input tensor, where the endpoint needs one.", valueName: "name"))
     var victimInput: String?
+    @Option(help: "Type of the numbers that open-inference sends, such as FP32 (default) or UINT8.")
+    var victimDatatype: TensorDatatype?
     @Option(help: ArgumentHelp("Name of the output tensor, where there are several.", valueName: "name"))
     var victimOutput: String?
     @Option(help: "What the endpoint answers: probabilities, log-probabilities, logits or labels.")
@@ -42,6 +49,9 @@ struct FitVictimOptions: ParsableArguments {
     func validate() throws {
         if (victim == nil) == (answers == nil) { throw ValidationError("give either --victim or --answers") }
         if answers != nil { try IdleOptions.refuse(asking, "without effect on recorded --answers") }
+        if victimDatatype != nil, victimProtocol != .openInference {
+            throw ValidationError("--victim-datatype goes with --victim-protocol open-inference")
+        }
         let bounds = [
             ("--victim-batch", victimBatch, 1...4096), ("--victim-concurrency", victimConcurrency, 1...256),
             ("--victim-attempts", victimAttempts, 1...100), ("--victim-timeout", victimTimeout, 1...3600),
@@ -71,7 +81,9 @@ struct FitVictimOptions: ParsableArguments {
     /// The options of asking, and whether they were given another value than their own.
     private var asking: [(name: String, isGiven: Bool)] {
         [
-            ("--record-answers", recordAnswers != nil), ("--victim-layout", victimLayout != .hwc),
+            ("--record-answers", recordAnswers != nil),
+            ("--victim-protocol", victimProtocol != .tensorFlowServing),
+            ("--victim-datatype", victimDatatype != nil), ("--victim-layout", victimLayout != .hwc),
             ("--victim-range", victimRange != "0,1"), ("--victim-input", victimInput != nil),
             ("--victim-output", victimOutput != nil), ("--victim-answer", victimAnswer != .probabilities),
             ("--victim-classes", victimClasses != nil), ("--victim-batch", victimBatch != 64),
@@ -104,10 +116,12 @@ struct FitVictimOptions: ParsableArguments {
         _ shape: ImageShape, say: @escaping @Sendable (String) -> Void
     ) throws -> VictimClient {
         let query = QueryFormat(
-            inputName: victimInput, layout: victimLayout.layout, range: try range(), shape: shape)
+            wireProtocol: victimProtocol, inputName: victimInput, datatype: victimDatatype,
+            layout: victimLayout.layout, range: try range(), shape: shape)
         if let problem = query.problems.first { throw ValidationError(problem) }
         let answer = AnswerFormat(
-            outputName: victimOutput, kind: victimAnswer.kind, classes: victimClasses, sumTolerance: 0.01)
+            wireProtocol: victimProtocol, outputName: victimOutput, kind: victimAnswer.kind,
+            classes: victimClasses, sumTolerance: 0.01)
         var manner = VictimClient.Manner()
         manner.batch = victimBatch
         manner.concurrency = victimConcurrency
@@ -122,6 +136,12 @@ struct FitVictimOptions: ParsableArguments {
         else { throw ValidationError("--victim-range takes two numbers, the lower first, such as 0,1") }
         return ValueRange(low: low, high: high)
     }
+}
+
+extension WireProtocol: ExpressibleByArgument {}
+
+extension TensorDatatype: ExpressibleByArgument {
+    package init?(argument: String) { self.init(rawValue: argument.uppercased()) }
 }
 
 /// The layouts that can be asked for.

@@ -11,14 +11,16 @@ import Service
 import Tensor
 import Transport
 
-/// `samegate victim`: serves a trained classifier as a TensorFlow-Serving-like endpoint, unprotected.
+/// `samegate victim`: serves a trained classifier over HTTP as model servers do, unprotected.
 struct VictimCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "victim",
-        abstract: "Serve a model of `samegate train-victim` as a TensorFlow-Serving-like endpoint.",
+        abstract: "Serve a model of `samegate train-victim` over HTTP as model servers do.",
         discussion: """
-            It answers POST /v1/models/NAME:predict (rows and columns form) with class probabilities, and \
-            GET /v1/models/NAME with the model's status. It is what a gateway is put in front of, and protects nothing.
+            It answers POST /v1/models/NAME:predict as TensorFlow Serving does (rows and columns form), and \
+            POST /v2/models/NAME/infer by the Open Inference Protocol (JSON and raw tensors), with class probabilities; GET \
+            /v1/models/NAME and /v2/models/NAME tell of the model, /v2/health/ready of the server. Pictures are HWC in 0…1. It is what \
+            a gateway is put in front of, and protects nothing.
             """)
 
     @Option(name: .long, help: "The model's directory.")
@@ -62,67 +64,5 @@ struct VictimCommand: ParsableCommand {
         let ended = DispatchSemaphore(value: 0)
         server.drain(deadline: .seconds(5)) { loops.shutdown { ended.signal() } }
         ended.wait()
-    }
-}
-
-/// Answers predict calls with a classifier's probabilities.
-final class VictimEndpoint: RequestHandler {
-    private let predictor: Predictor
-    private let decoder: QueryDecoder
-    private let path: String
-    private let name: String
-    private let queue = DispatchQueue(label: "samegate.victim", attributes: .concurrent)
-    private let slots: DispatchSemaphore
-
-    init(_ directory: ClassifierDirectory, name: String, threads: Int) {
-        predictor = Predictor(directory.classifier)
-        let image = directory.manifest.architecture.image
-        decoder = QueryDecoder(
-            QueryFormat(layout: .hwc, range: ValueRange(low: 0, high: 1), shape: image))
-        path = "/v1/models/\(name)"
-        self.name = name
-        slots = DispatchSemaphore(value: threads)
-    }
-
-    func handle(_ exchange: Exchange) {
-        switch (exchange.request.method, exchange.request.target.path) {
-        case (.get, path):
-            let status = """
-                {"model_version_status":[{"version":"1","state":"AVAILABLE","status":{"error_code":"OK",\
-                "error_message":""}}]}
-                """
-            exchange.respond(
-                Response(status: 200, contentType: "application/json", body: Array(status.utf8)))
-        case (.post, path + ":predict"):
-            exchange.collectBody(bytesMax: 16 << 20) { body in self.predict(body, exchange) }
-        default:
-            exchange.respond(ProblemDocument(status: 404, detail: "this endpoint serves \(path):predict"))
-        }
-    }
-
-    private func predict(_ body: [UInt8], _ exchange: Exchange) {
-        queue.async { @Sendable [self] in
-            slots.wait()
-            let response = answer(body)
-            slots.signal()
-            exchange.loop.execute { @Sendable in exchange.respond(response) }
-        }
-    }
-
-    private func answer(_ body: [UInt8]) -> Response {
-        let batch: QueryBatch
-        do throws(DecodeError) {
-            batch = try decoder.decode(body)
-        } catch {
-            // The description may quote the request, so it has to be encoded; a dictionary of text always can be.
-            let body = (try? JSONEncoder().encode(["error": error.description])) ?? Data()
-            return Response(status: 400, contentType: "application/json", body: Array(body))
-        }
-        let rows = Tensor(shape: [batch.rows, batch.shape.count], values: batch.values)
-        let probabilities = predictor.probabilities(rows)
-        return Response(
-            status: 200, contentType: "application/json",
-            body: AnswerEncoder.tensorFlowServing(
-                probabilities.values, classes: predictor.architecture.classes, form: batch.form))
     }
 }

@@ -16,7 +16,19 @@ struct RoutingTests {
         ])
     func spellings(path: String) throws {
         let parsed = try #require(PredictPath(path))
-        #expect(parsed.model == "m" && parsed.verb == "predict")
+        #expect(parsed.model == "m" && parsed.verb == "predict" && parsed.call == ":predict")
+    }
+
+    @Test(
+        "every spelling of an Open Inference path is read alike",
+        arguments: [
+            "/v2/models/m/infer", "/v2/models/m/versions/1/infer", "/V2/Models/m/Versions/x/INFER",
+            "/v2/models/m/infer/", "/v2/model\u{17F}/m/infer",
+        ])
+    func openInference(path: String) throws {
+        let parsed = try #require(PredictPath(path))
+        #expect(parsed.model == "m" && parsed.verb == "infer" && parsed.call == "/infer")
+        #expect(parsed != PredictPath("/v1/models/m:infer"))
     }
 
     @Test(
@@ -26,6 +38,9 @@ struct RoutingTests {
             "/v2/models/m:predict",
             "/v1/models/m/versions/1/x:predict", "/v1/models/m/other/1:predict", "v1/models/m:predict",
             "/v1/models/m/1:predict", "/v1/models//versions/1:predict", "/", "",
+            "/v2/models/m", "/v2/models/m/", "/v2/models/m/ready", "/v2/models/m/versions/1/READY",
+            "/v2/models/m/versions/1", "/v2/models/m/versions", "/v2/models/m/stats", "/v2/models/m/config",
+            "/v2/models//infer", "/v2/health/ready", "/v3/models/m/infer", "/v2", "v2/models/m/infer",
         ])
     func noPath(path: String) {
         #expect(PredictPath(path) == nil)

@@ -82,8 +82,8 @@ struct AnswerTests {
         let text =
             "{ \"x\": 1.50,\n \"predictions\" :[ [ 1e-1,0.90 ] ,[0.5 , 0.5],[0.25,7.5e-1]], \"z\":[0.90]}\n"
         let answer = try Self.read(text, rows: 3)
-        #expect(answer.rewritten(rows: [:]) == Array(text.utf8))
-        let changed = answer.rewritten(rows: [0: [0.2, 0.8], 2: [1, 0]])
+        #expect(answer.rewritten(rows: [:]).bytes == Array(text.utf8))
+        let changed = answer.rewritten(rows: [0: [0.2, 0.8], 2: [1, 0]]).bytes
         let expected = "{\"predictions\" :[ [ 0.2,0.8 ] ,[0.5 , 0.5],[1.0,0.0]]}\n"
         #expect(String(decoding: changed, as: UTF8.self) == expected)
         #expect(try AnswerReader(AnswerFormat()).read(changed, rows: 3).row(0) == [0.2, 0.8])
@@ -112,8 +112,8 @@ struct AnswerTests {
     func besides(text: String, expected: String) throws {
         let format = AnswerFormat(outputName: "p")
         let answer = try Self.read(text, rows: 2, format)
-        #expect(answer.rewritten(rows: [:]) == Array(text.utf8))
-        let changed = answer.rewritten(rows: [0: [0.2, 0.8]])
+        #expect(answer.rewritten(rows: [:]).bytes == Array(text.utf8))
+        let changed = answer.rewritten(rows: [0: [0.2, 0.8]]).bytes
         #expect(String(decoding: changed, as: UTF8.self) == expected)
         #expect(try AnswerReader(format).read(changed, rows: 2).row(1) == [0.5, 0.5])
     }
@@ -133,7 +133,7 @@ struct AnswerTests {
 
         let wanted: [Float] = [0.3, 0, 0.7]
         let rewritten = try AnswerReader(AnswerFormat(kind: kind)).read(
-            answer.rewritten(rows: [0: wanted]), rows: 1)
+            answer.rewritten(rows: [0: wanted]).bytes, rows: 1)
         for (found, expected) in zip(rewritten.row(0), wanted) { #expect(abs(found - expected) < 1e-6) }
         let normaliser = log(rewritten.values.reduce(0) { $0 + exp(Double($1)) })
         #expect(abs(normaliser - shift) < 1e-5, "the row keeps its logsumexp")
@@ -167,7 +167,7 @@ struct SparseAnswerTests {
         let answer = try read(text, rows: 2, .labels, name: name)
         #expect(answer.summary == .labels(wanted))
         #expect(answer.classes == 0 && answer.probabilities.isEmpty && answer.row(1).isEmpty)
-        #expect(answer.rewritten(rows: [:]) == Array(text.utf8))
+        #expect(answer.rewritten(rows: [:]).bytes == Array(text.utf8))
     }
 
     @Test("of the top classes the largest probability is kept, whatever their order and number")

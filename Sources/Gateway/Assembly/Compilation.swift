@@ -105,19 +105,26 @@ extension ProxyHeaderIntake {
     }
 }
 
+extension WireProtocol {
+    init(_ settings: ProtectSettings.WireProtocol) {
+        self =
+            switch settings {
+            case .tensorFlowServing: .tensorFlowServing
+            case .openInference: .openInference
+            }
+    }
+}
+
 extension QueryFormat {
     init(_ protect: ProtectSettings, image: ImageShape) {
-        let wireProtocol: WireProtocol =
-            switch protect.wireProtocol {
-            case .tensorFlowServing: .tensorFlowServing
-            }
         let layout: PixelLayout =
             switch protect.input.layout {
             case .heightWidthChannels: .hwc
             case .channelsHeightWidth: .chw
             }
         self.init(
-            wireProtocol: wireProtocol, inputName: protect.input.name,
+            wireProtocol: WireProtocol(protect.wireProtocol), inputName: protect.input.name,
+            datatype: protect.input.datatype.flatMap { TensorDatatype(rawValue: $0.rawValue) },
             signature: protect.input.signature ?? QueryFormat.defaultSignature, layout: layout,
             range: ValueRange(low: protect.input.range.lowerBound, high: protect.input.range.upperBound),
             shape: image)
@@ -134,7 +141,9 @@ extension AnswerFormat {
             case .topK: .topK
             case .labels: .labels
             }
-        self.init(outputName: protect.answer.name, kind: kind, classes: classes)
+        self.init(
+            wireProtocol: WireProtocol(protect.wireProtocol), outputName: protect.answer.name, kind: kind,
+            classes: classes)
     }
 }
 

@@ -72,8 +72,10 @@ extension ProtectedExchange {
             if let coding = contentCoding(response.head.fields) {
                 throw UnreadableAnswer(reason: "its content coding is \(coding)")
             }
-            do throws(AnswerError) {
-                return try protection.reader.read(response.body, rows: rows)
+            do {
+                let isOpen = protection.reader.format.wireProtocol == .openInference
+                let jsonBytes = isOpen ? try RawTensors.jsonBytes(response.head.fields) : nil
+                return try protection.reader.read(response.body, rows: rows, jsonBytes: jsonBytes)
             } catch {
                 throw UnreadableAnswer(describing: error)
             }
@@ -103,7 +105,10 @@ extension ProtectedExchange {
             changes[row] = services.perturber.apply(
                 plan, to: answer.row(row), row: joined.batch.digests[row])
         }
-        response.body = answer.rewritten(rows: changes)
+        let changed = answer.rewritten(rows: changes)
+        response.body = changed.bytes
+        // A number always fits a field.
+        if let count = changed.jsonBytes { try? response.fields.set(RawTensors.name, String(count)) }
         // What vouches for the bytes as they were is no longer true (RFC 9110 §8.8.3).
         response.fields.remove("etag")
         response.fields.removeDigests()

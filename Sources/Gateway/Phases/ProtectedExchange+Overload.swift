@@ -59,7 +59,7 @@ extension ProtectedExchange {
     func mayReserve(_ plain: [UInt8]?, isCrowding: Bool) -> Bool {
         if proofField != nil { return true }
         guard let plain, !isCrowding, protection.onOverload == .pass else { return false }
-        return BodyRows.most(in: plain, protection.decoder.format, upTo: 2) == 1
+        return BodyRows.most(in: plain, protection.decoder.format, upTo: 2, jsonBytes: jsonBytes) == 1
     }
 
     /// There is no worker to read a body that is too long for the loop: what is in it nobody can say, so that letting it by would

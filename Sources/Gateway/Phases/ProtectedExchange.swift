@@ -42,6 +42,8 @@ final class ProtectedExchange: @unchecked Sendable {
     /// What the request's body is coded with, in the order in which it was applied, and what is wrong with that list.
     var codings: [ContentCoding] = []
     var codingError: CodingError?
+    /// How much of the body is JSON, where raw tensors follow it.
+    var jsonBytes: Int?
     /// The body as it came, where it is to go on so.
     var codedBody: [UInt8]?
     /// What the client can decode.
@@ -111,8 +113,9 @@ final class ProtectedExchange: @unchecked Sendable {
 
     /// Reads the query in a body without content coding.
     func received(plain body: [UInt8]) {
+        guard readsExtent(of: body) else { return }
         guard body.count > Self.decodeInlineBytesMax else {
-            let (result, took) = timed { decode(body) }
+            let (result, took) = timed { decode(body, jsonBytes) }
             latencies.parse = took
             return decoded(result, body)
         }
@@ -122,7 +125,7 @@ final class ProtectedExchange: @unchecked Sendable {
         let isCrowding = admission == .crowded
         guard protection.mode == .enforce else {
             let format = protection.decoder.format
-            let rows = BodyRows.most(in: body, format, upTo: format.rowsMax)
+            let rows = BodyRows.most(in: body, format, upTo: format.rowsMax, jsonBytes: jsonBytes)
             return passUnread(body, rows: rows, isCrowding: isCrowding)
         }
         guard mayReserve(body, isCrowding: isCrowding),
@@ -132,8 +135,8 @@ final class ProtectedExchange: @unchecked Sendable {
 
     private func submitDecoding(of body: [UInt8], mayBeReserved: Bool = false) -> ScoringPool.Admission {
         let operations = Double(body.count) * Self.operationsPerDecodedByte
-        return submit(operations: operations, mayBeReserved: mayBeReserved) { [self] in
-            timed { decode(body) }
+        return submit(operations: operations, mayBeReserved: mayBeReserved) { [self, jsonBytes] in
+            timed { decode(body, jsonBytes) }
         } then: { [self] (result, took) in
             latencies.parse = took
             decoded(result, body)
@@ -147,8 +150,20 @@ final class ProtectedExchange: @unchecked Sendable {
         return (value, services.clock.now().duration(since: begun))
     }
 
-    private func decode(_ body: [UInt8]) -> Result<QueryBatch, DecodeError> {
-        Result { () throws(DecodeError) in try protection.decoder.decode(body) }
+    private func decode(_ body: [UInt8], _ jsonBytes: Int?) -> Result<QueryBatch, DecodeError> {
+        Result { () throws(DecodeError) in try protection.decoder.decode(body, jsonBytes: jsonBytes) }
+    }
+
+    /// Finds out how much of a body is JSON. Returns false when that has settled the request.
+    private func readsExtent(of body: [UInt8]) -> Bool {
+        guard protection.decoder.format.wireProtocol == .openInference else { return true }
+        do throws(RawTensorsError) {
+            jsonBytes = try RawTensors.jsonBytes(exchange.request.fields)
+            return true
+        } catch {
+            undecodable(error.description, body)
+            return false
+        }
     }
 
     private func decoded(_ result: Result<QueryBatch, DecodeError>, _ body: [UInt8]) {
@@ -205,7 +220,7 @@ final class ProtectedExchange: @unchecked Sendable {
         try? exchange.request.fields.set("Accept-Encoding", upstreamAcceptEncoding)
         exchange.request.fields.remove("range")
         exchange.request.fields.remove(named: ProofField.name)
-        if batch != nil { declareJSON() }
+        if batch != nil { declareType() }
         let answerBytesMax = exchange.limits.answerBytesMax
         exchange.forward(body: codedBody ?? body, to: route.upstream, answerBytesMax: answerBytesMax) {
             switch $0 {
@@ -216,14 +231,21 @@ final class ProtectedExchange: @unchecked Sendable {
     }
 
     private static let jsonTypes: Set = ["application/json", "application/json;charset=utf-8"]
+    private static let rawTypes: Set = ["application/octet-stream"]
 
-    /// A body that was read as JSON, which is in UTF-8 (RFC 8259 §8.1), goes on as nothing else: by another type or charset an
-    /// upstream might read another query in the same bytes.
-    private func declareJSON() {
+    /// A body that was read as JSON, which is in UTF-8 (RFC 8259 §8.1), goes on as nothing else, nor does one with raw tensors: by
+    /// another type or charset an upstream might read another query in the same bytes.
+    private func declareType() {
+        let own = jsonBytes == nil ? Self.jsonTypes : Self.rawTypes
         let types = exchange.request.fields.values("content-type")
-        let isJSON = types.count == 1 && Self.jsonTypes.contains(types[0].lowercased().filter { $0 != " " })
-        // The value is fixed.
-        if !isJSON { try? exchange.request.fields.set("Content-Type", "application/json") }
+        let isOwn = types.count == 1 && own.contains(types[0].lowercased().filter { $0 != " " })
+        // The values are fixed, or numbers.
+        if !isOwn {
+            let type = jsonBytes == nil ? "application/json" : "application/octet-stream"
+            try? exchange.request.fields.set("Content-Type", type)
+        }
+        // A client's Connection field may have named it away.
+        if let jsonBytes { try? exchange.request.fields.set(RawTensors.name, String(jsonBytes)) }
     }
 
     /// Lets the query and its answer by without a score; the choice was recorded by the caller.

@@ -57,8 +57,7 @@ final class Route: Sendable {
         authenticate = settings.authenticate
         clients = settings.clients
         streamOptions = StreamOptions(settings)
-        let isServing = protection.map { $0.decoder.format.wireProtocol == .tensorFlowServing } ?? true
-        if isServing, protection != nil || authenticate == .required, case .exact(let path) = pattern {
+        if protection != nil || authenticate == .required, case .exact(let path) = pattern {
             predictPath = PredictPath(basePath + path)
         } else {
             predictPath = nil

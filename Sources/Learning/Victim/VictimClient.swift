@@ -72,6 +72,8 @@ package struct VictimClient: Sendable {
         conventions =
             "\(query.layout) pixels from \(query.range.low) to \(query.range.high) as \(query.inputName ?? "instances"), "
             + "\(answer.kind) of \(answer.classes ?? 0) classes from \(answer.outputName ?? "predictions")"
+            + (query.wireProtocol == .tensorFlowServing
+                ? "" : ", \(query.wireProtocol.rawValue) \(query.datatype?.rawValue ?? "")")
         self.manner = manner
         encoder = QueryEncoder(query)
         reader = AnswerReader(answer)

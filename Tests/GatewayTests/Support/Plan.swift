@@ -5,6 +5,7 @@ import Foundation
 /// A configuration for one test: what it leaves alone is what an ordinary gateway would have.
 struct Plan: Sendable {
     var model = TinyModel.gray
+    var wireProtocol = "tensorflow-serving"
     var layout = "HWC"
     /// The bands of the policy, as YAML.
     var bands = "[{above: p95, verdict: reject}]"
@@ -55,7 +56,7 @@ struct Plan: Sendable {
 
     var protect: String {
         """
-        {model: m, protocol: tensorflow-serving, input: {layout: \(layout), range: [-1, 1]}, \
+        {model: m, protocol: \(wireProtocol), input: {layout: \(layout), range: [-1, 1]}, \
         answer: {kind: \(answerKind)}, policy: default, mode: \(mode), on_undecodable: \(onUndecodable), \
         on_unreadable_answer: \(onUnreadableAnswer), on_overload: \(onOverload)\(protectKeys)}
         """
