@@ -34,9 +34,19 @@ final class GatewayHandler: RequestHandler {
 
     func finished(_ outcome: ExchangeOutcome, of request: RequestHead) {
         services.metrics.record(outcome)
+        if !outcome.isPlain { tellFailure(outcome) }
         guard services.journal.keepsAccesses else { return }
-        let isRouted = routes.routes.indices.contains(outcome.mark)
-        services.journal.record(outcome, of: request, route: isRouted ? routes.routes[outcome.mark] : nil)
+        services.journal.record(outcome, of: request, route: route(of: outcome))
+    }
+
+    /// The one place that every failed request comes by, streamed or scored.
+    private func tellFailure(_ outcome: ExchangeOutcome) {
+        guard let error = outcome.upstreamError, let route = route(of: outcome) else { return }
+        services.upstreamFailures.note(error, route: route.name, requestID: outcome.requestID)
+    }
+
+    private func route(of outcome: ExchangeOutcome) -> Route? {
+        routes.routes.indices.contains(outcome.mark) ? routes.routes[outcome.mark] : nil
     }
 
     func acceptPaused() { services.journal.acceptPaused() }

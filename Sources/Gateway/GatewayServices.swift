@@ -34,6 +34,7 @@ final class GatewayServices: Sendable {
     let unix: UnixClock
     let log: Logger
     let unreadableAnswers: UnreadableAnswerLog
+    let upstreamFailures: UpstreamFailureLog
     /// What ends when the last generation that uses it does.
     private let leases: [any Sendable]
     private let reloads: ReloadCounters
@@ -70,6 +71,7 @@ final class GatewayServices: Sendable {
         self.unix = unix
         self.log = log
         unreadableAnswers = UnreadableAnswerLog(log, clock: clock)
+        upstreamFailures = UpstreamFailureLog(log, clock: clock)
         self.leases = leases
         self.reloads = reloads
         reloads.generations.wrappingAdd(1, ordering: .relaxed)

@@ -269,7 +269,6 @@ final class ProtectedExchange: @unchecked Sendable {
         abandon()
         settleEstimate()
         recordUnscored("the upstream failed: \(error.code)", as: .unanswered)
-        services.log.warning("\(error)", metadata: ["request_id": "\(exchange.requestID)"])
         respond(ProblemDocument(status: error.status), retryAfterSeconds: error.status == 503 ? 1 : nil)
     }
 
