@@ -81,6 +81,9 @@ package final class Reloader: Sendable {
             let changes = try gateway.reload(loaded.settings, configuration: loaded.effectiveText)
             level?.level = loaded.settings.logs.level.logLevel
             for warning in loaded.warnings { log.warning("\(warning)") }
+            for warning in gateway.generation.assembly.warnings {
+                log.warning("\(loaded.warning(warning.message, at: warning.path))")
+            }
             for change in changes { log.info("reload: \(change)") }
             log.info("configuration reloaded", metadata: ["changes": "\(changes.count)"])
             return .done(changes)

@@ -4,6 +4,8 @@ import COpenSSL
 struct Authority {
     /// The file as it was read: what is trusted is known by it.
     let bytes: [UInt8]
+    /// What is doubtful about the time of one of them; the first is enough, since a file may hold hundreds.
+    let doubt: SecureError?
     private let file: String
 
     /// Reads the file. **Throws** when there is no certificate in it that can be used.
@@ -13,7 +15,7 @@ struct Authority {
         // A system has a hundred and more; the length of the file bounds them.
         let found = try CertificateFile.certificates(file, countMax: .max)
         defer { found.forEach { X509_free($0) } }
-        for certificate in found { try CertificateFile.checkTime(of: certificate, file) }
+        doubt = found.lazy.compactMap { CertificateTerm(of: $0, file).doubt }.first
     }
 
     /// Makes `context` trust these authorities and, as a server, name them to clients.

@@ -2,7 +2,7 @@ import COpenSSL
 import Foundation
 import Transport
 
-/// A certificate with its chain and key, read from files and checked against each other and the time.
+/// A certificate with its chain and key, read from files and checked against each other.
 ///
 /// `@unchecked Sendable` because: nothing of it changes after `init`, and OpenSSL counts references atomically.
 final class CertificateFile: @unchecked Sendable {
@@ -14,6 +14,11 @@ final class CertificateFile: @unchecked Sendable {
     let key: OpaquePointer
     /// The host names it is valid for.
     let names: [String]
+    /// The time of the server's own certificate.
+    let term: CertificateTerm
+    /// Where the settings name the certificate.
+    private let path: String
+    private let file: String
 
     /// Longest file read. **Units**: bytes.
     static let bytesMax = 1 << 20
@@ -32,9 +37,6 @@ final class CertificateFile: @unchecked Sendable {
             problems.append(SecureProblem(path: path + ".key", error: error))
         }
         if let first = found.first {
-            do throws(SecureError) { try Self.checkTime(of: first, certificate) } catch {
-                problems.append(SecureProblem(path: path + ".certificate", error: error))
-            }
             if let foundKey, X509_check_private_key(first, foundKey) != 1 {
                 problems.append(
                     SecureProblem(
@@ -51,6 +53,9 @@ final class CertificateFile: @unchecked Sendable {
         chain = Array(found.dropFirst())
         key = foundKey
         names = CertificateNames(first).dns
+        term = CertificateTerm(of: first, certificate)
+        self.path = path.isEmpty ? "certificate" : path + ".certificate"
+        file = certificate
     }
 
     deinit {
@@ -61,6 +66,12 @@ final class CertificateFile: @unchecked Sendable {
 
     /// The kind of key: a context holds one certificate of each kind.
     var kind: Int32 { EVP_PKEY_get_base_id(key) }
+
+    /// Adds what is to be known of its time.
+    func tell(_ terms: inout CertificateTerms) {
+        terms.warnings += term.doubt.map { [SecureProblem(path: path, error: $0)] } ?? []
+        terms.ends.append(CertificateEnd(name: names.first ?? file, notAfter: term.notAfter))
+    }
 
     /// Makes `context` show this certificate.
     func install(in context: OpaquePointer) -> Bool {
@@ -129,21 +140,5 @@ final class CertificateFile: @unchecked Sendable {
             }
             return body(bio)
         }
-    }
-
-    /// Throws unless the present lies within the certificate's time.
-    static func checkTime(of certificate: OpaquePointer, _ file: String) throws(SecureError) {
-        if let end = X509_get0_notAfter(certificate), X509_cmp_current_time(end) <= 0 {
-            throw .expired(file: file, since: text(of: end))
-        }
-        if let start = X509_get0_notBefore(certificate), X509_cmp_current_time(start) > 0 {
-            throw .notYetValid(file: file, from: text(of: start))
-        }
-    }
-
-    private static func text(of time: UnsafePointer<ASN1_TIME>) -> String {
-        guard let bio = BIO_new(BIO_s_mem()) else { return "" }
-        defer { BIO_free(bio) }
-        return ASN1_TIME_print(bio, time) == 1 ? PeerCertificate.contents(of: bio) : ""
     }
 }

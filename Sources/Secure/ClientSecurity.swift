@@ -37,10 +37,13 @@ package final class ClientSecurity: SessionMaker {
     /// **Throws** every problem at once.
     package func reload(
         _ settings: ClientSecuritySettings
-    ) throws(SecureProblems) -> @Sendable () -> Void {
+    ) throws(SecureProblems) -> SecurityChange {
         let fresh = try ClientContext(settings)
-        return { @Sendable [self] in context.withLock { $0 = fresh } }
+        return SecurityChange(fresh.terms) { @Sendable [self] in context.withLock { $0 = fresh } }
     }
+
+    /// What is to be known of the certificates in effect.
+    package var terms: CertificateTerms { context.withLock { $0 }.terms }
 
     /// The time for making a connection bounds its handshake too.
     package var handshakeTimeout: Duration { .seconds(10) }
@@ -57,6 +60,8 @@ package final class ClientSecurity: SessionMaker {
 final class ClientContext: @unchecked Sendable {
     private let settings: ClientSecuritySettings
     private let context: SSLContext
+    /// What is to be known of the certificates; only written in `init`.
+    private(set) var terms = CertificateTerms()
     /// The newest ticket, which is used once (RFC 8446 §C.4).
     private let session = Mutex<Ticket?>(nil)
 
@@ -93,8 +98,12 @@ final class ClientContext: @unchecked Sendable {
             return
         }
         do throws(SecureError) {
-            guard try Authority(file).install(in: context.pointer) else {
+            let authority = try Authority(file)
+            guard authority.install(in: context.pointer) else {
                 throw .certificateRefused(file: file, reason: ErrorQueue.reason())
+            }
+            if let doubt = authority.doubt {
+                terms.warnings.append(SecureProblem(path: "ca_file", error: doubt))
             }
         } catch {
             problems.append(SecureProblem(path: "ca_file", error: error))
@@ -111,6 +120,7 @@ final class ClientContext: @unchecked Sendable {
                         error: .certificateRefused(file: pair.certificateFile, reason: ErrorQueue.reason()))
                 ])
             }
+            file.tell(&terms)
         } catch {
             problems += error.all.map {
                 SecureProblem(

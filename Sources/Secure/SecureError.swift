@@ -16,6 +16,8 @@ package enum SecureError: Error, Equatable, Sendable {
     case expired(file: String, since: String)
     /// The certificate's time begins at this moment.
     case notYetValid(file: String, from: String)
+    /// The certificate's time is over soon, at this moment.
+    case endsSoon(file: String, at: String)
     /// The library refuses the certificate, for this reason.
     case certificateRefused(file: String, reason: String)
     /// The library knows no cipher of this list.
@@ -44,6 +46,7 @@ extension SecureError: CustomStringConvertible {
         case .expired(let file, let since):
             "the certificate in \(file) has expired: it was valid until \(since)"
         case .notYetValid(let file, let from): "the certificate in \(file) is valid only from \(from) on"
+        case .endsSoon(let file, let at): "the certificate in \(file) ends soon: it is valid until \(at)"
         case .certificateRefused(let file, let reason): "the certificate in \(file) is refused: \(reason)"
         case .ciphersUnknown(let list): "'\(list)' names no cipher that is known here"
         case .groupsUnknown(let list): "'\(list)' names a group that is not known here"

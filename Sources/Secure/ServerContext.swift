@@ -7,6 +7,8 @@ import Transport
 /// `@unchecked Sendable` because: nothing changes after `init`; OpenSSL's callbacks only read.
 final class ServerContext: @unchecked Sendable {
     let settings: ServerSecuritySettings
+    /// What is to be known of its certificates.
+    let terms: CertificateTerms
     /// The context that a session starts with; it becomes another by the name that the client asks for.
     let fallback: SSLContext
     private let index: NameIndex<SSLContext>
@@ -28,6 +30,12 @@ final class ServerContext: @unchecked Sendable {
             problems.append(error)
         }
         guard problems.isEmpty else { throw SecureProblems(all: problems) }
+        var terms = CertificateTerms()
+        for file in files { file.tell(&terms) }
+        if let doubt = authority?.doubt {
+            terms.warnings.append(SecureProblem(path: "client_ca", error: doubt))
+        }
+        self.terms = terms
         do throws(SecureProblem) {
             let groups = Self.grouped(files)
             var contexts: [SSLContext] = []

@@ -66,15 +66,18 @@ package final class ServerSecurity: SessionMaker {
     /// **Throws** every problem at once.
     package func reload(
         _ settings: ServerSecuritySettings
-    ) throws(SecureProblems) -> @Sendable () -> Void {
+    ) throws(SecureProblems) -> SecurityChange {
         let fresh = try ServerContext(settings, keys: keys)
-        return { @Sendable [self] in
+        return SecurityChange(fresh.terms) { @Sendable [self] in
             keys.change(lifetime: settings.sessionLifetime)
             context.withLock { $0 = fresh }
         }
     }
 
     private var present: ServerContext { context.withLock { $0 } }
+
+    /// What is to be known of the certificates in effect.
+    package var terms: CertificateTerms { present.terms }
 
     /// How long a handshake may take.
     package var handshakeTimeout: Duration { present.settings.handshakeTimeout }

@@ -86,6 +86,11 @@ extension LoadedSettings {
     package func problem(_ message: String, at path: String) -> SettingsProblem {
         places.problem(.error, message, path: path)
     }
+
+    /// A doubt that came up after reading, such as a certificate that ends soon, at the same place.
+    package func warning(_ message: String, at path: String) -> SettingsProblem {
+        places.problem(.warning, message, path: path)
+    }
 }
 
 private func bytesMissing(_ path: String) -> String {

@@ -60,7 +60,9 @@ struct Check: ParsableCommand {
         let file = ConfigurationFile(config)
         let loaded = try file.load()
         let assembly = try file.compile(loaded)
-        for warning in loaded.warnings { print(warning) }
+        let warnings =
+            loaded.warnings + assembly.warnings.map { loaded.warning($0.message, at: $0.path) }
+        for warning in warnings { print(warning) }
         if effective {
             for value in loaded.effective {
                 print("\(value.path): \(value.value)\(value.given ? "" : "  # default")")
@@ -72,7 +74,7 @@ struct Check: ParsableCommand {
                     + " calibrated on \(model.calibrationSamples) benign queries")
         }
         if let identity = assembly.identity { print(identity.text) }
-        let count = loaded.warnings.count
+        let count = warnings.count
         print("\(config): no mistakes, \(count) warning\(count == 1 ? "" : "s")")
         if probe { try tryPlaces(of: assembly) }
     }

@@ -52,6 +52,9 @@ struct ConfigurationFile {
         afterBinding: () throws -> Void = {}
     ) throws -> Gateway {
         let assembly = try compile(loaded)
+        for warning in assembly.warnings {
+            log.warning("\(loaded.warning(warning.message, at: warning.path))")
+        }
         for model in assembly.models {
             log.info(
                 "model loaded",

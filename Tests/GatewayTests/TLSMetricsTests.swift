@@ -39,6 +39,28 @@ struct TLSMetricsTests {
         #expect(try handshakes() == 2)
     }
 
+    @Test("when a listener's certificate ends is told, and follows the file that a reload reads")
+    func ends() throws {
+        let fixture = try GatewayFixture.make(Plan(listen: Plan.tls()))
+        let name = "\(fixture.settings.listeners[0].address)"
+        func end() throws -> Double? {
+            try Exposed(fixture.admin().send(.get, "/metrics"))[
+                #"samegate_tls_certificate_not_after_seconds{listener="\#(name)",name="localhost"}"#]
+        }
+        let first = try #require(try end())
+        #expect(first > Date().timeIntervalSince1970)
+        #expect(fixture.gateway.generation.assembly.warnings.isEmpty)
+        var settings = fixture.settings
+        let ending = Certificates.shared
+        settings.listeners[0].tls?.certificates[0].certificate = ending.path("ending.pem")
+        settings.listeners[0].tls?.certificates[0].key = ending.path("ending.key")
+        _ = try fixture.gateway.reload(settings)
+        #expect(try #require(try end()) < first)
+        let warning = try #require(fixture.gateway.generation.assembly.warnings.first)
+        #expect(warning.path == "listen[0].tls.certificates[0].certificate")
+        #expect(warning.message.contains("ends soon"))
+    }
+
     @Test("handshakes with an upstream are told, and go on when its certificate is another's")
     func upstream() throws {
         let pki = Certificates.shared

@@ -42,6 +42,8 @@ final class PKI: Sendable {
         issue client '/O=Users, and more/CN=alice' good-ca email:alice@users.example $ec
         issue stranger /CN=mallory other-ca email:mallory@users.example $ec
         openssl pkey -in plain.key -aes256 -passout pass:secret -out encrypted.key
+        openssl req -x509 -newkey $ec -nodes -keyout ending.key -out ending.pem -days 3 -subj /CN=ending \
+            -addext subjectAltName=DNS:ending.example
         # An expired one takes the `ca` command: the others accept no time in the past.
         mkdir -p ca; : > ca/index; echo 01 > ca/serial
         printf '%s\\n' '[ca]' 'default_ca=d' '[d]' 'database=ca/index' 'serial=ca/serial' 'new_certs_dir=ca' \

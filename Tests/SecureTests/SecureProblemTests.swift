@@ -36,11 +36,27 @@ struct SecureProblemTests {
         #expect(problems(files("both-ec.pem", "both-rsa.key")).map(\.path) == ["certificates[0].key"])
     }
 
-    @Test("an expired certificate, with the moment")
+    @Test("an expired certificate, and one that ends soon, are told with the moment and used")
     func expired() throws {
-        let found = problems(files("expired.pem", "expired.key"))
-        #expect(found.map(\.path) == ["certificates[0].certificate"])
-        #expect(try #require(found.first).error.description.contains("Jan  1 00:00:00 2021 GMT"))
+        var settings = files("plain.pem", "plain.key")
+        settings.certificates += files("expired.pem", "expired.key").certificates
+        settings.certificates += files("ending.pem", "ending.key").certificates
+        let terms = try ServerSecurity(settings).terms
+        #expect(
+            terms.warnings.map(\.path) == ["certificates[1].certificate", "certificates[2].certificate"])
+        #expect(try #require(terms.warnings.first).error.description.contains("Jan  1 00:00:00 2021 GMT"))
+        #expect(try #require(terms.warnings.last).error.description.contains("ends soon"))
+        #expect(terms.ends.map(\.name) == ["localhost", "localhost", "ending.example"])
+        #expect(terms.ends[1].notAfter == 1_609_459_200)
+    }
+
+    @Test("an authority whose time is over is told and does not stand in the way")
+    func expiredAuthority() throws {
+        var settings = files("plain.pem", "plain.key")
+        settings.clientCertificates = .optional
+        settings.clientAuthorityFile = PKI.shared.path("expired.pem")
+        let terms = try ServerSecurity(settings).terms
+        #expect(terms.warnings.map(\.path) == ["client_ca"])
     }
 
     @Test("files that are missing, of no use, or locked; all at once, each with its place")

@@ -106,10 +106,19 @@ struct SessionTests {
         #expect(server.counters.handshakes.load(ordering: .relaxed) == 2)
     }
 
+    @Test("a reload with an expired certificate tells of it and is put into effect")
+    func expiredReload() throws {
+        let server = try TestServer(serving("plain"))
+        let change = try #require(try server.security?.reload(serving("expired")))
+        #expect(change.terms.warnings.map(\.path) == ["certificates[0].certificate"])
+        change()
+        #expect(server.client().output.contains("subject=CN = expired\n"))
+    }
+
     @Test("a reload that fails changes nothing")
     func badReload() throws {
         let server = try TestServer(serving("plain"))
-        #expect(throws: SecureProblems.self) { try server.security?.reload(serving("expired"))() }
+        #expect(throws: SecureProblems.self) { try server.security?.reload(serving("absent"))() }
         #expect(server.client().output.contains("subject=CN = plain\n"))
     }
 }

@@ -2,10 +2,22 @@ import Metrics
 import Secure
 
 extension GatewayMetrics {
+    /// Longer names of certificates are cut: DNS has none (RFC 1035 §2.3.4). **Units** characters.
+    private static let nameCharactersMax = 255
+
     /// Adds what handshakes have come to, for each listener and each upstream that has TLS; nothing where none has.
     func expose(_ security: GatewaySecurity) throws(MetricError) {
         try expose(security.listenerTallies, "listener", of: "with clients")
         try expose(security.upstreamTallies, "upstream", of: "with upstreams")
+        let ends = security.listenerEnds
+        guard !ends.isEmpty else { return }
+        try registry.gauge(
+            "samegate_tls_certificate_not_after_seconds",
+            help: "When a listener's certificate ends, in seconds since 1970.",
+            rows: MetricRows(
+                ["listener", "name"],
+                ends.map { [$0.listener, String($0.end.name.prefix(Self.nameCharactersMax))] })
+        ) { Double(ends[$0].end.notAfter) }
     }
 
     private func expose(

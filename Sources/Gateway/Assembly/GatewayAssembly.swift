@@ -57,6 +57,8 @@ package struct GatewayAssembly: Sendable {
     package let models: [ModelSummary]
     /// What is known of clients' keys; nil without an identity section.
     package let identity: IdentitySummary?
+    /// What is doubtful and does not stand in the way, such as a certificate that ends soon.
+    package var warnings: [AssemblyProblem] { security.warnings }
 
     /// What `check` and the start-up log say about a loaded bundle.
     package struct ModelSummary: Sendable {

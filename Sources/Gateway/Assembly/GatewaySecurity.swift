@@ -7,12 +7,11 @@ package final class GatewaySecurity: Sendable {
         let address: Settings.SocketAddress
         let settings: ServerSecuritySettings
         let security: ServerSecurity
-        let path: String
+        let ends: [CertificateEnd]
     }
     private struct Client: Sendable {
         let settings: ClientSecuritySettings
         let security: ClientSecurity
-        let path: String
     }
 
     /// By the listener's place in the settings.
@@ -24,7 +23,9 @@ package final class GatewaySecurity: Sendable {
     private let listenerCounters: [String: TLSCounters]
     private let upstreamCounters: [String: TLSCounters]
     /// What puts files that were read again into effect where an earlier generation's TLS goes on.
-    private let changes: [@Sendable () -> Void]
+    private let changes: [SecurityChange]
+    /// What is doubtful about the times of certificates.
+    let warnings: [AssemblyProblem]
 
     /// Reads and checks every file; what is wrong goes to `problems`. The TLS that `earlier` has at the same address or
     /// upstream goes on with its sessions and tickets; what has changed in it waits for `commit`.
@@ -36,19 +37,23 @@ package final class GatewaySecurity: Sendable {
             settings.listeners.map { "\($0.address)" }, earlier?.listenerCounters)
         upstreamCounters = Self.counters(settings.upstreams.map(\.name), earlier?.upstreamCounters)
         var servers: [Int: Server] = [:]
-        var changes: [@Sendable () -> Void] = []
+        var changes: [SecurityChange] = []
+        var warnings: [AssemblyProblem] = []
         for (index, listener) in settings.listeners.enumerated() {
             guard let tls = listener.tls.map(ServerSecuritySettings.init) else { continue }
             let path = "listen[\(index)].tls"
             do throws(SecureProblems) {
                 let kept = earlier?.servers.values.first { $0.address == listener.address }?.security
-                if let kept { changes.append(try kept.reload(tls)) }
+                let change = try kept.map { kept throws(SecureProblems) in try kept.reload(tls) }
+                if let change { changes.append(change) }
                 let counters = listenerCounters["\(listener.address)"] ?? TLSCounters()
                 let security = if let kept { kept } else { try ServerSecurity(tls, counters: counters) }
+                let terms = change?.terms ?? security.terms
+                warnings += terms.warnings.at(path)
                 servers[index] = Server(
-                    address: listener.address, settings: tls, security: security, path: path)
+                    address: listener.address, settings: tls, security: security, ends: terms.ends)
             } catch {
-                problems += error.at(path)
+                problems += error.all.at(path)
             }
         }
         var clients: [String: [Client]] = [:]
@@ -56,33 +61,41 @@ package final class GatewaySecurity: Sendable {
             let path = "upstreams.\(upstream.name).tls"
             do throws(SecureProblems) {
                 clients[upstream.name] = try Self.clients(
-                    of: upstream, path, earlier, upstreamCounters[upstream.name] ?? TLSCounters(), &changes)
+                    of: upstream, path, earlier, upstreamCounters[upstream.name] ?? TLSCounters(), &changes,
+                    &warnings)
             } catch {
-                problems += error.at(path)
+                problems += error.all.at(path)
             }
         }
         self.servers = servers
         self.clients = clients
         self.changes = changes
+        self.warnings = warnings
     }
 
     /// Each server has a name of its own to be verified by, unless the settings give one for all.
     private static func clients(
         of upstream: Settings.UpstreamSettings, _ path: String, _ earlier: GatewaySecurity?,
-        _ counters: TLSCounters, _ changes: inout [@Sendable () -> Void]
+        _ counters: TLSCounters, _ changes: inout [SecurityChange], _ warnings: inout [AssemblyProblem]
     ) throws(SecureProblems) -> [Client] {
         let before = earlier?.clients[upstream.name] ?? []
         var clients: [Client] = []
+        // Its servers have the same files.
+        var told: [AssemblyProblem] = []
         for server in upstream.servers {
             let tls = ClientSecuritySettings(upstream, host: server.url.host)
             if let kept = before.first(where: { $0.settings == tls })?.security {
-                changes.append(try kept.reload(tls))
-                clients.append(Client(settings: tls, security: kept, path: path))
+                let change = try kept.reload(tls)
+                changes.append(change)
+                told.append(contentsOf: change.terms.warnings.at(path))
+                clients.append(Client(settings: tls, security: kept))
             } else {
-                clients.append(
-                    Client(settings: tls, security: try ClientSecurity(tls, counters: counters), path: path))
+                let security = try ClientSecurity(tls, counters: counters)
+                told.append(contentsOf: security.terms.warnings.at(path))
+                clients.append(Client(settings: tls, security: security))
             }
         }
+        for warning in told where !warnings.contains(warning) { warnings.append(warning) }
         return clients
     }
 
@@ -95,6 +108,14 @@ package final class GatewaySecurity: Sendable {
     /// The listeners with TLS in the order of the settings, and what their handshakes have come to.
     var listenerTallies: [(name: String, counters: TLSCounters)] {
         servers.sorted { $0.key < $1.key }.map { ("\($0.value.address)", $0.value.security.counters) }
+    }
+
+    /// When the certificates of listeners end: of several with one name at a listener the first.
+    var listenerEnds: [(listener: String, end: CertificateEnd)] {
+        servers.sorted { $0.key < $1.key }.flatMap { _, server in
+            Dictionary(server.ends.map { ($0.name, $0) }) { $0.notAfter <= $1.notAfter ? $0 : $1 }.values
+                .sorted { $0.name < $1.name }.map { ("\(server.address)", $0) }
+        }
     }
 
     /// The upstreams with TLS by name, and what the handshakes towards all of their servers have come to.
@@ -114,9 +135,9 @@ package final class GatewaySecurity: Sendable {
     }
 }
 
-extension SecureProblems {
+extension [SecureProblem] {
     fileprivate func at(_ path: String) -> [AssemblyProblem] {
-        all.map {
+        map {
             AssemblyProblem(path: $0.path.isEmpty ? path : "\(path).\($0.path)", message: "\($0.error)")
         }
     }

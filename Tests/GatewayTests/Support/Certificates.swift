@@ -20,6 +20,8 @@ final class Certificates: Sendable {
         ec="ec -pkeyopt ec_paramgen_curve:P-256"
         openssl req -x509 -newkey $ec -nodes -keyout ca.key -out ca.pem -days 3650 -subj /CN=ca \\
             -addext basicConstraints=critical,CA:TRUE
+        openssl req -x509 -newkey $ec -nodes -keyout ending.key -out ending.pem -days 3 -subj /CN=ending \\
+            -addext subjectAltName=DNS:localhost
         for name in server alice bob; do
             openssl req -newkey $ec -nodes -keyout $name.key -out $name.csr -subj /O=Users/CN=$name
             echo subjectAltName=DNS:localhost,IP:127.0.0.1 > $name.ext
