@@ -8,14 +8,14 @@ import Transport
 ///
 /// Both processes then accept from the same sockets, so the kernel's queue is never without a reader and no connection is
 /// refused or reset. The successor is given them by the protocol of socket activation, and a pipe on which it says that it
-/// serves; the predecessor drains only after that, and goes on when the successor ends without a word. SO_REUSEPORT was
+/// serves; the predecessor drains only after that, and goes on when the successor ends, or is ended, without a word. SO_REUSEPORT was
 /// rejected: each process would have a queue of its own, and what waits in the predecessor's is reset when it closes.
 package final class Successor: Sendable {
     /// What became of a successor.
     package enum Outcome: Sendable, Equatable {
         /// It serves: its process id.
         case serves(Int32)
-        /// It ended before it served; why, as far as is known.
+        /// It ended before it served, or was ended for taking too long; why, as far as is known.
         case failed(String)
     }
 
@@ -25,8 +25,18 @@ package final class Successor: Sendable {
     /// The variable with the number of the stream on which the successor asks for what the predecessor keeps.
     package static let stateVariable = "SAMEGATE_STATE_FD"
 
+    /// How long a successor may take.
+    struct Limits {
+        /// Until it serves. Models may be large, but one that hangs would block every other.
+        var ready = Duration.seconds(120)
+        /// From the word to end until it is killed.
+        var grace = Duration.seconds(5)
+    }
+
     private let program: String
     private let arguments: [String]
+    private let limits: Limits
+    private let unready = UnreadyProcess()
     private let isUnderWay = Mutex(false)
     private let queue = DispatchQueue(label: "samegate.successor")
 
@@ -38,6 +48,13 @@ package final class Successor: Sendable {
             throw .system(operation: "find the file of this program", code: ENOENT)
         }
         self.arguments = arguments
+        limits = Limits()
+    }
+
+    init(program: String, arguments: [String], limits: Limits) {
+        self.program = program
+        self.arguments = arguments
+        self.limits = limits
     }
 
     /// Starts it with these sockets; `asked` runs on some queue when it asks for what this process keeps, `completion` when it
@@ -83,6 +100,7 @@ package final class Successor: Sendable {
         copies.append(
             try ServiceError.check(cposix_duplicate_above(theirs.raw, least), "duplicate a descriptor"))
         let process = try spawn(copies, names: listeners.map(\.name))
+        unready.begin(process)
         listen(process, on: reading.release(), completion)
         // Ends with the successor, or when its stream does: an older program never asks.
         DispatchQueue(label: "samegate.successor.state").async { @Sendable in
@@ -124,28 +142,55 @@ package final class Successor: Sendable {
             "start \(program)")
     }
 
-    /// Reads from the pipe until the word or its end, on a queue of its own: nothing else waits there.
+    /// Waits at the pipe for the word, its end or the end of the time, on a queue of its own: nothing else waits there.
     private func listen(
         _ process: Int32, on raw: Int32, _ completion: @escaping @Sendable (Outcome) -> Void
     ) {
         queue.async { @Sendable [self] in
             let pipe = Descriptor(owning: raw)
-            var byte: UInt8 = 0
-            if cposix_read_byte(pipe.raw, &byte) == 1 { return completion(.serves(process)) }
-            let status = Self.status(of: process)
+            let word = Self.word(on: pipe.raw, within: limits.ready)
+            if word == .serves {
+                unready.forget()
+                return completion(.serves(process))
+            }
+            // A pipe that is closed comes a moment before its process's end can be told.
+            if word == .late || !unready.waitForEnd(within: .seconds(2)) { unready.end(within: limits.grace) }
+            let reason =
+                word == .late ? "it did not serve within \(limits.ready)" : Self.reason(unready.status)
+            guard !unready.isWithdrawn else { return }
+            unready.forget()
             isUnderWay.withLock { $0 = false }
-            completion(.failed(Self.reason(status)))
+            completion(.failed(reason))
         }
     }
 
-    /// How a process has ended whose pipe is closed: that comes a moment before its end can be told.
-    private static func status(of process: Int32) -> Int32 {
-        for _ in 0..<200 {
-            let status = cposix_child_status(process)
-            if status != 0 { return status }
-            usleep(10_000)
+    private enum Word { case serves, ended, late }
+
+    private static func word(on pipe: Int32, within limit: Duration) -> Word {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let left = max(.zero, deadline - .now) / .milliseconds(1)
+            var watched = pollfd(fd: pipe, events: Int16(POLLIN), revents: 0)
+            let count = poll(&watched, 1, Int32(clamping: Int(left.rounded(.up))))
+            if count == 0 { return .late }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                return .ended
+            }
+            var byte: UInt8 = 0
+            return cposix_read_byte(pipe, &byte) == 1 ? .serves : .ended
         }
-        return 0
+    }
+
+    /// Ends a successor that does not serve yet, and starts none from here on; `completion` runs on some queue when there is
+    /// none, at once where that is so now.
+    package func withdraw(_ completion: @escaping @Sendable () -> Void) {
+        isUnderWay.withLock { $0 = true }
+        guard unready.withdraw() else { return completion() }
+        DispatchQueue.global().async { @Sendable [self] in
+            unready.end(within: limits.grace)
+            completion()
+        }
     }
 
     private static func reason(_ status: Int32) -> String {

@@ -72,9 +72,12 @@ final class ServeDaemon: Sendable {
         let hasSuccessor = isHandedOver.load(ordering: .relaxed)
         log.info("draining", metadata: ["handed_over": "\(hasSuccessor)"])
         if !hasSuccessor { notifier?.stopping() }
+        let isAlone = DispatchSemaphore(value: 0)
+        program.withdraw { isAlone.signal() }
         let drained = DispatchSemaphore(value: 0)
         gateway.drain(isHandedOver: hasSuccessor) { drained.signal() }
         drained.wait()
+        isAlone.wait()
         pidFile?.remove()
         log.info("ended")
     }
