@@ -27,17 +27,33 @@ struct CrossCheck {
     // MARK: Sections
 
     private func checkListeners() {
-        var seen: [SocketAddress: Int] = [:]
+        var seen: [(index: Int, address: SocketAddress)] = []
         for (index, listener) in settings.listeners.enumerated() {
             let path = "listen[\(index)].address"
             guard session.trusts(path) else { continue }
-            if let first = seen.updateValue(index, forKey: listener.address) {
-                error("listens at \(listener.address) as listen[\(first)] does already", path)
+            let address = listener.address
+            if let first = seen.first(where: { $0.address == address }) {
+                error("listens at \(address) as listen[\(first.index)] does already", path)
+            } else if let first = seen.first(where: { $0.address.clashes(with: address) }) {
+                error(Self.clash(address, first.address, of: "listen[\(first.index)]"), path)
             }
+            seen.append((index, address))
         }
-        if let address = settings.admin?.address, seen[address] != nil, session.trusts("admin.address") {
+        guard let address = settings.admin?.address, session.trusts("admin.address") else { return }
+        if seen.contains(where: { $0.address == address }) {
             error("is a data listener's address already; clients have no business there", "admin.address")
+        } else if let first = seen.first(where: { $0.address.clashes(with: address) }) {
+            error(Self.clash(address, first.address, of: "listen[\(first.index)]"), "admin.address")
         }
+    }
+
+    private static func clash(_ address: SocketAddress, _ other: SocketAddress, of owner: String) -> String {
+        guard address.isWildcard != other.isWildcard else {
+            return "is the address of \(owner) already, in another spelling (\(other))"
+        }
+        let (all, one) = address.isWildcard ? (address, other) : (other, address)
+        return "clashes with \(other) of \(owner): \(all) is every address, \(one) among them;"
+            + " give one of the two another port"
     }
 
     private func check(_ route: RouteSettings, at path: String) {

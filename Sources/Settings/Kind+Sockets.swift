@@ -9,6 +9,10 @@ extension Kind where Value == String {
                     return reading.complain(
                         "\(excerpt(path)) has \(path.utf8.count) bytes; a socket's path may have 107")
                 }
+                if case .file = reading.session.files.look(path) {
+                    return reading.complain(
+                        "\(excerpt(path)) is a file that is no socket; remove it, or give another path")
+                }
                 return path
             })
     }

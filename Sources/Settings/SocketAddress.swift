@@ -8,8 +8,24 @@ package struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     package let port: UInt16
     /// Whether the host is an IPv6 address.
     package var isIPv6: Bool { host.contains(":") }
+    /// The address in the network's order: one address has several spellings.
+    private var bytes: [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
+        _ = inet_pton(isIPv6 ? AF_INET6 : AF_INET, host, &bytes)
+        return bytes
+    }
+    /// Whether it stands for every address of its family.
+    package var isWildcard: Bool { bytes.allSatisfy { $0 == 0 } }
     /// `host:port`, with brackets around IPv6.
     package var description: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+extension SocketAddress {
+    /// Whether the system lets only one of the two be listened at. IPv6 sockets are for IPv6 alone.
+    func clashes(with other: SocketAddress) -> Bool {
+        port == other.port && isIPv6 == other.isIPv6
+            && (bytes == other.bytes || isWildcard || other.isWildcard)
+    }
 }
 
 /// The place of an upstream: with or without TLS, a host, a port, and what comes before a request's path.

@@ -23,6 +23,7 @@ struct OperationSettingsTests {
         arguments: [
             ("{token_file: some.key}", "needs an address, a socket, or both"),
             ("{socket: /run/\(String(repeating: "x", count: 110)).sock}", "a socket's path may have 107"),
+            ("{socket: /run/taken.key}", "is a file that is no socket"),
             ("{socket: /run/a, socket_mode: 0888}", "is not a file mode"),
             ("{socket: /run/a, socket_mode: 7777}", "is not a file mode"),
             ("{socket: /run/a, socket_mode: rw}", "is not a file mode"),
@@ -30,6 +31,34 @@ struct OperationSettingsTests {
         ])
     func refusedSideDoor(section: String, complaint: String) {
         #expect(problems(base("admin: \(section)")).contains { $0.contains(complaint) })
+    }
+
+    @Test(
+        "two addresses of which the system would refuse one are refused, whichever comes first",
+        arguments: [
+            ("0.0.0.0:80", "127.0.0.1:80", true), ("127.0.0.1:80", "0.0.0.0:80", true),
+            ("[::]:80", "[::1]:80", true), ("[::1]:80", "[0:0:0:0:0:0:0:1]:80", true),
+            ("[::0]:80", "[::]:80", true), ("0.0.0.0:80", "127.0.0.1:81", false),
+            ("0.0.0.0:80", "[::]:80", false), ("127.0.0.1:80", "127.0.0.2:80", false),
+        ])
+    func clashes(first: String, second: String, isRefused: Bool) {
+        func complaints(_ listeners: [String], _ more: String = "") -> [String] {
+            let list = listeners.map { "{address: \"\($0)\"}" }.joined(separator: ", ")
+            return problems(
+                """
+                listen: [\(list)]
+                upstreams: {victim: {url: http://127.0.0.1:8501}}
+                routes: [{name: all, path: /*, upstream: victim}]
+                \(more)
+                """
+            ).filter { $0.contains("error") }
+        }
+        let beside = complaints([first, second])
+        #expect(beside.isEmpty != isRefused, "\(beside)")
+        #expect(beside.allSatisfy { $0.contains("listen[1].address: ") && $0.contains("of listen[0]") })
+        let side = complaints([first], "admin: {address: \"\(second)\"}")
+        #expect(side.isEmpty != isRefused, "\(side)")
+        #expect(side.allSatisfy { $0.contains("admin.address: ") && $0.contains("of listen[0]") })
     }
 
     @Test("answers are retried for the statuses that are listed, and only some may be")
