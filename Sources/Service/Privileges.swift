@@ -6,8 +6,8 @@ import Glibc
 package struct Privileges: Sendable, Equatable {
     /// As the configuration names it.
     package let user: String
-    private let userID: UInt32
-    private let groupID: UInt32
+    let userID: UInt32
+    let groupID: UInt32
 
     /// The account `user`, with `group` instead of its own group where given. **Throws** when the system knows no such one.
     package init(user: String, group: String?) throws(ServiceError) {

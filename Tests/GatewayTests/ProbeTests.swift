@@ -66,6 +66,19 @@ struct ProbeTests {
         #expect(by["daemon.pid_file"]?.finding == "there is no \(fixture.folder)/absent")
     }
 
+    @Test("logs are judged by the user who will write them")
+    func otherUser() throws {
+        let fixture = try GatewayFixture.make()
+        #expect(chmod(fixture.folder + "/logs", 0o700) == 0)
+        func logs(_ user: String) throws -> [PlaceProbe] {
+            try probe(fixture) { $0.daemon.user = user }.filter { $0.path.hasPrefix("logs.") }
+        }
+        #expect(try logs("\(geteuid())").allSatisfy { $0.works })
+        let found = try logs("54321")
+        #expect(found.count == 2 && found.allSatisfy { !$0.works }, "\(found)")
+        #expect(found.allSatisfy { $0.finding.contains("54321 may not make files in") }, "\(found)")
+    }
+
     @Test("a certificate of an authority that is not trusted, or for another name, does not work")
     func certificates() throws {
         let pki = Certificates.shared

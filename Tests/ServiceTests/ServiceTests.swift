@@ -246,6 +246,28 @@ struct ProcessTests {
         #expect(throws: ServiceError.self) { try account.make(top + "/file/logs") }
     }
 
+    @Test("what another account may do is told by owners and modes, and this one's rights say nothing")
+    func foresight() throws {
+        let top = NSTemporaryDirectory() + "samegate-\(UUID())"
+        #expect(mkdir(top, 0o700) == 0)
+        defer { try? FileManager.default.removeItem(atPath: top) }
+        try Data().write(to: URL(fileURLWithPath: top + "/a.log"))
+        let stranger = try Privileges(user: "54321", group: "54322")
+        let own = try Privileges(user: "\(geteuid())", group: nil)
+        #expect(stranger.isAnother && !own.isAnother)
+        #expect(own.mayWrite(top + "/a.log") == .granted)
+        #expect(stranger.mayMakeFiles(in: top) == .denied)
+        #expect(stranger.mayWrite(top + "/a.log") == .denied)
+        #expect(own.mayMakeFiles(in: top + "/absent/deep") == .missing)
+        #expect(stranger.mayMakeFiles(in: top + "/absent/deep") == .denied)
+        #expect(chmod(top, 0o777) == 0 && chmod(top + "/a.log", 0o666) == 0)
+        #expect(stranger.mayWrite(top + "/a.log") == .granted)
+        // What leads to it counts too.
+        #expect(mkdir(top + "/shut", 0o700) == 0 && mkdir(top + "/shut/open", 0o777) == 0)
+        #expect(chmod(top + "/shut/open", 0o777) == 0)
+        #expect(stranger.mayMakeFiles(in: top + "/shut/open") == .denied)
+    }
+
     @Test("a file of the process id is replaced whole, and left to a successor that has written its own")
     func processFile() throws {
         let path = NSTemporaryDirectory() + "samegate-\(UUID()).pid"

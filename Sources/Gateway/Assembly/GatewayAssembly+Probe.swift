@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import Glibc
 import Proxy
+import Service
 import Settings
 import Synchronization
 import Transport
@@ -33,10 +34,16 @@ extension GatewayAssembly {
             + probePIDFile()
     }
 
-    /// A log works when this user may write it; nothing is made to find out.
+    /// A log works when the user who will write it may; nothing is made to find out.
     private func probeLogs() -> [PlaceProbe] {
-        [("decisions", settings.logs.decisions), ("access", settings.logs.access)].compactMap { name, log in
+        let account = settings.daemon.user.flatMap {
+            try? Privileges(user: $0, group: settings.daemon.group)
+        }
+        let another = account.flatMap { $0.isAnother ? $0 : nil }
+        let logs = [("decisions", settings.logs.decisions), ("access", settings.logs.access)]
+        return logs.compactMap { name, log in
             guard let path = log?.path else { return nil }
+            if let another { return Self.probe(log: path, at: "logs.\(name)", of: another) }
             var place = path
             while place != "/", access(place, F_OK) != 0 {
                 place = URL(fileURLWithPath: place).deletingLastPathComponent().path
@@ -46,6 +53,27 @@ extension GatewayAssembly {
                 path: "logs.\(name)", place: path,
                 finding: works ? "can be written" : "this user may not write \(place)", works: works)
         }
+    }
+
+    /// What root makes of a log before it goes on as `account`, and what that may do with it.
+    private static func probe(log path: String, at key: String, of account: Privileges) -> PlaceProbe {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        func found(_ place: String, _ finding: String, works: Bool) -> PlaceProbe {
+            PlaceProbe(path: key, place: place, finding: finding, works: works)
+        }
+        switch account.mayMakeFiles(in: folder) {
+        case .missing: return found(folder, "is made for \(account.user) at the start", works: true)
+        case .denied:
+            let error = ServiceError.unwritable(directory: folder, user: account.user)
+            return found(folder, "\(error)", works: false)
+        case .unknown:
+            return found(folder, "only root can tell whether \(account.user) may write here", works: false)
+        case .granted: break
+        }
+        guard account.mayWrite(path) == .denied else {
+            return found(folder, "can be written by \(account.user)", works: true)
+        }
+        return found(path, "\(account.user) may not write this file", works: false)
     }
 
     private func probeUpstreams(on loop: EventLoop, _ timeout: Duration) -> [PlaceProbe] {
