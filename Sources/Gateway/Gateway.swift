@@ -37,14 +37,14 @@ package final class Gateway: Sendable {
     private static let sweepInterval = DispatchTimeInterval.seconds(1)
 
     /// Takes the inherited sockets, binds the other listeners, calls `afterBinding`, asks the predecessor for what it keeps, and starts the loops and workers;
-    /// connections are accepted from `start` on.
+    /// connections are accepted from `start` on. `descriptorsMax` is how many descriptors the process may have open.
     ///
     /// **Throws** what `afterBinding` does, `AssemblyError` when an address cannot be bound, `DigestError` when the cryptographic library or the
     /// system's randomness cannot be used.
     package init(
         _ assembly: GatewayAssembly, log: Logger, clock: any LoopClock = SystemClock(),
         inherited: InheritedSockets = InheritedSockets(), predecessor: StateStream? = nil,
-        afterBinding: () throws -> Void = {}
+        descriptorsMax: Int = .max, afterBinding: () throws -> Void = {}
     ) throws {
         try Libcrypto.verify()
         let settings = assembly.settings
@@ -64,7 +64,8 @@ package final class Gateway: Sendable {
         let proxyCounters = ProxyCounters()
         state = GatewayState(
             loops: loops, clock: clock, unix: unix, log: log, store: store, rates: rates,
-            counters: GatewayCounters(), proxyCounters: proxyCounters)
+            counters: GatewayCounters(), proxyCounters: proxyCounters,
+            descriptorsMax: descriptorsMax)
         upstreamLog = UpstreamLog(log, clock: clock)
         let inheritance = predecessor.flatMap { Inheritance(from: $0, into: store, log: log) }
         let first = try Generation(assembly, state, sockets: sockets, after: nil, inheriting: inheritance)
@@ -75,7 +76,8 @@ package final class Gateway: Sendable {
         adminDesk = AdminHandler(first)
         state.reloads.succeed(assembly.configuration, at: clock.wallSeconds(), isFirst: true)
         admin = ProxyServer(
-            listeners: first.adminListeners.map(\.listener), loops: loops, handler: adminDesk)
+            listeners: first.adminListeners.map(\.listener), loops: loops, settings: first.adminSettings,
+            handler: adminDesk)
         isMade = true
     }
 
@@ -140,18 +142,6 @@ package final class Gateway: Sendable {
         } + generation.adminListeners.map { ("admin", $0.listener) }
     }
 
-    /// Descriptors that a gateway at its limits has open.
-    package var descriptorsMax: Int {
-        let settings = generation.assembly.settings
-        let shared = (settings.listeners.count + 1) * (state.loops.loops.count + 1)
-        return settings.limits.connections
-            + settings.upstreams.reduce(0) { $0 + $1.connections.most * $1.servers.count } + shared
-            + Self.descriptorsBesides
-    }
-
-    /// For the logs, the loops' own descriptors, and files read during a reload.
-    private static let descriptorsBesides = 64
-
     /// Calls `completion` once every loop has answered.
     package func ping(_ completion: @escaping @Sendable () -> Void) { state.loops.ping(completion) }
 
@@ -159,6 +149,7 @@ package final class Gateway: Sendable {
 
     /// Begins to accept. **Throws** `TransportError` when a loop cannot watch a listener.
     package func start() throws {
+        tellDescriptors(of: generation)
         watch(generation)
         do {
             try admin.start()
@@ -214,14 +205,15 @@ package final class Gateway: Sendable {
         do {
             next = try Generation(assembly, state, sockets: sockets, after: old)
             try admin.apply(
-                listeners: next.adminListeners.map(\.listener), settings: ProxySettings(), handler: adminDesk)
+                listeners: next.adminListeners.map(\.listener), settings: next.adminSettings,
+                handler: adminDesk)
             do {
                 try server.apply(
                     listeners: next.listeners.map(\.listener), settings: next.proxySettings,
                     handler: next.handler, generationsMax: settings.limits.generations)
             } catch {
                 try? admin.apply(
-                    listeners: old.adminListeners.map(\.listener), settings: ProxySettings(),
+                    listeners: old.adminListeners.map(\.listener), settings: old.adminSettings,
                     handler: adminDesk)
                 throw error
             }
@@ -236,6 +228,7 @@ package final class Gateway: Sendable {
         adminDesk.show(next)
         state.reloads.succeed(configuration, at: state.clock.wallSeconds(), isFirst: false)
         life.withLock { $0.generation = next }
+        tellDescriptors(of: next)
         watch(next)
         settleFiles(of: next, after: old)
         return next.changes(since: old)

@@ -25,6 +25,8 @@ final class Generation: Sendable {
     private let scoring: Lease<ScoringPool>
     /// What the files held that the configuration names, by the key that names them.
     let contents: [String: SHA256Digest]
+    /// How the descriptors that the process may have open are shared out.
+    let descriptors: DescriptorBudget
 
     /// Makes what serves by an assembly, and takes over from `earlier` what has not changed. Nothing is in effect yet.
     ///
@@ -36,6 +38,7 @@ final class Generation: Sendable {
         self.assembly = assembly
         let settings = assembly.settings
         contents = Self.contents(settings.files)
+        descriptors = Self.descriptors(assembly, state)
         number = (earlier?.number ?? 0) + 1
         listeners = sockets.listeners
         adminListeners = sockets.adminListeners
@@ -85,12 +88,23 @@ final class Generation: Sendable {
         var settings = ProxySettings(
             assembly.settings, limits: assembly.limits, listeners: assembly.listenerLimits)
         let routed = assembly.routes.flatMap { $0.limits.values }
+        settings.limits.connectionsMax = descriptors.connections
+        settings.refusalsMax = descriptors.refusals
         settings.routedBodyBytesMax = routed.map(\.values.requestBodyBytesMax).max() ?? 0
+        return settings
+    }
+
+    /// How the side door's requests are read. It accepts whatever clients have taken.
+    var adminSettings: ProxySettings {
+        var settings = ProxySettings()
+        settings.limits.connectionsMax = descriptors.sideDoor
+        settings.refusalsMax = descriptors.sideDoor
         return settings
     }
 
     private func expose(_ state: GatewayState, _ metrics: GatewayMetrics) throws {
         try metrics.expose(state.proxyCounters)
+        try metrics.expose(descriptors)
         try metrics.expose(upstreams)
         try metrics.expose(serversOf: upstreams, clock: state.clock)
         try metrics.expose(services.counters, services.scoring, services.store, services.journal)
@@ -155,6 +169,8 @@ struct GatewayState: Sendable {
     let proxyCounters: ProxyCounters
     let reloads = ReloadCounters()
     let logs = OpenLogs()
+    /// How many descriptors the process may have open.
+    let descriptorsMax: Int
 
     /// How long a rate's hold may last: it outlives its request, which ends by its own deadline.
     static func holdFor(_ settings: GatewaySettings) -> Duration {

@@ -114,6 +114,9 @@ package struct ProxySettings: Sendable, Equatable {
     /// Those of listeners that have their own, by the listener's name. Bounds over all connections (`requestsMax`,
     /// `bufferBytesMax`, `loopLagMax`) are the server's; `connectionsMax` bounds the listener's connections besides.
     package var listenerLimits: [String: LimitSet] = [:]
+    /// Connections beyond `connectionsMax` that are told so before they are closed; further ones are closed at once, so that
+    /// refusing takes no more descriptors than this.
+    package var refusalsMax = Int.max
     /// The pseudonym in `Via` (RFC 9110 §7.6.3).
     package var viaName = "samegate"
     /// Proxies whose forwarding fields are kept and appended to; from everybody else they are replaced.

@@ -6,9 +6,9 @@ extension ServerShard {
     /// Takes a connection of a listener that asks for a PROXY header. Whoever may not send one is refused without a word:
     /// what to say to it, and in which protocol, is not known.
     func awaitHeader(
-        _ raw: Int32, _ peer: SocketAddress, _ source: Listener, _ intake: any ConnectionIntake
+        _ raw: Int32, _ peer: SocketAddress, _ source: Listener, _ intake: any ConnectionIntake,
+        _ count: Int
     ) {
-        let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
         guard count <= limits.connectionsMax else {
             counters.refused.wrappingAdd(1, ordering: .relaxed)
             Descriptor(owning: raw).abort()
@@ -23,8 +23,6 @@ extension ServerShard {
             unnamed[ObjectIdentifier(channel)] = nil
             switch result {
             case .success(let client):
-                // Counted again as what it is now.
-                counters.connections.wrappingSubtract(1, ordering: .relaxed)
                 adoptNamed(raw, client, source)
             case .failure: refused(source)
             }

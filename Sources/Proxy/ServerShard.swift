@@ -60,18 +60,19 @@ final class ServerShard: @unchecked Sendable {
             let share = ListenerShare(source)
             share.channel = try source.attach(to: loop) { [unowned self, unowned share] raw, peer in
                 counters.accepted.wrappingAdd(1, ordering: .relaxed)
+                guard let count = enter(raw) else { return }
                 // What the end of accepting brings stays here: the others may have counted what they have to wait for.
                 let shard = isDraining ? self : chosen(loop, share.listener.security == nil)
                 shard.loop.load.add(1)
                 let source = share.listener
                 source.load.add(1)
                 if let intake = source.intake {
-                    if shard === self { return awaitHeader(raw, peer, source, intake) }
-                    shard.loop.execute { @Sendable in shard.awaitHeader(raw, peer, source, intake) }
+                    if shard === self { return awaitHeader(raw, peer, source, intake, count) }
+                    shard.loop.execute { @Sendable in shard.awaitHeader(raw, peer, source, intake, count) }
                     return
                 }
-                if shard === self { return adopt(raw, peer, source) }
-                shard.loop.execute { @Sendable in shard.adopt(raw, peer, source) }
+                if shard === self { return adopt(raw, peer, source, count) }
+                shard.loop.execute { @Sendable in shard.adopt(raw, peer, source, count) }
             }
             share.channel?.onExhaustion = { [unowned self] in acceptPaused() }
             listeners.append(share)
@@ -123,8 +124,19 @@ final class ServerShard: @unchecked Sendable {
         generation.handler.acceptPaused()
     }
 
-    func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener) {
+    /// Counts a connection that has just been accepted; nil where there are too many even to be told so, and it is closed.
+    private func enter(_ raw: Int32) -> Int? {
         let count = counters.connections.wrappingAdd(1, ordering: .relaxed).newValue
+        guard count - limits.connectionsMax > generation.settings.refusalsMax else { return count }
+        counters.refused.wrappingAdd(1, ordering: .relaxed)
+        counters.shed.count(.connections)
+        counters.connections.wrappingSubtract(1, ordering: .relaxed)
+        Descriptor(owning: raw).abort()
+        return nil
+    }
+
+    /// Takes a connection, with which there are `count`.
+    private func adopt(_ raw: Int32, _ peer: SocketAddress, _ source: Listener, _ count: Int) {
         let connection = ServerConnection(shard: self, owning: raw, peer: peer, source: source)
         connection.closesAfterAnswer = !serves(source)
         connection.place = connections.count
@@ -231,7 +243,7 @@ final class ServerShard: @unchecked Sendable {
 
     /// Takes a connection that has just said whose it is.
     func adoptNamed(_ raw: Int32, _ client: SocketAddress, _ source: Listener) {
-        adopt(raw, client, source)
+        adopt(raw, client, source, counters.connections.load(ordering: .relaxed))
         guard isDraining else { return }
         connections.last?.drain(keepingIdle: idleGrace > .zero)
         tellDrained()

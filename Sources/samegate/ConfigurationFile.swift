@@ -48,7 +48,7 @@ struct ConfigurationFile {
     /// A gateway whose listeners are bound, or inherited; `afterBinding` runs then. **Throws** as `load`.
     func assemble(
         _ loaded: LoadedSettings, log: Logger, inherited: InheritedSockets = InheritedSockets(),
-        predecessor: StateStream? = nil,
+        predecessor: StateStream? = nil, descriptorsMax: Int = .max,
         afterBinding: () throws -> Void = {}
     ) throws -> Gateway {
         let assembly = try compile(loaded)
@@ -65,8 +65,8 @@ struct ConfigurationFile {
         }
         do {
             return try Gateway(
-                assembly, log: log, inherited: inherited, predecessor: predecessor, afterBinding: afterBinding
-            )
+                assembly, log: log, inherited: inherited, predecessor: predecessor,
+                descriptorsMax: descriptorsMax, afterBinding: afterBinding)
         } catch let error as AssemblyError {
             let lines = error.problems.map { loaded.problem($0.message, at: $0.path).description }
             throw Self.refuse(lines.joined(separator: "\n"))

@@ -47,11 +47,11 @@ struct Serve: ParsableCommand {
         _ level: LogLevelSwitch, _ log: Logger
     ) throws -> ServeDaemon {
         let gateway = try file.assemble(
-            loaded, log: log, inherited: surroundings.inherited, predecessor: surroundings.predecessor
+            loaded, log: log, inherited: surroundings.inherited, predecessor: surroundings.predecessor,
+            descriptorsMax: surroundings.descriptorsMax
         ) {
             try surroundings.settle(loaded.settings)
         }
-        surroundings.checkLimit(gateway)
         let reloader = Reloader(path: config, gateway: gateway, level: level, log: log)
         gateway.attach(AdminControls(reloader: reloader, level: level))
         let daemon = try ServeDaemon(gateway, reloader, surroundings, log: log)

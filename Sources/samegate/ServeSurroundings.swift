@@ -17,8 +17,9 @@ struct ServeSurroundings {
     let environment: [String: String]
     let pidFile: PIDFile?
     let program: Successor
+    /// How many descriptors the process may have open.
+    let descriptorsMax: Int
     private let account: Privileges?
-    private let descriptors: UInt64
     private let log: Logger
 
     /// Reads the environment and raises what may be raised. Prints what is wrong with it and **throws** `ExitCode` 1.
@@ -29,7 +30,7 @@ struct ServeSurroundings {
         do {
             inherited = try InheritedSockets(environment, processID: processID)
             watchdogInterval = try Watchdog.interval(environment, processID: processID)
-            descriptors = try DescriptorLimit.raise()
+            descriptorsMax = Int(clamping: try DescriptorLimit.raise())
             account = try settings.daemon.user.map { try Privileges(user: $0, group: settings.daemon.group) }
             program = try Successor(arguments: CommandLine.arguments)
         } catch {
@@ -60,13 +61,5 @@ struct ServeSurroundings {
         try account.assume()
         log.info("goes on as another user", metadata: ["user": "\(account.user)"])
         for folder in folders { try Privileges.demandWritable(folder, as: account.user) }
-    }
-
-    /// Warns when the process may not open as many descriptors as its limits let clients have.
-    func checkLimit(_ gateway: Gateway) {
-        guard UInt64(gateway.descriptorsMax) > descriptors else { return }
-        log.warning(
-            "limits.connections and the upstreams' connections need more descriptors than this process may open; connections beyond wait unaccepted. Raise LimitNOFILE= or ulimit -Hn, or lower the limits",
-            metadata: ["needed": "\(gateway.descriptorsMax)", "allowed": "\(descriptors)"])
     }
 }

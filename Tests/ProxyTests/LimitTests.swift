@@ -107,6 +107,29 @@ struct LimitTests {
         #expect(server.ask(request)?.status == 200)
     }
 
+    @Test("connections beyond those that are told of it are closed, and hold nothing")
+    func beyondRefusing() throws {
+        var settings = ProxySettings()
+        settings.limits.connectionsMax = 1
+        settings.refusalsMax = 1
+        let server = try ServerUnderTest(settings: settings) { $0.respond(plain("x")) }
+        let counters = server.server.counters
+        let first = server.connect()
+        first.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(first.answer()?.status == 200)
+        // It lingers, since its client closes nothing.
+        let second = server.connect()
+        #expect(second.answer()?.status == 503)
+        let third = server.connect()
+        #expect(third.receive() == nil)
+        #expect(counters.connections.load(ordering: .relaxed) == 2)
+        #expect(counters.refused.load(ordering: .relaxed) == 2)
+        second.close()
+        #expect(eventually { counters.connections.load(ordering: .relaxed) == 1 })
+        #expect(server.connect().answer()?.status == 503)
+        server.stop()
+    }
+
     @Test("a head that is too slow gets 408")
     func slowHead() throws {
         let server = try ServerUnderTest { $0.respond(plain("x")) }

@@ -34,6 +34,14 @@ extension GatewayMetrics {
         }
     }
 
+    /// Adds how many connections there may be.
+    func expose(_ budget: DescriptorBudget) throws(MetricError) {
+        try gauge(
+            "samegate_connections_limit",
+            "Connections that may be open: limits.connections, or fewer where descriptors are short."
+        ) { budget.connections }
+    }
+
     private func exposeConnections(_ counters: ProxyCounters) throws(MetricError) {
         try gauge("samegate_connections", "Connections open now.") {
             counters.connections.load(ordering: .relaxed)
