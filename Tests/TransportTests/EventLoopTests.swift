@@ -255,31 +255,41 @@ struct EventLoopTests {
 
     @Test("running out of descriptors pauses the listener instead of spinning, and nobody is lost")
     func exhaustion() async {
-        await #expect(processExitsWith: .success) {
-            let clock = ManualClock()
-            let loop = try EventLoop(clock: clock)
-            let listener = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
-            let accepted = Log()
-            nonisolated(unsafe) var channel: ListenerChannel?  // because: only touched on the loop's queue
-            loop.sync { @Sendable in
-                channel = try? listener.attach(to: loop) { raw, _ in
-                    accepted.add("\(raw)")
-                    close(raw)
-                }
-            }
-            var limit = rlimit(rlim_cur: 128, rlim_max: 1024)
-            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-            var fillers: [Int32] = []
-            while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
-            close(fillers.removeLast())
-            let descriptor = try Descriptor.connecting(to: listener.localAddress)
-            precondition(eventually { loop.sync { channel?.exhaustions ?? 0 } == 1 })
-            precondition(accepted.lines.isEmpty)
-            close(fillers.removeLast())
-            clock.advance(by: .seconds(1))
-            precondition(eventually { accepted.lines.count == 1 })
-            _ = consume descriptor
+        // libdispatch looks at its threads' states in /proc about once a second, and traps where it finds no descriptor: on a machine
+        // so busy that this comes in between, once more.
+        var hasPassed = false
+        await withKnownIssue("libdispatch traps without a descriptor", isIntermittent: true) {
+            hasPassed =
+                await #expect(processExitsWith: .success) { try EventLoopTests.exhaustDescriptors() } != nil
         }
+        guard !hasPassed else { return }
+        await #expect(processExitsWith: .success) { try EventLoopTests.exhaustDescriptors() }
+    }
+
+    private static func exhaustDescriptors() throws {
+        let clock = ManualClock()
+        let loop = try EventLoop(clock: clock)
+        let listener = try Listener(binding: try #require(SocketAddress(host: "127.0.0.1", port: 0)))
+        let accepted = Log()
+        nonisolated(unsafe) var channel: ListenerChannel?  // because: only touched on the loop's queue
+        loop.sync { @Sendable in
+            channel = try? listener.attach(to: loop) { raw, _ in
+                accepted.add("\(raw)")
+                close(raw)
+            }
+        }
+        var limit = rlimit(rlim_cur: 128, rlim_max: 1024)
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        var fillers: [Int32] = []
+        while case let filler = dup(0), filler >= 0 { fillers.append(filler) }
+        close(fillers.removeLast())
+        let descriptor = try Descriptor.connecting(to: listener.localAddress)
+        precondition(eventually { loop.sync { channel?.exhaustions ?? 0 } == 1 })
+        precondition(accepted.lines.isEmpty)
+        close(fillers.removeLast())
+        clock.advance(by: .seconds(1))
+        precondition(eventually { accepted.lines.count == 1 })
+        _ = consume descriptor
     }
 }
 
